@@ -1,0 +1,4 @@
+//! Where a kernel tree comes from, what a series does to it, and how it is
+//! built.
+
+pub mod process;

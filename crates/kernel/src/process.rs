@@ -1,0 +1,46 @@
+//! How this crate runs programs: through whoever calls it, who alone knows
+//! about deadlines, process groups and Ctrl-C.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+
+/// A program, its arguments and where to run it. No shell sees any of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// The program, looked up in `PATH`.
+    pub program: OsString,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// The working directory.
+    pub dir: PathBuf,
+    /// Variables set beside the inherited ones.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+/// Which stream a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// Runs programs to their end.
+pub trait Runner {
+    /// Runs one, hands over its lines as they come (without newline, invalid
+    /// UTF-8 replaced), and returns its exit code (128 + n after signal n).
+    ///
+    /// # Errors
+    /// When it can't be started ([`io::ErrorKind::NotFound`] where there is no
+    /// such program) or the run was cancelled ([`io::ErrorKind::Interrupted`]).
+    fn run(
+        &self,
+        invocation: &Invocation,
+        on_line: &mut dyn FnMut(Stream, &str),
+    ) -> io::Result<i32>;
+
+    /// Whether to stop: long work that is not a program asks between steps.
+    fn cancelled(&self) -> bool;
+}

@@ -1,0 +1,1 @@
+//! KTAP, written and read.

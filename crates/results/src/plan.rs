@@ -1,0 +1,79 @@
+//! What the host asks of one guest. It travels as `/plan.json` in the
+//! initramfs beside the runner, so that nothing has to be quoted on a kernel
+//! command line.
+
+use serde::{Deserialize, Serialize};
+
+/// Where the plan lies in the guest.
+pub const PATH: &str = "/plan.json";
+
+/// The virtio-serial port that carries the results, as the guest finds it
+/// under `/dev/virtio-ports`.
+pub const PORT: &str = "reaperlab.results";
+
+/// One boot's work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Repeated by the guest at the start and the end of its results, so that
+    /// a stale or cut log can't pass.
+    pub nonce: String,
+    /// Seeds whatever a scenario chooses at random.
+    pub seed: u64,
+    /// Scenario names, in the order to run them.
+    pub scenarios: Vec<String>,
+    /// Counted repetitions of each scenario that yields samples.
+    pub repetitions: u32,
+    /// Repetitions before those, kept and marked as warm-up.
+    pub warmups: u32,
+    /// The order in which the reaper must walk; none where nothing is expected.
+    pub order: Option<Order>,
+    /// Functions whose first arguments show the range a walker unmaps, best
+    /// first: the guest probes the first one that its kernel has.
+    pub probes: Vec<Probe>,
+    /// Record the address trace of both walkers. Such a boot's times are not
+    /// comparable with those of one that does not.
+    pub trace: bool,
+    /// A fault the guest must commit, to prove that the host names it rightly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+}
+
+/// A function that unmaps one range, and where its arguments show the range,
+/// in kprobe event syntax.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// The function's symbol.
+    pub symbol: String,
+    /// Fetches the range's first address, for example `$arg3:x64`.
+    pub start: String,
+    /// Fetches the address behind the range, for example `$arg4:x64`.
+    pub end: String,
+}
+
+/// The order of the addresses at which a walker starts each range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// From the bottom of the address space.
+    Ascending,
+    /// From its top.
+    Descending,
+    /// Neither.
+    Mixed,
+}
+
+/// What the harness can make a guest do wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// Panic the kernel when the first scenario has passed.
+    Panic,
+    /// Spin with interrupts off, or as near to it as user space gets.
+    Hang,
+    /// A scenario that sleeps past its deadline while the guest is well.
+    Slow,
+    /// End without the closing line, as a cut log would.
+    Cut,
+}

@@ -1,0 +1,153 @@
+//! What a guest reports beside pass and fail: samples, walks and marks.
+//!
+//! Each record is one line of JSON behind [`PREFIX`], which KTAP readers take
+//! for a diagnostic; one stream carries both.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Order;
+
+/// What a record's line starts with.
+pub const PREFIX: &str = "# reaperlab: ";
+
+/// One line from the guest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Record {
+    /// The first record: the runner is up.
+    Begin {
+        /// The plan's nonce.
+        nonce: String,
+        /// `uname -r` of the guest.
+        kernel: String,
+        /// Virtual CPUs that are online.
+        cpus: u32,
+        /// Memory the guest sees, in KiB.
+        memory_kib: u64,
+    },
+    /// A scenario starts; it ends within the deadline or the guest reports it
+    /// failed. A guest silent for longer hangs.
+    Start {
+        /// The scenario's name.
+        scenario: String,
+        /// Seconds it may take.
+        deadline_s: u32,
+    },
+    /// A sample.
+    Sample(Sample),
+    /// An address trace.
+    Walk(Walk),
+    /// An order that was proved.
+    Order {
+        /// The scenario that proved it.
+        scenario: String,
+        /// Which repetition.
+        repetition: u32,
+        /// What was seen.
+        order: Order,
+        /// How many VMAs the walk visited.
+        vmas: u32,
+    },
+    /// Something a reader of the report should know, such as the probe used.
+    Note {
+        /// The scenario it belongs to.
+        scenario: String,
+        /// The text.
+        text: String,
+    },
+    /// The last record.
+    End {
+        /// The plan's nonce.
+        nonce: String,
+    },
+}
+
+/// One raw timing or count.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The scenario that took it.
+    pub scenario: String,
+    /// What was measured, for example `contended-entries`.
+    pub metric: String,
+    /// Its unit.
+    pub unit: Unit,
+    /// Counted from 0 within the boot, warm-ups included.
+    pub repetition: u32,
+    /// Whether it is one of the first, which comparisons leave out.
+    pub warmup: bool,
+    /// The value.
+    pub value: f64,
+    /// Which walker it belongs to; none where it belongs to both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub walker: Option<Walker>,
+    /// What was varied, for example the share of a solo reap after which the
+    /// second walker started, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<f64>,
+}
+
+/// The unit of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// Microseconds.
+    Us,
+    /// Per second.
+    PerSecond,
+}
+
+/// Who unmaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Walker {
+    /// `oom_reaper`, or the caller of `process_mrelease`.
+    Reaper,
+    /// The victim's own `exit_mmap`.
+    Exit,
+}
+
+/// The ranges that both walkers unmapped in one repetition, in the order of
+/// one clock across CPUs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Walk {
+    /// The scenario that traced it.
+    pub scenario: String,
+    /// Which repetition.
+    pub repetition: u32,
+    /// Each range as it was entered.
+    pub steps: Vec<Step>,
+}
+
+/// One range entered by one walker. Serialised as an array to keep the lines
+/// of a walk over thousands of VMAs short.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step(
+    /// Who.
+    pub Walker,
+    /// When, in microseconds since the first step.
+    pub f64,
+    /// The range's first address.
+    pub u64,
+    /// The address behind it.
+    pub u64,
+);
+
+impl Record {
+    /// The line that carries this record, without its newline.
+    ///
+    /// # Errors
+    /// When a value is not a number that JSON can hold.
+    pub fn to_line(&self) -> serde_json::Result<String> {
+        Ok(format!("{PREFIX}{}", serde_json::to_string(self)?))
+    }
+
+    /// The record a line carries; none where it is not a record's line.
+    ///
+    /// # Errors
+    /// When the line claims to be one and is not.
+    pub fn from_line(line: &str) -> Option<serde_json::Result<Self>> {
+        Some(serde_json::from_str(line.trim_end().strip_prefix(PREFIX)?))
+    }
+}

@@ -1,0 +1,3 @@
+//! Mail and patch text, read into a [`patch::Patch`] series.
+
+pub mod patch;
