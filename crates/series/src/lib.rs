@@ -1,3 +1,10 @@
-//! Mail and patch text, read into a [`patch::Patch`] series.
+//! Mail and patch text, read into a [`Series`] of patches, and written again.
+//!
+//! Bytes in, values out: this crate runs nothing, opens nothing and knows no
+//! git. All that it reads is hostile.
 
 pub mod patch;
+pub mod series;
+pub mod thread;
+
+pub use series::Series;

@@ -1,0 +1,497 @@
+//! Mail in the forms that people have it in, read into a [`Thread`].
+//!
+//! Three forms are told apart by their first lines: the plain text that a
+//! web archive renders of a thread, an mbox (`git format-patch` writes one
+//! too), and a lone message. Bodies stay bytes, because a patch may touch
+//! files in any encoding; only the transfer encoding is undone.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use mail_parser::decoders::charsets::map::charset_decoder;
+use mail_parser::decoders::{
+    base64::base64_decode, html::html_to_text, quoted_printable::quoted_printable_decode,
+};
+use mail_parser::{HeaderValue, MessageParser, MimeHeaders};
+use regex::bytes::Regex as BytesRegex;
+
+use crate::patch::Person;
+
+/// The largest input, in bytes.
+pub const MAX_BYTES: usize = 64 << 20;
+/// The most messages of one thread.
+pub const MAX_MESSAGES: usize = 100_000;
+/// The most MIME parts of one message, and how deep they may lie.
+const MAX_PARTS: usize = 256;
+const MAX_DEPTH: usize = 8;
+
+/// Messages, in the order of the input.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Thread {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// How many patches the archive says were posted, where it says so.
+    pub announced: Option<u32>,
+}
+
+/// One mail. Header texts are decoded, on one line, and without control
+/// characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The subject with its `Re:` and `[PATCH …]`.
+    pub subject: String,
+    /// The sender; the address is empty where an archive does not show it.
+    pub from: Option<Person>,
+    /// When it was sent, as RFC 2822.
+    pub date: Option<String>,
+    /// Its message id, without angle brackets.
+    pub id: Option<String>,
+    /// The ids that it answers, the nearest first.
+    pub answers: Vec<String>,
+    /// The text parts one after another, transfer encoding undone.
+    pub body: Vec<u8>,
+    /// The charset of the text, where the mail names one.
+    pub charset: Option<String>,
+}
+
+/// Why an input is no thread.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Nothing there.
+    #[error("the input is empty; give a mail thread, an mbox or files of `git format-patch`")]
+    Empty,
+    /// More bytes or messages than a thread has.
+    #[error("the input has more than {limit} {what}; save only the thread of the series")]
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// A diff alone.
+    #[error(
+        "the input is a bare diff, without author, date and changelog; commit it and give the file that `git format-patch` writes"
+    )]
+    BareDiff,
+    /// None of the known forms.
+    #[error(
+        "the input begins with {0:?} and is no mail; give an archive's plain text of the thread, an mbox or files of `git format-patch`"
+    )]
+    Unrecognised(String),
+    /// One file of several.
+    #[error("{name}: {error}")]
+    File {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
+}
+
+/// Reads a thread in whichever of the known forms it is.
+///
+/// # Errors
+/// [`Error`] where it is in none of them, empty, or larger than
+/// [`MAX_BYTES`].
+pub fn parse(input: &[u8]) -> Result<Thread, Error> {
+    if input.len() > MAX_BYTES {
+        return Err(Error::TooLarge {
+            what: "bytes",
+            limit: MAX_BYTES,
+        });
+    }
+    let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
+    let input = &input[input
+        .iter()
+        .take_while(|byte| byte.is_ascii_whitespace())
+        .count()..];
+    let Some(first) = lines(input).next() else {
+        return Err(Error::Empty);
+    };
+    let messages = if is_separator(first) {
+        mbox(input)?
+    } else if let Some(thread) = archive(input)? {
+        return Ok(thread);
+    } else if first.starts_with(b"diff --git ") || first.starts_with(b"--- ") {
+        return Err(Error::BareDiff);
+    } else {
+        let unrecognised = || Error::Unrecognised(clean(&text_of(&first[..first.len().min(80)])));
+        vec![message(input).ok_or_else(unrecognised)?]
+    };
+    Ok(Thread {
+        messages,
+        announced: None,
+    })
+}
+
+/// Reads files that belong together, as a folder of `git format-patch` has
+/// them: in the order of their names, each in any form that [`parse`] reads.
+///
+/// # Errors
+/// [`Error::File`] for the first file that can't be read, [`Error::Empty`]
+/// where there is none.
+pub fn parse_files(files: &[(String, Vec<u8>)]) -> Result<Thread, Error> {
+    let mut files: Vec<_> = files.iter().collect();
+    files.sort_by(|one, other| one.0.cmp(&other.0));
+    if files.iter().map(|file| file.1.len()).sum::<usize>() > MAX_BYTES {
+        return Err(Error::TooLarge {
+            what: "bytes",
+            limit: MAX_BYTES,
+        });
+    }
+    let mut all = Thread::default();
+    for (name, bytes) in files {
+        let thread = parse(bytes).map_err(|error| Error::File {
+            name: clean(name),
+            error: Box::new(error),
+        })?;
+        all.messages.extend(thread.messages);
+        all.announced = all.announced.or(thread.announced);
+    }
+    if all.messages.is_empty() {
+        return Err(Error::Empty);
+    }
+    Ok(all)
+}
+
+impl Message {
+    /// Decodes bytes of this message's body: by its charset, else as UTF-8,
+    /// else as Latin-1, which is how git guesses.
+    pub fn decode(&self, bytes: &[u8]) -> String {
+        let decoder = self
+            .charset
+            .as_deref()
+            .filter(|name| !name.eq_ignore_ascii_case("us-ascii"))
+            .and_then(|name| charset_decoder(name.as_bytes()));
+        match (decoder, str::from_utf8(bytes)) {
+            (Some(decode), _) => decode(bytes),
+            (None, Ok(text)) => text.to_owned(),
+            (None, Err(_)) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        }
+    }
+}
+
+/// Reads an mbox. Of its dialects, mboxrd quotes every line that would pass
+/// for a separator; git quotes none.
+fn mbox(input: &[u8]) -> Result<Vec<Message>, Error> {
+    let mut starts = Vec::new();
+    let mut at = 0;
+    for line in lines(input) {
+        let next = &input[at + line.len()..];
+        if is_separator(line) && lines(next).next().is_some_and(is_header) {
+            starts.push((at, at + line.len()));
+        }
+        at += line.len();
+    }
+    if starts.len() > MAX_MESSAGES {
+        return Err(Error::TooLarge {
+            what: "messages",
+            limit: MAX_MESSAGES,
+        });
+    }
+    let ends = starts
+        .iter()
+        .skip(1)
+        .map(|start| start.0)
+        .chain([input.len()]);
+    let mut messages = Vec::with_capacity(starts.len());
+    for ((start, body), end) in starts.iter().zip(ends) {
+        let raw = &input[*body..end];
+        let git = BY_GIT.is_match(&input[*start..*body]);
+        let raw = if git {
+            Cow::Borrowed(raw)
+        } else {
+            QUOTED_FROM.replace_all(raw, &b"$1"[..])
+        };
+        messages.extend(message(&raw));
+    }
+    if messages.is_empty() {
+        return Err(Error::Unrecognised(
+            "From …, but no mail behind it".to_owned(),
+        ));
+    }
+    Ok(messages)
+}
+
+static SEPARATOR: LazyLock<BytesRegex> =
+    LazyLock::new(|| bytes_regex(r"\AFrom .*\d:\d\d:\d\d .*\d{4}\s*\z"));
+static BY_GIT: LazyLock<BytesRegex> = LazyLock::new(|| bytes_regex(r"\AFrom [0-9a-f]{40,64} "));
+static QUOTED_FROM: LazyLock<BytesRegex> = LazyLock::new(|| bytes_regex(r"(?m)^>(>*From )"));
+static HEADER: LazyLock<BytesRegex> = LazyLock::new(|| bytes_regex(r"\A>?[A-Za-z][A-Za-z0-9-]*:"));
+static ANNOUNCED: LazyLock<BytesRegex> =
+    LazyLock::new(|| bytes_regex(r"\A.+ posted (\d{1,4}) patch(?:es)?\s"));
+static POSTED: LazyLock<BytesRegex> = LazyLock::new(|| {
+    // The time is relative ("1 month ago", with hard blanks), so it is of no
+    // use; it only shows where the name ends.
+    bytes_regex(r"\APosted by (.+?)(?: (?:\d+[\s\x{a0}][^<>]* ago|just now|on \S.*))?\s*\z")
+});
+
+fn bytes_regex(pattern: &str) -> BytesRegex {
+    #[allow(
+        clippy::expect_used,
+        reason = "constant patterns; every test would fail"
+    )]
+    BytesRegex::new(pattern).expect("a valid pattern")
+}
+
+fn is_separator(line: &[u8]) -> bool {
+    line.len() < 1000 && SEPARATOR.is_match(line)
+}
+
+fn is_header(line: &[u8]) -> bool {
+    HEADER.is_match(line)
+}
+
+/// Reads an archive's plain text: a title, `NAME posted N patches WHEN`, and
+/// for each message its subject, `Posted by NAME WHEN`, and the body. None
+/// where the input is not such a text.
+fn archive(input: &[u8]) -> Result<Option<Thread>, Error> {
+    let announced = lines(input).take(6).find_map(|line| {
+        let digits = ANNOUNCED.captures(line)?.get(1)?;
+        str::from_utf8(digits.as_bytes()).ok()?.parse().ok()
+    });
+    // Where the subject, the "Posted by" and the body begin.
+    let mut starts: Vec<(usize, Vec<u8>, String)> = Vec::new();
+    let mut bodies = Vec::new();
+    let (mut at, mut before): (usize, &[u8]) = (0, b"");
+    for line in lines(input) {
+        let is_subject = before.starts_with(b"[") || before.starts_with(b"Re: ");
+        if is_subject
+            && line.len() < 1000
+            && let Some(name) = POSTED.captures(line).and_then(|found| found.get(1))
+        {
+            if starts.len() == MAX_MESSAGES {
+                return Err(Error::TooLarge {
+                    what: "messages",
+                    limit: MAX_MESSAGES,
+                });
+            }
+            starts.push((at - before.len(), before.to_vec(), text_of(name.as_bytes())));
+            bodies.push(at + line.len());
+        } else if starts.is_empty() && at > 0 && is_header(line) && announced.is_none() {
+            // A mail that quotes such a text somewhere.
+            return Ok(None);
+        }
+        before = line;
+        at += line.len();
+    }
+    if starts.is_empty() {
+        return Ok(None);
+    }
+    let ends: Vec<_> = starts
+        .iter()
+        .skip(1)
+        .map(|start| start.0)
+        .chain([input.len()])
+        .collect();
+    let messages = starts
+        .into_iter()
+        .zip(bodies)
+        .zip(ends)
+        .map(|(((_, subject, name), body), end)| Message {
+            subject: clean(&text_of(&subject)),
+            from: Some(Person {
+                name: clean(&name),
+                email: String::new(),
+            }),
+            date: None,
+            id: None,
+            answers: Vec::new(),
+            body: without_transport_cr(input[body..end].to_vec()),
+            charset: None,
+        })
+        .collect();
+    Ok(Some(Thread {
+        messages,
+        announced,
+    }))
+}
+
+/// Reads one mail; none where it has neither sender nor subject.
+fn message(raw: &[u8]) -> Option<Message> {
+    if !lines(raw).next().is_some_and(is_header) {
+        return None;
+    }
+    let mail = MessageParser::new().parse_headers(raw)?;
+    if mail.subject().is_none() && mail.from().is_none() {
+        return None;
+    }
+    let ids = |value: &HeaderValue| -> Vec<String> {
+        match value {
+            HeaderValue::Text(id) => vec![clean(id)],
+            HeaderValue::TextList(ids) => ids.iter().rev().map(|id| clean(id)).collect(),
+            _ => Vec::new(),
+        }
+    };
+    let from = mail.from().and_then(|from| from.first()).and_then(|from| {
+        let email = from.address.as_deref().map(clean).unwrap_or_default();
+        let name = from
+            .name
+            .as_deref()
+            .map(clean)
+            .filter(|name| !name.is_empty());
+        let name = name.unwrap_or_else(|| email.clone());
+        (!name.is_empty()).then_some(Person { name, email })
+    });
+    let mut answers = ids(mail.in_reply_to());
+    answers.extend(ids(mail.references()));
+    let mut texts = Texts::default();
+    texts.collect(raw, 0);
+    let html = String::from_utf8_lossy(&texts.html);
+    Some(Message {
+        subject: clean(mail.subject().unwrap_or_default()),
+        from,
+        date: mail
+            .date()
+            .filter(|date| date.is_valid())
+            .map(mail_parser::DateTime::to_rfc822),
+        id: mail.message_id().map(clean),
+        answers,
+        body: without_transport_cr(if texts.plain.is_empty() && !html.is_empty() {
+            html_to_text(&html).into_bytes()
+        } else {
+            texts.plain
+        }),
+        charset: texts.charset,
+    })
+}
+
+/// The texts of a mail, decoded but for their charset. The library's own walk
+/// over MIME parts turns them into UTF-8, which a diff must not be.
+#[derive(Default)]
+struct Texts {
+    plain: Vec<u8>,
+    html: Vec<u8>,
+    charset: Option<String>,
+    parts: usize,
+}
+
+impl Texts {
+    fn collect(&mut self, raw: &[u8], depth: usize) {
+        self.parts += 1;
+        if depth > MAX_DEPTH || self.parts > MAX_PARTS {
+            return;
+        }
+        // A part may have no headers: its body begins with a blank line.
+        let (headers, body) = split_headers(raw);
+        let mail = MessageParser::new().parse_headers(headers);
+        let part = mail.as_ref().map(mail_parser::Message::root_part);
+        let kind = part.and_then(|part| part.content_type());
+        let (main, sub) = kind.map_or(("text", "plain"), |kind| {
+            (kind.ctype(), kind.subtype().unwrap_or(""))
+        });
+        if main.eq_ignore_ascii_case("multipart") {
+            if let Some(boundary) = kind.and_then(|kind| kind.attribute("boundary")) {
+                self.split(body, boundary, depth);
+            }
+            return;
+        }
+        let name = part
+            .and_then(|part| part.attachment_name())
+            .unwrap_or_default();
+        let is_patch = [".patch", ".diff", ".txt"]
+            .iter()
+            .any(|suffix| name.ends_with(suffix));
+        if !main.eq_ignore_ascii_case("text") && !is_patch {
+            return;
+        }
+        let encoding = part
+            .and_then(|part| part.content_transfer_encoding())
+            .unwrap_or_default();
+        // What can't be decoded is taken as it is, and fails as a patch.
+        let decoded = if encoding.eq_ignore_ascii_case("base64") {
+            base64_decode(body)
+        } else if encoding.eq_ignore_ascii_case("quoted-printable") {
+            quoted_printable_decode(body)
+        } else {
+            None
+        };
+        let decoded = decoded.map_or(Cow::Borrowed(body), Cow::Owned);
+        if sub.eq_ignore_ascii_case("html") {
+            self.html.extend_from_slice(&decoded);
+            return;
+        }
+        if self.charset.is_none() {
+            let charset = kind.and_then(|kind| kind.attribute("charset"));
+            self.charset = charset.map(clean).filter(|name| !name.is_empty());
+        }
+        if !self.plain.is_empty() && !self.plain.ends_with(b"\n") {
+            self.plain.push(b'\n');
+        }
+        self.plain.extend_from_slice(&decoded);
+    }
+
+    fn split(&mut self, body: &[u8], boundary: &str, depth: usize) {
+        let (mut at, mut start) = (0, None);
+        for line in lines(body) {
+            if let Some(rest) = line.strip_prefix(b"--")
+                && let Some(rest) = rest.strip_prefix(boundary.as_bytes())
+                && matches!(rest.trim_ascii_end(), b"" | b"--")
+            {
+                if let Some(start) = start {
+                    // The newline before a boundary belongs to it.
+                    let part = &body[start..at];
+                    let part = part.strip_suffix(b"\n").unwrap_or(part);
+                    self.collect(part.strip_suffix(b"\r").unwrap_or(part), depth + 1);
+                }
+                start = (rest.trim_ascii_end().is_empty()).then_some(at + line.len());
+            }
+            at += line.len();
+        }
+        // A cut mail lacks the last boundary.
+        if let Some(start) = start {
+            self.collect(&body[start..], depth + 1);
+        }
+    }
+}
+
+/// A mail's headers with the blank line behind them, and its body.
+fn split_headers(raw: &[u8]) -> (&[u8], &[u8]) {
+    let mut at = 0;
+    for line in lines(raw) {
+        at += line.len();
+        if matches!(line, b"\n" | b"\r\n") {
+            break;
+        }
+    }
+    raw.split_at(at)
+}
+
+/// Lines with their newline.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n')
+}
+
+/// Mail travels with CR LF. Where every line has one it is the transport's;
+/// a CR on some lines only (a diff's headers never have one of their own) is
+/// the file's.
+fn without_transport_cr(body: Vec<u8>) -> Vec<u8> {
+    let all_have = lines(&body).all(|line| !line.ends_with(b"\n") || line.ends_with(b"\r\n"));
+    if !all_have {
+        return body;
+    }
+    let mut kept = Vec::with_capacity(body.len());
+    for line in lines(&body) {
+        match line.strip_suffix(b"\r\n") {
+            Some(line) => kept.extend([line, b"\n"].into_iter().flatten()),
+            None => kept.extend_from_slice(line),
+        }
+    }
+    kept
+}
+
+/// Text on one line, blanks collapsed, controls dropped: a terminal shows it
+/// as it is.
+pub(crate) fn clean(text: &str) -> String {
+    let text = text.replace(char::is_whitespace, " ");
+    let visible: String = text.chars().filter(|c| !c.is_control()).collect();
+    visible
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
