@@ -1,2 +1,86 @@
-//! guest
-fn main() {}
+//! The OOM scenarios. As the first process of a guest this program runs the
+//! plan beside it and powers the guest off; on the host it lists what it can
+//! do.
+
+mod cgroup;
+mod context;
+mod failure;
+mod fault;
+mod guest;
+mod health;
+mod procfs;
+mod runner;
+mod scenarios;
+mod smaps;
+mod sys;
+mod trace;
+mod victim;
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::context::Metric;
+use crate::failure::Failure;
+use crate::scenarios::Need;
+
+fn main() -> ExitCode {
+    if std::process::id() == 1 {
+        // The arguments are those of a kernel command line, not ours.
+        if let Err(failure) = run_guest() {
+            eprintln!("reaperlab: {failure}");
+        }
+        guest::power_off();
+    }
+    let mut args = std::env::args().skip(1);
+    let answer = match (args.next().as_deref(), args.next()) {
+        (Some("list"), None) => list(),
+        (Some(victim::ARGUMENT), Some(spec)) => victim::main(&spec).map_err(|failure| {
+            // Where the runner waits for the victim's first line.
+            println!("{failure}");
+            failure.to_string()
+        }),
+        _ => Err("usage: kernel-tests list (or as the first process of a guest)".to_owned()),
+    };
+    match answer {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run_guest() -> Result<(), Failure> {
+    guest::mount_all()?;
+    guest::harden()?;
+    runner::run(&guest::plan()?)
+}
+
+/// A scenario as `list` prints it.
+#[derive(Serialize)]
+struct Listed {
+    name: &'static str,
+    number: u32,
+    summary: &'static str,
+    needs: &'static [Need],
+    deadline_s: u64,
+    metrics: &'static [Metric],
+}
+
+fn list() -> Result<(), String> {
+    let listed: Vec<_> = scenarios::ALL
+        .iter()
+        .map(|scenario| Listed {
+            name: scenario.name(),
+            number: scenario.number(),
+            summary: scenario.summary(),
+            needs: scenario.needs(),
+            deadline_s: scenario.deadline().as_secs(),
+            metrics: scenario.metrics(),
+        })
+        .collect();
+    let json = serde_json::to_string_pretty(&listed).map_err(|error| error.to_string())?;
+    println!("{json}");
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Memory control groups (version 2) for victims.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::failure::{Doing, Failure};
+use crate::procfs;
+
+/// The hierarchy's mount point.
+pub const ROOT: &str = "/sys/fs/cgroup";
+
+/// Under which all groups of this program lie, so that leftovers are found.
+const PARENT: &str = "/sys/fs/cgroup/reaperlab";
+
+/// A group of its own, removed with all that is in it when dropped.
+#[derive(Debug)]
+pub struct Cgroup {
+    path: PathBuf,
+}
+
+impl Cgroup {
+    /// Makes a group whose memory has no limit yet.
+    pub fn new(name: &str) -> Result<Self, Failure> {
+        fs::create_dir_all(PARENT).doing(|| format!("making the cgroup {PARENT}"))?;
+        procfs::write(format!("{PARENT}/cgroup.subtree_control"), "+memory")?;
+        let path = Path::new(PARENT).join(name);
+        fs::create_dir(&path).doing(|| format!("making the cgroup {}", path.display()))?;
+        Ok(Self { path })
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes one of its files.
+    pub fn set(&self, file: &str, value: &str) -> Result<(), Failure> {
+        procfs::write(self.path.join(file), value)
+    }
+
+    /// Leaves its members only `slack` more bytes than they have.
+    pub fn limit_to_current(&self, slack: u64) -> Result<(), Failure> {
+        let current = procfs::read(self.path.join("memory.current"))?;
+        let current: u64 = current
+            .trim()
+            .parse()
+            .map_err(|_| Failure::unmet(format!("memory.current is no number: {current:?}")))?;
+        self.set("memory.max", &(current + slack).to_string())
+    }
+
+    /// A counter of memory.events.
+    pub fn event(&self, name: &str) -> Result<u64, Failure> {
+        let events = procfs::read(self.path.join("memory.events"))?;
+        procfs::value(&events, name)
+            .ok_or_else(|| Failure::unmet(format!("memory.events has no {name}")))
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+/// The groups that scenarios left behind; removes them on the way.
+pub fn leftovers() -> Vec<String> {
+    let Ok(entries) = fs::read_dir(PARENT) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| {
+            remove(&entry.path());
+            entry.file_name().to_string_lossy().into_owned()
+        })
+        .collect()
+}
+
+/// Removes a group. Its last members may still be on their way out.
+fn remove(path: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while fs::remove_dir(path).is_err() && path.exists() && Instant::now() < deadline {
+        // Absent on old kernels, where the members end on their own or are
+        // found as leftovers.
+        let _ = procfs::write(path.join("cgroup.kill"), "1");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

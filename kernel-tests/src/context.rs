@@ -1,0 +1,167 @@
+//! What a scenario knows of its run, and where it reports to.
+
+use std::fs::File;
+use std::sync::{Mutex, PoisonError};
+
+use results::ktap::{Outcome, Writer};
+use results::plan::Plan;
+use results::record::{Record, Sample, Unit, Walker};
+
+use crate::failure::{Doing, Failure};
+
+/// The stream to the host. The watchdog and a scenario share it.
+#[derive(Debug)]
+pub struct Report(Mutex<Writer<File>>);
+
+impl Report {
+    /// Announces `planned` tests.
+    pub fn new(port: File, planned: u32) -> Result<Self, Failure> {
+        Ok(Self(Mutex::new(
+            Writer::new(port, planned).doing(|| "writing results".into())?,
+        )))
+    }
+
+    /// Reports a test's end.
+    pub fn test(&self, name: &str, outcome: &Outcome) -> Result<(), Failure> {
+        self.with(|writer| writer.test(name, outcome))
+    }
+
+    /// Explains the test that follows.
+    pub fn note(&self, text: &str) -> Result<(), Failure> {
+        self.with(|writer| writer.note(text))
+    }
+
+    /// Says that nothing more can be tested.
+    pub fn bail_out(&self, why: &str) -> Result<(), Failure> {
+        self.with(|writer| writer.bail_out(why))
+    }
+
+    /// Reports a record.
+    pub fn record(&self, record: &Record) -> Result<(), Failure> {
+        self.with(|writer| writer.record(record))
+    }
+
+    fn with(
+        &self,
+        write: impl FnOnce(&mut Writer<File>) -> std::io::Result<()>,
+    ) -> Result<(), Failure> {
+        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        write(&mut writer).doing(|| "writing results".into())
+    }
+}
+
+/// What a scenario knows of its run, and where it reports to.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// What the host asked for.
+    pub plan: &'a Plan,
+    scenario: &'static str,
+    report: &'a Report,
+}
+
+/// One repetition of a measurement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Repetition {
+    /// Counted from 0, warm-ups included.
+    pub index: u32,
+    /// Whether it is one of the first, which comparisons leave out.
+    pub warmup: bool,
+    /// What is varied in it.
+    pub at: Option<f64>,
+}
+
+impl<'a> Context<'a> {
+    /// A scenario's view of the run.
+    pub fn new(plan: &'a Plan, scenario: &'static str, report: &'a Report) -> Self {
+        Self {
+            plan,
+            scenario,
+            report,
+        }
+    }
+
+    /// The name under which the scenario reports.
+    pub fn scenario(&self) -> String {
+        self.scenario.to_owned()
+    }
+
+    /// The repetitions the plan asks for, warm-ups first.
+    pub fn repetitions(&self) -> impl Iterator<Item = Repetition> + use<> {
+        let warmups = self.plan.warmups;
+        (0..warmups.saturating_add(self.plan.repetitions)).map(move |index| Repetition {
+            index,
+            warmup: index < warmups,
+            at: None,
+        })
+    }
+
+    /// Reports a sample that belongs to no single walker.
+    pub fn sample(
+        &self,
+        repetition: Repetition,
+        metric: Metric,
+        value: f64,
+    ) -> Result<(), Failure> {
+        self.walker_sample(repetition, metric, value, None)
+    }
+
+    /// Reports a sample of one walker, or of both.
+    pub fn walker_sample(
+        &self,
+        repetition: Repetition,
+        metric: Metric,
+        value: f64,
+        walker: Option<Walker>,
+    ) -> Result<(), Failure> {
+        self.report.record(&Record::Sample(Sample {
+            scenario: self.scenario(),
+            metric: metric.name.to_owned(),
+            unit: metric.unit,
+            repetition: repetition.index,
+            warmup: repetition.warmup,
+            value,
+            walker,
+            at: repetition.at,
+        }))
+    }
+
+    /// Reports something a reader should know.
+    pub fn note(&self, text: impl Into<String>) -> Result<(), Failure> {
+        self.report.record(&Record::Note {
+            scenario: self.scenario(),
+            text: text.into(),
+        })
+    }
+
+    /// Reports any other record.
+    pub fn record(&self, record: &Record) -> Result<(), Failure> {
+        self.report.record(record)
+    }
+}
+
+/// Something a scenario measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: Unit,
+}
+
+impl Metric {
+    /// A metric in microseconds.
+    pub const fn us(name: &'static str) -> Self {
+        Self {
+            name,
+            unit: Unit::Us,
+        }
+    }
+
+    /// A metric that counts.
+    pub const fn count(name: &'static str) -> Self {
+        Self {
+            name,
+            unit: Unit::Count,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Why a scenario did not hold.
+
+use std::io;
+
+/// Why a scenario did not hold.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The kernel did something else than was promised.
+    #[error("{0}")]
+    Unmet(String),
+    /// Something the scenario needs of the system went wrong.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was being done, to what.
+        doing: String,
+        /// How the kernel answered.
+        source: io::Error,
+    },
+}
+
+impl Failure {
+    /// The kernel did something else than was promised.
+    pub fn unmet(what: impl Into<String>) -> Self {
+        Self::Unmet(what.into())
+    }
+}
+
+/// Fails with `what` unless `held`.
+pub fn ensure(held: bool, what: impl FnOnce() -> String) -> Result<(), Failure> {
+    if held {
+        Ok(())
+    } else {
+        Err(Failure::Unmet(what()))
+    }
+}
+
+/// Says what was being done when a system call failed.
+pub trait Doing<T> {
+    /// Turns the error into a [`Failure`].
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|source| Failure::System {
+            doing: what(),
+            source: source.into(),
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! The guest around the scenarios: what the first process owes its kernel.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::mount::{MsFlags, mount};
+use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::sys::reboot::{RebootMode, reboot};
+use results::plan::{PATH, PORT, Plan};
+
+use crate::failure::{Doing, Failure};
+use crate::procfs;
+
+/// Mounts what scenarios look into. Only the first two must succeed: whatever
+/// else is missing is found by the scenarios that need it.
+pub fn mount_all() -> Result<(), Failure> {
+    const REQUIRED: [(&str, &str); 2] = [("devtmpfs", "/dev"), ("proc", "/proc")];
+    const OPTIONAL: [(&str, &str); 4] = [
+        ("sysfs", "/sys"),
+        ("tracefs", crate::trace::ROOT),
+        ("cgroup2", crate::cgroup::ROOT),
+        ("tmpfs", "/tmp"),
+    ];
+    let mount_one = |(kind, at): (&str, &str)| {
+        // Fails on sysfs's own folders, which are there.
+        let _ = fs::create_dir_all(at);
+        mount(Some(kind), at, Some(kind), MsFlags::empty(), None::<&str>)
+            .doing(|| format!("mounting {kind} on {at}"))
+    };
+    for pair in REQUIRED {
+        mount_one(pair)?;
+    }
+    for pair in OPTIONAL {
+        if let Err(failure) = mount_one(pair) {
+            eprintln!("reaperlab: {failure}");
+        }
+    }
+    Ok(())
+}
+
+/// The plan that the host packed beside this program.
+pub fn plan() -> Result<Plan, Failure> {
+    let text = procfs::read(PATH)?;
+    serde_json::from_str(&text).doing(|| format!("reading {PATH}"))
+}
+
+/// Opens the port that carries the results, as soon as its driver has it.
+pub fn port() -> Result<File, Failure> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        if let Some(device) = find_port() {
+            return OpenOptions::new()
+                .write(true)
+                .open(&device)
+                .doing(|| format!("opening {}", device.display()));
+        }
+        if Instant::now() >= deadline {
+            return Err(Failure::unmet(format!(
+                "no virtio-serial port is named {PORT}"
+            )));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn find_port() -> Option<std::path::PathBuf> {
+    fs::read_dir("/sys/class/virtio-ports")
+        .ok()?
+        .flatten()
+        .find_map(|entry| {
+            let name = fs::read_to_string(entry.path().join("name")).ok()?;
+            let device = Path::new("/dev").join(entry.file_name());
+            (name.trim_end() == PORT && device.exists()).then_some(device)
+        })
+}
+
+/// Puts this process beyond the reach of what it is about to cause.
+pub fn harden() -> Result<(), Failure> {
+    mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)
+        .doing(|| "locking the runner's memory".into())?;
+    procfs::write("/proc/self/oom_score_adj", "-1000")?;
+    // A list of all tasks in each OOM report only fills the log, and a probe
+    // that is optimised later patches text in the middle of a measurement.
+    for (file, value) in [
+        ("/proc/sys/vm/oom_dump_tasks", "0"),
+        ("/proc/sys/debug/kprobes-optimization", "0"),
+    ] {
+        let _ = procfs::write(file, value);
+    }
+    Ok(())
+}
+
+/// Ends the guest.
+pub fn power_off() -> ! {
+    let _ = reboot(RebootMode::RB_POWER_OFF);
+    loop {
+        std::thread::park();
+    }
+}

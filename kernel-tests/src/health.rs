@@ -1,0 +1,203 @@
+//! Whether the guest is as well after a scenario as it was before.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getpid};
+
+use crate::cgroup;
+use crate::failure::{Doing, Failure};
+use crate::procfs;
+use crate::trace;
+
+/// Memory that may stay away: caches of the kernel that fill with use.
+const SLACK_KIB: u64 = 32 << 10;
+
+/// How long memory and the last members of a group may take to come back.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The state before a scenario.
+#[derive(Debug)]
+pub struct Health {
+    log: File,
+    mounts: String,
+    available: u64,
+}
+
+impl Health {
+    /// Notes the state.
+    pub fn note() -> Result<Self, Failure> {
+        let mut log = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open("/dev/kmsg")
+            .doing(|| "opening /dev/kmsg".into())?;
+        log.seek(SeekFrom::End(0))
+            .doing(|| "seeking in /dev/kmsg".into())?;
+        Ok(Self {
+            log,
+            mounts: procfs::read("/proc/self/mounts")?,
+            available: procfs::mem_available()?,
+        })
+    }
+
+    /// What is not as it was. Leftovers are removed on the way.
+    pub fn complaints(mut self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        let mut say = |what: &str, left: Vec<String>| {
+            if !left.is_empty() {
+                complaints.push(format!("left behind: {what} {}", left.join(", ")));
+            }
+        };
+        say("processes", stray_processes());
+        say("cgroups", cgroup::leftovers());
+        say("probes", trace::leftovers());
+        match procfs::read("/proc/self/mounts") {
+            Ok(mounts) if mounts == self.mounts => {}
+            _ => complaints.push("left behind: mounts".into()),
+        }
+        complaints.extend(self.missing_memory());
+        complaints.extend(self.trouble());
+        complaints
+    }
+
+    fn missing_memory(&self) -> Option<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = procfs::mem_available().unwrap_or(0);
+            if now + SLACK_KIB >= self.available {
+                return None;
+            }
+            if Instant::now() >= deadline {
+                let before = self.available;
+                return Some(format!(
+                    "memory did not come back: {now} KiB of {before} KiB"
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Lines of the kernel log that no healthy kernel writes.
+    fn trouble(&mut self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut record = [0; 8192];
+        loop {
+            match self.log.read(&mut record) {
+                Ok(0) => break,
+                Ok(read) => {
+                    let text = String::from_utf8_lossy(record.get(..read).unwrap_or_default());
+                    let line = text.split_once(';').map_or(&*text, |(_, line)| line);
+                    let line = line.lines().next().unwrap_or_default();
+                    if is_trouble(line) {
+                        found.push(format!("kernel log: {line}"));
+                    }
+                }
+                // The log went round: the next read goes on where it can.
+                Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        found
+    }
+}
+
+fn is_trouble(line: &str) -> bool {
+    [
+        "BUG:",
+        "BUG at",
+        "kernel BUG",
+        "WARNING:",
+        "Oops",
+        "general protection fault",
+        "soft lockup",
+        "hard LOCKUP",
+        "KASAN:",
+        "possible circular locking",
+        "inconsistent lock state",
+        "possible recursive locking",
+        "suspicious RCU usage",
+        "Bad rss-counter",
+        "Bad page",
+        "blocked for more than",
+    ]
+    .iter()
+    .any(|sign| line.contains(sign))
+}
+
+/// Ends all processes but this one and the kernel's threads, and names them.
+pub fn stray_processes() -> Vec<String> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut names = Vec::new();
+    loop {
+        reap();
+        let strays = strays();
+        if names.is_empty() {
+            names = strays
+                .iter()
+                .map(|(pid, comm)| format!("{comm} ({pid})"))
+                .collect();
+        }
+        if strays.is_empty() || Instant::now() >= deadline {
+            return names;
+        }
+        for (pid, _) in strays {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn strays() -> Vec<(Pid, String)> {
+    const KTHREADD: i32 = 2;
+    let own = getpid();
+    procfs::processes()
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|p| p.pid != own && p.pid.as_raw() != KTHREADD && p.parent.as_raw() != KTHREADD)
+        .map(|p| (p.pid, p.comm))
+        .collect()
+}
+
+/// Waits for orphans, which are the first process's to bury. Only between
+/// scenarios: these wait for their own.
+fn reap() {
+    while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL)) {
+        if status == WaitStatus::StillAlive {
+            break;
+        }
+    }
+    // Nothing is left to wait for.
+    Errno::clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_oom_report_is_no_trouble() {
+        for line in [
+            "init invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=1000",
+            "Memory cgroup out of memory: Killed process 55 (init) total-vm:5kB",
+            "oom_reaper: reaped process 55 (init), now anon-rss:0kB",
+        ] {
+            assert!(!is_trouble(line), "{line}");
+        }
+        for line in [
+            "BUG: Bad rss-counter state mm:00000000 type:MM_ANONPAGES val:5",
+            "WARNING: CPU: 0 PID: 55 at mm/memory.c:1675 zap_pte_range",
+            "watchdog: BUG: soft lockup - CPU#0 stuck for 26s!",
+            "WARNING: possible circular locking dependency detected",
+        ] {
+            assert!(is_trouble(line), "{line}");
+        }
+    }
+}

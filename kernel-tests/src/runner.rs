@@ -1,0 +1,163 @@
+//! Runs a plan: each scenario in a thread of its own under a deadline, so that
+//! neither its failure nor a stuck child of its stops the others.
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::utsname::uname;
+use nix::unistd::{SysconfVar, sysconf};
+use results::ktap::Outcome;
+use results::plan::{Fault, Plan};
+use results::record::Record;
+
+use crate::context::{Context, Report};
+use crate::failure::{Doing, Failure};
+use crate::fault;
+use crate::guest;
+use crate::health::{Health, stray_processes};
+use crate::procfs;
+use crate::scenarios::{self, Scenario};
+
+/// How long a scenario whose processes were killed may take to notice.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs the whole plan and powers off.
+pub fn run(plan: &Plan) -> Result<(), Failure> {
+    // A fault that takes time is a test of its own, behind the first one.
+    let mut entries: Vec<Entry<'_>> = plan
+        .scenarios
+        .iter()
+        .map(|name| Entry::named(name))
+        .collect();
+    if let Some(fault) = plan.fault.and_then(fault::scenario) {
+        entries.insert(
+            entries.len().min(1),
+            Entry {
+                name: fault.name(),
+                scenario: Some(fault),
+            },
+        );
+    }
+    let planned = u32::try_from(entries.len()).map_err(|_| Failure::unmet("too many scenarios"))?;
+    let report = Report::new(guest::port()?, planned)?;
+    report.record(&begin(plan)?)?;
+
+    thread::scope(|scope| {
+        let mut entries = entries.into_iter().enumerate();
+        for (index, entry) in entries.by_ref() {
+            let Some(scenario) = entry.scenario else {
+                report.note("this guest knows no scenario of this name")?;
+                report.test(entry.name, &Outcome::Fail)?;
+                continue;
+            };
+            if let Some(why) = scenario.needs().iter().find_map(|need| need.missing()) {
+                report.test(entry.name, &Outcome::Skip(why.to_owned()))?;
+                continue;
+            }
+            if !run_one(scope, plan, &report, scenario)? {
+                break;
+            }
+            if index == 0 && plan.fault == Some(Fault::Panic) {
+                procfs::write("/proc/sysrq-trigger", "c")?;
+            }
+        }
+        let mut not_run = entries.peekable();
+        if not_run.peek().is_some() {
+            report.note("the guest could not be healed: the rest is not run")?;
+        }
+        for (_, entry) in not_run {
+            report.note("not run")?;
+            report.test(entry.name, &Outcome::Fail)?;
+        }
+        if plan.fault != Some(Fault::Cut) {
+            report.record(&Record::End {
+                nonce: plan.nonce.clone(),
+            })?;
+        }
+        // A thread that is stuck would keep the scope open for ever.
+        guest::power_off()
+    })
+}
+
+/// One line of the plan.
+struct Entry<'a> {
+    name: &'a str,
+    scenario: Option<&'static dyn Scenario>,
+}
+
+impl<'a> Entry<'a> {
+    fn named(name: &'a str) -> Self {
+        Self {
+            name,
+            scenario: scenarios::find(name),
+        }
+    }
+}
+
+fn begin(plan: &Plan) -> Result<Record, Failure> {
+    let uname = uname().doing(|| "asking for the kernel's name".into())?;
+    let cpus = sysconf(SysconfVar::_NPROCESSORS_ONLN).doing(|| "counting CPUs".into())?;
+    Ok(Record::Begin {
+        nonce: plan.nonce.clone(),
+        kernel: uname.release().to_string_lossy().into_owned(),
+        cpus: cpus.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or(0),
+        memory_kib: procfs::kib(&procfs::read("/proc/meminfo")?, "MemTotal").unwrap_or(0),
+    })
+}
+
+/// Runs one scenario and reports it. Returns whether the guest can go on.
+fn run_one<'scope, 'env: 'scope>(
+    scope: &'scope thread::Scope<'scope, 'env>,
+    plan: &'env Plan,
+    report: &'scope Report,
+    scenario: &'static dyn Scenario,
+) -> Result<bool, Failure> {
+    let name = scenario.name();
+    let deadline = scenario.deadline();
+    let deadline_s = u32::try_from(deadline.as_secs()).unwrap_or(u32::MAX);
+    report.record(&Record::Start {
+        scenario: name.to_owned(),
+        deadline_s,
+    })?;
+    let health = Health::note()?;
+
+    let (done, end) = channel();
+    let thread = scope.spawn(move || {
+        let context = Context::new(plan, name, report);
+        // The receiver is gone only when the guest is about to end.
+        let _ = done.send(scenario.run(&context));
+    });
+    let mut reasons = Vec::new();
+    match end.recv_timeout(deadline) {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => reasons.push(failure.to_string()),
+        Err(RecvTimeoutError::Disconnected) => reasons.push("the scenario panicked".to_owned()),
+        Err(RecvTimeoutError::Timeout) => {
+            reasons.push(format!("timeout: no result within {deadline_s} s"));
+            // Whatever it waits for should end with its processes.
+            stray_processes();
+            if end.recv_timeout(GRACE).is_err() {
+                reasons.push("it could not be stopped".to_owned());
+                fail(report, name, &reasons)?;
+                return Ok(false);
+            }
+        }
+    }
+    // Its PDEATHSIG and its descriptors belong to what is checked next.
+    let _ = thread.join();
+    reasons.extend(health.complaints());
+    if reasons.is_empty() {
+        report.test(name, &Outcome::Pass)?;
+    } else {
+        fail(report, name, &reasons)?;
+    }
+    Ok(true)
+}
+
+fn fail(report: &Report, name: &str, reasons: &[String]) -> Result<(), Failure> {
+    for reason in reasons {
+        report.note(reason)?;
+    }
+    report.test(name, &Outcome::Fail)
+}

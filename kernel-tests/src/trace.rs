@@ -1,0 +1,253 @@
+//! tracefs: a ring buffer of one's own, events and probes switched on once
+//! before the work and off once behind it.
+//!
+//! Probes are never toggled in between: patching kernel text while another
+//! vCPU runs is what an emulator is worst at.
+
+mod parse;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use results::plan::Probe;
+
+use crate::failure::{Doing, Failure, ensure};
+use crate::procfs;
+
+pub use parse::Event;
+
+/// tracefs's mount point.
+pub const ROOT: &str = "/sys/kernel/tracing";
+
+/// The group under which all probes of this program appear.
+const GROUP: &str = "reaperlab";
+
+/// What orders or times the events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// Strict order across CPUs, no time.
+    Counter,
+    /// Time across CPUs.
+    Mono,
+}
+
+impl Clock {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Mono => "mono",
+        }
+    }
+}
+
+/// A ring buffer with its own events. Dropped, it leaves no trace.
+#[derive(Debug)]
+pub struct Trace {
+    dir: PathBuf,
+    probes: Vec<String>,
+    pipe: Option<(File, String)>,
+}
+
+impl Trace {
+    /// Makes a ring buffer of `kib` KiB for each CPU.
+    pub fn new(name: &str, clock: Clock, kib: u32) -> Result<Self, Failure> {
+        let dir = Path::new(ROOT).join("instances").join(name);
+        fs::create_dir(&dir).doing(|| format!("making {}", dir.display()))?;
+        let trace = Self {
+            dir,
+            probes: Vec::new(),
+            pipe: None,
+        };
+        trace.set("trace_clock", clock.as_str())?;
+        trace.set("buffer_size_kb", &kib.to_string())?;
+        // Wake a reader at the first event, not when the buffer is half full.
+        trace.set("buffer_percent", "0")?;
+        Ok(trace)
+    }
+
+    /// Records a tracepoint, for example `oom/mark_victim`.
+    pub fn event(&self, event: &str) -> Result<(), Failure> {
+        self.set(&format!("events/{event}/enable"), "1")
+    }
+
+    /// Records each call (`kind` `p`) of a function, or each return (`r`),
+    /// under `name`, with what `fetch` shows.
+    pub fn probe(
+        &mut self,
+        kind: char,
+        name: &str,
+        symbol: &str,
+        fetch: &str,
+    ) -> Result<(), Failure> {
+        add_probe(&format!("{kind}:{GROUP}/{name} {symbol} {fetch}"))?;
+        self.probes.push(name.to_owned());
+        self.event(&format!("{GROUP}/{name}"))
+    }
+
+    /// Records the ranges that walkers unmap, under `name`, by the first of
+    /// `probes` that this kernel has. Returns its symbol.
+    pub fn walks<'a>(&mut self, name: &str, probes: &'a [Probe]) -> Result<&'a str, Failure> {
+        let probe = probes
+            .iter()
+            .find(|probe| procfs::has_symbol(&probe.symbol))
+            .ok_or_else(|| {
+                let names: Vec<_> = probes.iter().map(|probe| &*probe.symbol).collect();
+                Failure::unmet(format!(
+                    "the kernel has none of the functions to probe: {names:?}"
+                ))
+            })?;
+        let fetch = format!("start={} end={}", probe.start, probe.end);
+        self.probe('p', name, &probe.symbol, &fetch)?;
+        Ok(&probe.symbol)
+    }
+
+    /// Records the stack behind each event of a probe.
+    pub fn stacks(&self, probe: &str) -> Result<(), Failure> {
+        self.set(&format!("events/{GROUP}/{probe}/trigger"), "stacktrace")
+    }
+
+    /// Forgets all events so far.
+    pub fn clear(&self) -> Result<(), Failure> {
+        let path = self.dir.join("trace");
+        OpenOptions::new()
+            .write(true)
+            .truncate(true)
+            .open(&path)
+            .map(drop)
+            .doing(|| format!("clearing {}", path.display()))
+    }
+
+    /// The events so far, in order.
+    pub fn events(&self) -> Result<Vec<Event>, Failure> {
+        Ok(parse::events(&procfs::read(self.dir.join("trace"))?))
+    }
+
+    /// Fails if an event was lost, in the ring buffer or by a probe.
+    pub fn whole(&self) -> Result<(), Failure> {
+        let path = self.dir.join("per_cpu");
+        let cpus = fs::read_dir(&path).doing(|| format!("listing {}", path.display()))?;
+        for cpu in cpus.flatten() {
+            let stats = procfs::read(cpu.path().join("stats"))?;
+            let lost = parse::lost(&stats);
+            ensure(lost == 0, || {
+                format!("{lost} trace events were lost to a full buffer")
+            })?;
+        }
+        let missed = self.missed()?;
+        ensure(missed == 0, || {
+            format!("{missed} calls were missed by a probe")
+        })
+    }
+
+    /// Calls that this trace's probes missed.
+    pub fn missed(&self) -> Result<u64, Failure> {
+        let profile = procfs::read(Path::new(ROOT).join("kprobe_profile"))?;
+        Ok(self
+            .probes
+            .iter()
+            .map(|name| parse::missed(&profile, name))
+            .sum())
+    }
+
+    /// Waits for an event of a name and takes it and all before it out of the
+    /// buffer.
+    pub fn wait(&mut self, name: &str, timeout: Duration) -> Result<Event, Failure> {
+        let deadline = Instant::now() + timeout;
+        let (mut pipe, mut text) = match self.pipe.take() {
+            Some(pipe) => pipe,
+            None => {
+                let path = self.dir.join("trace_pipe");
+                let pipe = OpenOptions::new()
+                    .read(true)
+                    .custom_flags(libc::O_NONBLOCK)
+                    .open(&path)
+                    .doing(|| format!("opening {}", path.display()))?;
+                (pipe, String::new())
+            }
+        };
+        let found = loop {
+            let whole = text.rfind('\n').map_or(0, |at| at + 1);
+            let rest = text.split_off(whole);
+            let found = parse::events(&text)
+                .into_iter()
+                .find(|event| event.name == name);
+            text = rest;
+            if found.is_some() {
+                break found;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break None;
+            }
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], timeout)
+                .doing(|| "waiting for a trace event".into())?;
+            let mut bytes = [0; 8192];
+            match pipe.read(&mut bytes) {
+                Ok(read) => {
+                    text.push_str(&String::from_utf8_lossy(bytes.get(..read).unwrap_or(&[])))
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error).doing(|| "reading trace events".into()),
+            }
+        };
+        self.pipe = Some((pipe, text));
+        found.ok_or_else(|| Failure::unmet(format!("no {name} within {} s", timeout.as_secs())))
+    }
+
+    fn set(&self, file: &str, value: &str) -> Result<(), Failure> {
+        procfs::write(self.dir.join(file), value)
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        self.pipe = None;
+        // What can't be removed is found as a leftover.
+        let _ = self.set("events/enable", "0");
+        let _ = fs::remove_dir(&self.dir);
+        for name in &self.probes {
+            let _ = add_probe(&format!("-:{GROUP}/{name}"));
+        }
+    }
+}
+
+/// Changes the list of probes, which must be appended to or is cut.
+fn add_probe(line: &str) -> Result<(), Failure> {
+    ensure(!line.contains(['\n', ';']), || {
+        format!("no probe: {line:?}")
+    })?;
+    OpenOptions::new()
+        .append(true)
+        .open(Path::new(ROOT).join("kprobe_events"))
+        .and_then(|mut file| file.write_all(line.as_bytes()))
+        .doing(|| format!("setting the probe {line:?}"))
+}
+
+/// The probes and buffers that scenarios left behind; removes them.
+pub fn leftovers() -> Vec<String> {
+    let mut left = Vec::new();
+    if let Ok(entries) = fs::read_dir(Path::new(ROOT).join("instances")) {
+        for entry in entries.flatten() {
+            left.push(entry.file_name().to_string_lossy().into_owned());
+            let _ = procfs::write(entry.path().join("events/enable"), "0");
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+    if let Ok(probes) = procfs::read(Path::new(ROOT).join("kprobe_events")) {
+        for line in probes.lines() {
+            let Some(name) = line.split([':', ' ']).nth(1) else {
+                continue;
+            };
+            left.push(name.to_owned());
+            let _ = add_probe(&format!("-:{name}"));
+        }
+    }
+    left
+}
