@@ -1,0 +1,372 @@
+//! Patches written out again: as a diff, as the file that `git format-patch`
+//! would write, and as the folder that `patches/` keeps of a series.
+
+use std::fmt::Write as _;
+
+use crate::manifest::{self, Manifest};
+use crate::patch::{FileDiff, FileKind, Line, LineKind, Patch, Person};
+use crate::series::Series;
+
+/// The longest stem of a patch file's name, as git has it.
+const STEM: usize = 57;
+/// Behind this column headers are folded.
+const FOLD: usize = 76;
+
+/// Writes diffs as `git diff` does, byte for byte what [`crate::patch::parse`]
+/// read, if git wrote that with its default settings and the text behind the
+/// second `@@` is UTF-8.
+pub fn diff(files: &[FileDiff]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for file in files {
+        write_file(&mut out, file);
+    }
+    out
+}
+
+/// Writes a patch as the file that `git format-patch` would, for `git am`.
+pub fn patch(patch: &Patch) -> Vec<u8> {
+    let number = if patch.total > 1 {
+        let width = patch.total.to_string().len();
+        format!(" {:0width$}/{}", patch.index, patch.total)
+    } else {
+        String::new()
+    };
+    let reroll = if patch.version > 1 {
+        format!(" v{}", patch.version)
+    } else {
+        String::new()
+    };
+    let text = patch
+        .message
+        .split_once("\n\n")
+        .map_or("", |(_, text)| text);
+
+    let mut head = format!("From {} Mon Sep 17 00:00:00 2001\n", "0".repeat(40));
+    header(&mut head, "From", &address(&patch.author));
+    if let Some(date) = &patch.date {
+        header(&mut head, "Date", date);
+    }
+    header(
+        &mut head,
+        "Subject",
+        &format!("[PATCH{reroll}{number}] {}", encoded(&patch.subject)),
+    );
+    if !text.is_ascii() {
+        head.push_str("MIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n");
+        head.push_str("Content-Transfer-Encoding: 8bit\n");
+    }
+    head.push('\n');
+    let first = text.lines().next().unwrap_or_default().to_ascii_lowercase();
+    if ["from:", "date:", "subject:"]
+        .iter()
+        .any(|name| first.starts_with(name))
+    {
+        // Else git would take the changelog's first line for a header.
+        let _ = writeln!(head, "From: {}\n", address(&patch.author));
+    }
+    for line in text.lines() {
+        // A line that git would take for the start of another mail.
+        let quote = if line.starts_with("From ") { ">" } else { "" };
+        let _ = writeln!(head, "{quote}{line}");
+    }
+    let _ = writeln!(head, "---\n{}", diffstat(&patch.files));
+    let mut out = head.into_bytes();
+    out.extend(diff(&patch.files));
+    out.extend_from_slice(b"-- \nreaperlab\n\n");
+    out
+}
+
+/// The files of a series' folder, by name: its patches, and a manifest to
+/// start from.
+///
+/// # Errors
+/// Where the series has a value that no manifest can hold.
+pub fn pack(series: &Series) -> Result<Vec<(String, Vec<u8>)>, manifest::Error> {
+    let mut files: Vec<_> = series
+        .patches
+        .iter()
+        .map(|one| (file_name(one), patch(one)))
+        .collect();
+    let manifest = Manifest {
+        name: series.name.clone(),
+        title: series.title.clone(),
+        version: series.version,
+        patches: files.iter().map(|file| file.0.clone()).collect(),
+        missing: series.missing.clone(),
+        missing_note: None,
+        source: None,
+        expect: manifest::Expect::default(),
+        measure: None,
+        prerequisites: Vec::new(),
+        inverses: Vec::new(),
+        variants: Vec::new(),
+        probes: Vec::new(),
+    };
+    files.push((manifest::FILE.to_owned(), manifest.to_toml()?.into_bytes()));
+    Ok(files)
+}
+
+/// The name that `git format-patch` gives a patch: `0002-mm-subject.patch`.
+pub fn file_name(patch: &Patch) -> String {
+    let mut stem = format!("{:04}-", patch.index);
+    let start = stem.len();
+    let mut gap = false;
+    for c in patch.subject.chars() {
+        if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') {
+            if gap && stem.len() > start {
+                stem.push('-');
+            }
+            gap = false;
+            if !(c == '.' && stem.ends_with('.')) {
+                stem.push(c);
+            }
+        } else {
+            gap = true;
+        }
+    }
+    let end = stem.trim_end_matches(['.', '-']).len().max(start - 1);
+    stem.truncate(end.min(STEM));
+    stem + ".patch"
+}
+
+fn write_file(out: &mut Vec<u8>, file: &FileDiff) {
+    let (old, new) = match (&file.old_path, &file.new_path) {
+        (Some(old), Some(new)) => (old, new),
+        (Some(one), None) | (None, Some(one)) => (one, one),
+        (None, None) => return,
+    };
+    let mut head = format!("diff --git {} {}\n", quoted("a/", old), quoted("b/", new));
+    let changed_mode = file.old_mode != file.new_mode;
+    match (file.old_mode, file.new_mode) {
+        (_, Some(mode)) if file.old_path.is_none() => {
+            let _ = writeln!(head, "new file mode {mode:06o}");
+        }
+        (Some(mode), _) if file.new_path.is_none() => {
+            let _ = writeln!(head, "deleted file mode {mode:06o}");
+        }
+        (Some(before), Some(after)) if changed_mode => {
+            let _ = writeln!(head, "old mode {before:06o}\nnew mode {after:06o}");
+        }
+        _ => {}
+    }
+    if let Some(similarity) = file.similarity {
+        let _ = writeln!(head, "similarity index {similarity}%");
+    }
+    let verb = match file.kind {
+        FileKind::Plain => None,
+        FileKind::Rename => Some("rename"),
+        FileKind::Copy => Some("copy"),
+    };
+    if let Some(verb) = verb {
+        let _ = writeln!(
+            head,
+            "{verb} from {}\n{verb} to {}",
+            quoted("", old),
+            quoted("", new)
+        );
+    }
+    if let (Some(before), Some(after)) = (&file.old_blob, &file.new_blob) {
+        let _ = write!(head, "index {before}..{after}");
+        match file.old_mode {
+            Some(mode) if !changed_mode => {
+                let _ = writeln!(head, " {mode:06o}");
+            }
+            _ => head.push('\n'),
+        }
+    }
+    if !file.hunks.is_empty() {
+        let name = |mark: &str, prefix: &str, path: &Option<String>| match path {
+            // A tab ends a name that has blanks.
+            Some(path) => {
+                let tab = if path.contains(' ') { "\t" } else { "" };
+                format!("{mark} {}{tab}\n", quoted(prefix, path))
+            }
+            None => format!("{mark} /dev/null\n"),
+        };
+        head += &name("---", "a/", &file.old_path);
+        head += &name("+++", "b/", &file.new_path);
+    }
+    out.extend_from_slice(head.as_bytes());
+    for hunk in &file.hunks {
+        let range = |start: u32, lines: u32| match lines {
+            1 => start.to_string(),
+            _ => format!("{start},{lines}"),
+        };
+        let (old, new) = (
+            range(hunk.old_start, hunk.old_lines),
+            range(hunk.new_start, hunk.new_lines),
+        );
+        let gap = if hunk.section.is_empty() { "" } else { " " };
+        out.extend_from_slice(format!("@@ -{old} +{new} @@{gap}{}\n", hunk.section).as_bytes());
+        for line in &hunk.lines {
+            write_line(out, line);
+        }
+    }
+}
+
+fn write_line(out: &mut Vec<u8>, line: &Line) {
+    out.push(match line.kind {
+        LineKind::Context => b' ',
+        LineKind::Removed => b'-',
+        LineKind::Added => b'+',
+    });
+    out.extend_from_slice(&line.text);
+    if !line.text.ends_with(b"\n") {
+        out.extend_from_slice(b"\n\\ No newline at end of file\n");
+    }
+}
+
+/// A path, in C quotes where git would put them.
+fn quoted(prefix: &str, path: &str) -> String {
+    if !path
+        .bytes()
+        .any(|byte| byte >= 0x80 || matches!(byte, b'"' | b'\\') || byte < b' ')
+    {
+        return format!("{prefix}{path}");
+    }
+    let mut out = format!("\"{prefix}");
+    for byte in path.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "\\{byte:03o}");
+            }
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Git's diffstat, 72 columns wide.
+fn diffstat(files: &[FileDiff]) -> String {
+    let rows: Vec<(String, usize, usize)> = files
+        .iter()
+        .map(|file| {
+            let lines = || file.hunks.iter().flat_map(|hunk| &hunk.lines);
+            let count = |kind| lines().filter(|line| line.kind == kind).count();
+            let name = match (&file.old_path, &file.new_path) {
+                (Some(old), Some(new)) if old != new => format!("{old} => {new}"),
+                _ => file.path().to_owned(),
+            };
+            (name, count(LineKind::Added), count(LineKind::Removed))
+        })
+        .collect();
+    let most = rows.iter().map(|row| row.1 + row.2).max().unwrap_or(0);
+    let digits = most.to_string().len();
+    let longest = rows
+        .iter()
+        .map(|row| row.0.chars().count())
+        .max()
+        .unwrap_or(0);
+    let room = 72_usize.saturating_sub(digits + 6);
+    let (mut names, mut bars) = (longest, most);
+    if names + bars > room {
+        // The bars give way to three eighths of the width, then the names.
+        bars = bars.min((72_usize * 3 / 8).saturating_sub(digits + 6).max(6));
+        names = names.min(room.saturating_sub(bars));
+        bars = most.min(room - names);
+    }
+    // Never rounded to nothing.
+    let scale = |count: usize| match count {
+        0 => 0,
+        _ if most <= bars => count,
+        _ => count * (bars - 1) / most + 1,
+    };
+    let mut out = String::new();
+    for (name, added, removed) in &rows {
+        let extra = name.chars().count().saturating_sub(names.saturating_sub(3));
+        let name = match name.chars().count() > names {
+            true => {
+                let end: String = name.chars().skip(extra).collect();
+                format!(
+                    "...{}",
+                    end.find('/').map_or(end.as_str(), |slash| &end[slash..])
+                )
+            }
+            false => name.clone(),
+        };
+        let both = usize::from(*added > 0 && *removed > 0);
+        let bar = scale(added + removed).max(2 * both);
+        let (plus, minus) = match added < removed {
+            true => (scale(*added), bar - scale(*added)),
+            false => (bar - scale(*removed), scale(*removed)),
+        };
+        let (plus, minus) = ("+".repeat(plus), "-".repeat(minus));
+        let line = format!(
+            " {name:<names$} | {:>digits$} {plus}{minus}",
+            added + removed
+        );
+        out += line.trim_end();
+        out.push('\n');
+    }
+    let (added, removed) = rows
+        .iter()
+        .fold((0, 0), |sum, row| (sum.0 + row.1, sum.1 + row.2));
+    let s = |count: usize| if count == 1 { "" } else { "s" };
+    let _ = write!(out, " {} file{} changed", rows.len(), s(rows.len()));
+    if added > 0 || removed == 0 {
+        let _ = write!(out, ", {added} insertion{}(+)", s(added));
+    }
+    if removed > 0 || added == 0 {
+        let _ = write!(out, ", {removed} deletion{}(-)", s(removed));
+    }
+    out.push('\n');
+    out
+}
+
+/// Writes `Name: value`, folded at blanks.
+fn header(out: &mut String, name: &str, value: &str) {
+    let mut column = name.len() + 1;
+    let _ = write!(out, "{name}:");
+    for (at, word) in value.split(' ').enumerate() {
+        if at > 0 && column + 1 + word.len() > FOLD {
+            out.push('\n');
+            column = 0;
+        }
+        let _ = write!(out, " {word}");
+        column += 1 + word.len();
+    }
+    out.push('\n');
+}
+
+fn address(person: &Person) -> String {
+    let name = &person.name;
+    let plain = |c: char| c.is_ascii_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c);
+    let name = if !name.is_ascii() {
+        encoded(name)
+    } else if name.chars().all(plain) {
+        name.clone()
+    } else {
+        format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    };
+    format!("{name} <{}>", person.email)
+}
+
+/// Text for a header: as it is, or where it is not ASCII in RFC 2047's words.
+fn encoded(text: &str) -> String {
+    if text.is_ascii() && !text.contains("=?") {
+        return text.to_owned();
+    }
+    let mut words = vec![String::new()];
+    for c in text.chars() {
+        let mut piece = String::new();
+        for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+            if byte.is_ascii_alphanumeric() {
+                piece.push(char::from(byte));
+            } else {
+                let _ = write!(piece, "={byte:02X}");
+            }
+        }
+        // A word has 75 characters at most, and no character is cut in two.
+        match words.last_mut() {
+            Some(word) if word.len() + piece.len() <= 60 => word.push_str(&piece),
+            _ => words.push(piece),
+        }
+    }
+    words
+        .iter()
+        .map(|word| format!("=?UTF-8?q?{word}?="))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
