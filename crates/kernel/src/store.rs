@@ -1,0 +1,292 @@
+//! The object store: one bare git repository in the cache that holds every
+//! imported kernel tree and every arm made from one.
+//!
+//! An imported tree is a parentless commit under `refs/kernels/`, an arm's
+//! commit stands under `refs/arms/`, so that `git gc` keeps both. Objects are
+//! named by their content, therefore readers need no lock; writers of whole
+//! packs hold [`Store::lock`].
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use git2::Oid;
+use git2::{ErrorCode, Repository, RepositoryInitOptions, Signature, Time};
+
+/// Why the store could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// libgit2 refused.
+    #[error("the object store {path}: {source}; if it is damaged, delete that folder and import again")]
+    Git {
+        /// The store's folder.
+        path: PathBuf,
+        /// What libgit2 said.
+        source: git2::Error,
+    },
+    /// The file system refused.
+    #[error("the object store: {0}")]
+    Io(#[from] std::io::Error),
+    /// The wait for another writer was given up.
+    #[error("interrupted while another process writes to the object store {0}")]
+    Cancelled(PathBuf),
+}
+
+/// A kernel tree in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kernel {
+    /// Names it in the store, for example `debian/6.12.117-1_7edeb12u1`.
+    pub id: String,
+    /// Where it came from, as `--kernel` takes it.
+    pub origin: String,
+    /// What its Makefile calls itself (`6.12.117`), or `unknown`.
+    pub version: String,
+    /// Its commit, without parents.
+    pub commit: Oid,
+    /// Its tree.
+    pub tree: Oid,
+}
+
+/// Where a tree comes from, and by what name it is found again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Any text; becomes [`Kernel::id`] once what git does not allow in a ref
+    /// is replaced.
+    pub id: String,
+    /// See [`Kernel::origin`].
+    pub text: String,
+    /// Whether `id` stands for the same content for ever, so that a second
+    /// import has nothing to do.
+    pub immutable: bool,
+}
+
+/// The store, open.
+pub struct Store {
+    root: PathBuf,
+    repo: Repository,
+}
+
+/// Held while packs are written; released when dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Store {
+    /// Opens `<cache>/kernels.git`, made when absent.
+    ///
+    /// # Errors
+    /// When the folder can't be made or is no git repository.
+    pub fn open(cache: &Path) -> Result<Self, StoreError> {
+        let root = cache.join("kernels.git");
+        let failed = |source| StoreError::Git { path: root.clone(), source };
+        let repo = match Repository::open_bare(&root) {
+            Ok(repo) => repo,
+            Err(e) if e.code() == ErrorCode::NotFound => {
+                fs_err::create_dir_all(&root)?;
+                let mut options = RepositoryInitOptions::new();
+                options.bare(true).external_template(false).initial_head("none");
+                Repository::init_opts(&root, &options).map_err(failed)?
+            }
+            Err(e) => return Err(failed(e)),
+        };
+        fs_err::create_dir_all(root.join("reaperlab/symbols"))?;
+        Ok(Self { root, repo })
+    }
+
+    /// The repository's folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// Lets three-way merges find base blobs in another repository's objects
+    /// folder, for as long as this value lives.
+    ///
+    /// # Errors
+    /// When `objects` can't be read.
+    pub fn borrow_objects(&self, objects: &Path) -> Result<(), StoreError> {
+        let odb = self.repo.odb().map_err(|e| self.failed(e))?;
+        odb.add_disk_alternate(&objects.to_string_lossy()).map_err(|e| self.failed(e))
+    }
+
+    /// Every imported kernel, by id.
+    ///
+    /// # Errors
+    /// When the references can't be read.
+    pub fn kernels(&self) -> Result<Vec<Kernel>, StoreError> {
+        let refs = self.repo.references_glob("refs/kernels/*").map_err(|e| self.failed(e))?;
+        let mut kernels = Vec::new();
+        for reference in refs {
+            let reference = reference.map_err(|e| self.failed(e))?;
+            let Ok(name) = reference.name() else { continue };
+            let Some(id) = name.strip_prefix("refs/kernels/") else { continue };
+            kernels.extend(self.kernel(id)?);
+        }
+        kernels.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(kernels)
+    }
+
+    /// The kernel of one id.
+    ///
+    /// # Errors
+    /// When the store can't be read; an unknown id is `None`.
+    pub fn kernel(&self, id: &str) -> Result<Option<Kernel>, StoreError> {
+        let name = format!("refs/kernels/{}", ref_name(id));
+        let commit = match self.repo.find_reference(&name).and_then(|r| r.peel_to_commit()) {
+            Ok(commit) => commit,
+            Err(e) if e.code() == ErrorCode::NotFound => return Ok(None),
+            Err(e) => return Err(self.failed(e)),
+        };
+        let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
+        let notes: BTreeMap<_, _> = message.lines().filter_map(|l| l.split_once(": ")).collect();
+        let note = |key| notes.get(key).map_or("unknown", |v| v).to_owned();
+        Ok(Some(Kernel {
+            id: ref_name(id),
+            origin: note("Origin"),
+            version: note("Version"),
+            commit: commit.id(),
+            tree: commit.tree_id(),
+        }))
+    }
+
+    /// Waits until no other process writes packs, asking `cancelled` all the
+    /// while.
+    ///
+    /// # Errors
+    /// [`StoreError::Cancelled`], or when the lock file can't be made.
+    pub fn lock(&self, mut cancelled: impl FnMut() -> bool) -> Result<Lock, StoreError> {
+        let file = File::create(self.root.join("reaperlab/lock"))?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(TryLockError::Error(e)) => return Err(e.into()),
+                Err(TryLockError::WouldBlock) if cancelled() => {
+                    return Err(StoreError::Cancelled(self.root.clone()));
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+
+    /// Names a tree that lies in the store already.
+    pub(crate) fn record(
+        &self,
+        origin: &Origin,
+        tree: Oid,
+        seconds: i64,
+    ) -> Result<Kernel, StoreError> {
+        let fail = |e| self.failed(e);
+        let root = self.repo.find_tree(tree).map_err(fail)?;
+        let version = self.makefile_version(&root).unwrap_or_else(|| "unknown".to_owned());
+        let text: String = origin.text.chars().filter(|c| !c.is_control()).collect();
+        let message = format!("Linux {version}\n\nOrigin: {text}\nVersion: {version}\n");
+        let who = signature(seconds).map_err(fail)?;
+        let commit = self.repo.commit(None, &who, &who, &message, &root, &[]).map_err(fail)?;
+        let id = ref_name(&origin.id);
+        self.repo
+            .reference(&format!("refs/kernels/{id}"), commit, true, "import")
+            .map_err(fail)?;
+        Ok(Kernel { id, origin: text, version, commit, tree })
+    }
+
+    /// Keeps an arm's commit from garbage collection.
+    pub(crate) fn keep(&self, commit: Oid) -> Result<(), StoreError> {
+        let name = format!("refs/arms/{commit}");
+        // A reference that stands already is left alone: rewriting it on every
+        // run would be work for nothing.
+        if self.repo.find_reference(&name).is_ok() {
+            return Ok(());
+        }
+        self.repo.reference(&name, commit, true, "arm").map(drop).map_err(|e| self.failed(e))
+    }
+
+    pub(crate) fn repo(&self) -> &Repository {
+        &self.repo
+    }
+
+    pub(crate) fn failed(&self, source: git2::Error) -> StoreError {
+        StoreError::Git { path: self.root.clone(), source }
+    }
+
+    fn makefile_version(&self, root: &git2::Tree<'_>) -> Option<String> {
+        let blob = self.repo.find_blob(root.get_name("Makefile")?.id()).ok()?;
+        let text = String::from_utf8_lossy(blob.content()).into_owned();
+        let field = |name: &str| {
+            text.lines().take(20).find_map(|line| {
+                let (key, value) = line.split_once('=')?;
+                (key.trim() == name).then(|| value.trim().to_owned())
+            })
+        };
+        let mut version = format!("{}.{}", field("VERSION")?, field("PATCHLEVEL")?);
+        if let Some(sublevel) = field("SUBLEVEL").filter(|s| !s.is_empty()) {
+            version = format!("{version}.{sublevel}");
+        }
+        version.push_str(&field("EXTRAVERSION").unwrap_or_default());
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._+~-".contains(c);
+        version.chars().all(plain).then_some(version)
+    }
+}
+
+/// Whoever commits here: no person, and at the author's own time, so that the
+/// same input makes the same commit id on every machine.
+pub(crate) fn signature(seconds: i64) -> Result<Signature<'static>, git2::Error> {
+    Signature::new("reaperlab", "reaperlab@localhost", &Time::new(seconds, 0))
+}
+
+/// Replaces what git does not allow in a reference's name by `_` and two hex
+/// digits. Applying it twice changes nothing.
+fn ref_name(id: &str) -> String {
+    let mut name = String::with_capacity(id.len());
+    for part in id.split('/').filter(|p| !p.is_empty()) {
+        if !name.is_empty() {
+            name.push('/');
+        }
+        let mut before = b'.';
+        let last = part.len() - 1;
+        for (i, byte) in part.bytes().enumerate() {
+            let plain = byte.is_ascii_alphanumeric()
+                || b"+-_".contains(&byte)
+                || (byte == b'.' && before != b'.' && i != last && &part[i..] != ".lock");
+            if plain {
+                name.push(char::from(byte));
+            } else {
+                name.push_str(&format!("_{byte:02x}"));
+            }
+            before = byte;
+        }
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_become_valid_reference_names() {
+        for (id, name) in [
+            ("debian/6.12.117-1~deb12u1", "debian/6.12.117-1_7edeb12u1"),
+            ("folder//a b/../c", "folder/a_20b/_2e_2e/c"),
+            ("git/x.lock", "git/x_2elock"),
+            ("a/.hidden/b.", "a/_2ehidden/b_2e"),
+            ("ä:^", "_c3_a4_3a_5e"),
+        ] {
+            assert_eq!(ref_name(id), name);
+            assert_eq!(ref_name(name), name);
+            assert!(git2::Reference::is_valid_name(&format!("refs/kernels/{name}")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_second_writer_waits_and_can_be_stopped() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let held = store.lock(|| false).unwrap();
+        let other = Store::open(dir.path()).unwrap();
+        assert!(matches!(other.lock(|| true), Err(StoreError::Cancelled(_))));
+        drop(held);
+        other.lock(|| true).unwrap();
+    }
+}
