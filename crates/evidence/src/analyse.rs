@@ -1,0 +1,801 @@
+//! The judgement: scenarios, the order proof, and base against patched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use results::ktap;
+use results::plan::Order;
+use results::record::{Record, Unit, Walker};
+use serde::Serialize;
+
+use crate::run::{
+    Accelerator, Arm, ExpectOrder, Guest, Host, KernelInfo, Round, RoundStatus, Run, SeriesInfo,
+};
+use crate::{render, stats};
+
+/// Below this p-value two arms differ.
+const SIGNIFICANT: f64 = 0.05;
+/// With fewer boots an arm no permutation test can find a difference.
+const FEWEST_BOOTS: usize = 4;
+/// More rounds than these are not worth naming.
+const MOST_ROUNDS: f64 = 1_000.0;
+
+/// How the whole run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// All held.
+    Passed,
+    /// A scenario failed, a kernel broke, an order was not proved, or a
+    /// primary metric regressed.
+    Failed,
+    /// Guests did not run, or not to their end.
+    Infrastructure,
+}
+
+/// What a comparison says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Patched is better, by more than the margin.
+    Improved,
+    /// Patched is worse, by more than the margin.
+    Regressed,
+    /// The whole interval lies inside the margin.
+    NoChange,
+    /// It can't be told from these rounds.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// The words in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Improved => "improved",
+            Self::Regressed => "regressed",
+            Self::NoChange => "no change",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// A run, judged: what `report.json` holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The schema of this document.
+    pub schema: u32,
+    /// How the run ended.
+    pub status: Status,
+    /// Why, in words: first what decides, then what adds to it.
+    pub reasons: Vec<String>,
+    /// Whether every primary metric has a verdict other than inconclusive.
+    pub conclusive: bool,
+    /// The order of the walk.
+    pub order: OrderProof,
+    /// Base against patched: primary metrics first.
+    pub comparisons: Vec<Comparison>,
+    /// Each scenario, in the order in which the rounds ran them.
+    pub scenarios: Vec<ScenarioRow>,
+    /// Each boot.
+    pub rounds: Vec<RoundRow>,
+    /// What a reader must know to judge the figures.
+    pub caveats: Vec<String>,
+    /// What scenarios noted, such as the probe that they used.
+    pub notes: Vec<String>,
+    /// The series.
+    pub series: SeriesInfo,
+    /// The kernel and its arms.
+    pub kernel: KernelInfo,
+    /// What the guests ran on.
+    pub accelerator: Accelerator,
+    /// What each guest was given.
+    pub guest: Guest,
+    /// The machine.
+    pub host: Host,
+    /// QEMU's version.
+    pub qemu: String,
+    /// virtme-ng's version.
+    pub virtme_ng: String,
+    /// The compiler's version.
+    pub compiler: String,
+    /// reaperlab's version.
+    pub tool_version: String,
+    /// When the run began.
+    pub started: String,
+    /// The command line.
+    pub command: String,
+    /// The seed.
+    pub seed: u64,
+    /// The margin.
+    pub margin: f64,
+}
+
+/// The order in which each arm's reaper walked the address space.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OrderProof {
+    /// What base showed; none where nothing proved an order.
+    pub base: Option<Order>,
+    /// What patched showed.
+    pub patched: Option<Order>,
+    /// What each must show.
+    pub expected: Option<ExpectOrder>,
+    /// Whether both arms showed what they must. True where nothing is
+    /// expected.
+    pub held: bool,
+    /// Walks that proved base's.
+    pub base_walks: usize,
+    /// Walks that proved patched's.
+    pub patched_walks: usize,
+}
+
+/// One scenario in both arms.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScenarioRow {
+    /// Its name.
+    pub name: String,
+    /// How its runs on base ended.
+    pub base: Tally,
+    /// How its runs on patched ended.
+    pub patched: Tally,
+    /// The first reason for a failure or a skip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// How often a scenario ended how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Tally {
+    /// It held.
+    pub passed: u32,
+    /// It did not, or its guest's kernel broke.
+    pub failed: u32,
+    /// It could not run.
+    pub skipped: u32,
+    /// Its result was lost with the guest, which is not its fault.
+    pub lost: u32,
+}
+
+impl Tally {
+    /// Such as `4 passed, 1 failed`.
+    pub fn words(&self) -> String {
+        let parts = [
+            (self.passed, "passed"),
+            (self.failed, "failed"),
+            (self.skipped, "skipped"),
+            (self.lost, "lost"),
+        ];
+        let parts: Vec<_> = parts
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, word)| format!("{n} {word}"))
+            .collect();
+        if parts.is_empty() {
+            "-".into()
+        } else {
+            parts.join(", ")
+        }
+    }
+}
+
+/// One boot.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RoundRow {
+    /// Counted from 0.
+    pub index: u32,
+    /// Which kernel.
+    pub arm: Arm,
+    /// Whether the walkers were traced.
+    pub traced: bool,
+    /// How it ended.
+    pub status: RoundStatus,
+    /// What the console shows.
+    pub console_verdict: String,
+    /// Seconds to the first line of results.
+    pub boot_s: Option<f64>,
+    /// Seconds in all.
+    pub wall_s: f64,
+    /// What its tests say.
+    pub counts: ktap::Counts,
+}
+
+/// One metric, base against patched.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The scenario that took the samples.
+    pub scenario: String,
+    /// What was measured.
+    pub metric: String,
+    /// Whose it is; none where both walkers'.
+    pub walker: Option<Walker>,
+    /// The samples' unit.
+    pub unit: Unit,
+    /// Whether less is better.
+    pub lower_is_better: bool,
+    /// Whether it decides.
+    pub primary: bool,
+    /// What a report calls it.
+    pub label: String,
+    /// Base's samples.
+    pub base: ArmSamples,
+    /// Patched's samples.
+    pub patched: ArmSamples,
+    /// Patched's median over base's; none where base's is 0.
+    pub ratio: Option<f64>,
+    /// Its 95 % interval; none from fewer than two boots an arm, or where
+    /// base's median can be 0.
+    pub interval: Option<[f64; 2]>,
+    /// Patched's median less base's.
+    pub difference: f64,
+    /// Its 95 % interval.
+    pub difference_interval: Option<[f64; 2]>,
+    /// The two-sided p-value of a permutation of boots.
+    pub p: Option<f64>,
+    /// What follows.
+    pub verdict: Verdict,
+    /// Rounds an arm that would probably decide it, where it is inconclusive
+    /// and that can be estimated.
+    pub rounds_needed: Option<u32>,
+    /// All of this in one line.
+    pub text: String,
+}
+
+/// What one arm measured, warm-ups left out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ArmSamples {
+    /// Boots with samples.
+    pub boots: usize,
+    /// Samples over all boots.
+    pub samples: usize,
+    /// Their median.
+    pub median: f64,
+    /// The median of each boot, in the order of the rounds.
+    pub boot_medians: Vec<f64>,
+}
+
+/// What identifies a metric.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub scenario: String,
+    pub metric: String,
+    pub walker: Option<Walker>,
+}
+
+/// Every sample that may be compared: for each arm its boots.
+#[derive(Debug, Clone)]
+pub(crate) struct Measured {
+    pub unit: Unit,
+    pub base: Vec<Vec<f64>>,
+    pub patched: Vec<Vec<f64>>,
+}
+
+/// Collects samples from rounds that were sound and not traced, warm-ups and
+/// what is not a finite number left out.
+pub(crate) fn measured(run: &Run) -> BTreeMap<Key, Measured> {
+    let mut all: BTreeMap<Key, Measured> = BTreeMap::new();
+    for round in run
+        .rounds
+        .iter()
+        .filter(|r| r.status.has_sound_samples() && !r.traced)
+    {
+        let mut boot: BTreeMap<Key, (Unit, Vec<f64>)> = BTreeMap::new();
+        for record in &round.records {
+            let Record::Sample(sample) = record else {
+                continue;
+            };
+            if sample.warmup || !sample.value.is_finite() {
+                continue;
+            }
+            let key = Key {
+                scenario: sample.scenario.clone(),
+                metric: sample.metric.clone(),
+                walker: sample.walker,
+            };
+            boot.entry(key)
+                .or_insert((sample.unit, Vec::new()))
+                .1
+                .push(sample.value);
+        }
+        for (key, (unit, values)) in boot {
+            let entry = all.entry(key).or_insert(Measured {
+                unit,
+                base: Vec::new(),
+                patched: Vec::new(),
+            });
+            match round.arm {
+                Arm::Base => entry.base.push(values),
+                Arm::Patched => entry.patched.push(values),
+            }
+        }
+    }
+    all
+}
+
+/// Judges a run.
+pub fn analyse(run: &Run) -> Report {
+    let order = order(run);
+    let scenarios = scenarios(run);
+    let comparisons = comparisons(run);
+    let (status, reasons) = status(run, &order, &scenarios, &comparisons);
+    let conclusive = !run.primary.is_empty()
+        && run.primary.iter().all(|name| {
+            let mut found = comparisons.iter().filter(|c| names(name, c)).peekable();
+            found.peek().is_some() && found.all(|c| c.verdict != Verdict::Inconclusive)
+        });
+    Report {
+        schema: crate::run::SCHEMA,
+        status,
+        reasons,
+        conclusive,
+        order,
+        comparisons,
+        scenarios,
+        rounds: run.rounds.iter().map(round_row).collect(),
+        caveats: caveats(run),
+        notes: notes(run),
+        series: run.series.clone(),
+        kernel: run.kernel.clone(),
+        accelerator: run.accelerator.clone(),
+        guest: run.guest.clone(),
+        host: run.host.clone(),
+        qemu: run.qemu.clone(),
+        virtme_ng: run.virtme_ng.clone(),
+        compiler: run.compiler.clone(),
+        tool_version: run.tool_version.clone(),
+        started: run.started.clone(),
+        command: run.command.clone(),
+        seed: run.seed,
+        margin: run.margin,
+    }
+}
+
+fn round_row(round: &Round) -> RoundRow {
+    RoundRow {
+        index: round.index,
+        arm: round.arm,
+        traced: round.traced,
+        status: round.status,
+        console_verdict: round.console_verdict.clone(),
+        boot_s: round.boot_s,
+        wall_s: round.wall_s,
+        counts: round.ktap.counts,
+    }
+}
+
+fn order(run: &Run) -> OrderProof {
+    let seen = |arm: Arm| -> (Option<Order>, usize) {
+        let records = run
+            .rounds
+            .iter()
+            .filter(|round| round.arm == arm)
+            .flat_map(|r| &r.records);
+        let orders: Vec<Order> = records
+            .filter_map(|record| match record {
+                Record::Order { order, .. } => Some(*order),
+                _ => None,
+            })
+            .collect();
+        let first = orders.first().copied();
+        let all_alike = orders.iter().all(|order| Some(*order) == first);
+        (
+            if all_alike { first } else { Some(Order::Mixed) },
+            orders.len(),
+        )
+    };
+    let ((base, base_walks), (patched, patched_walks)) = (seen(Arm::Base), seen(Arm::Patched));
+    let held = run
+        .expect_order
+        .is_none_or(|expect| base == Some(expect.base) && patched == Some(expect.patched));
+    OrderProof {
+        base,
+        patched,
+        expected: run.expect_order,
+        held,
+        base_walks,
+        patched_walks,
+    }
+}
+
+/// Whether a console verdict speaks against the kernel.
+fn is_bad(console: &str) -> bool {
+    !matches!(console, "" | "clean" | "boot-failed")
+}
+
+fn scenarios(run: &Run) -> Vec<ScenarioRow> {
+    let mut rows: Vec<ScenarioRow> = Vec::new();
+    for round in &run.rounds {
+        let excused = round.status.is_infrastructure();
+        let mut row = |name: &str, status: ktap::Status, why: Option<&str>| {
+            let at = rows
+                .iter()
+                .position(|row| row.name == name)
+                .unwrap_or_else(|| {
+                    rows.push(ScenarioRow {
+                        name: name.to_owned(),
+                        base: Tally::default(),
+                        patched: Tally::default(),
+                        why: None,
+                    });
+                    rows.len() - 1
+                });
+            let row = &mut rows[at];
+            let tally = match round.arm {
+                Arm::Base => &mut row.base,
+                Arm::Patched => &mut row.patched,
+            };
+            match status {
+                ktap::Status::Passed => tally.passed += 1,
+                ktap::Status::Skipped => tally.skipped += 1,
+                ktap::Status::Crashed | ktap::Status::NoTests if excused => tally.lost += 1,
+                _ => tally.failed += 1,
+            }
+            if status != ktap::Status::Passed && row.why.is_none() {
+                row.why = why.map(str::to_owned);
+            }
+        };
+        let reported: BTreeSet<&str> = round
+            .ktap
+            .tests
+            .iter()
+            .map(|test| test.name.as_str())
+            .collect();
+        let mut unfinished = 0usize;
+        for record in &round.records {
+            let Record::Start { scenario, .. } = record else {
+                continue;
+            };
+            if !reported.contains(scenario.as_str()) {
+                unfinished += 1;
+                let why = format!("the round ended in it: {}", round.status.as_str());
+                row(scenario, ktap::Status::Crashed, Some(&why));
+            }
+        }
+        for test in &round.ktap.tests {
+            let placeholder = test.status == ktap::Status::Crashed
+                && test.name.starts_with("(test ")
+                && test.name.ends_with(" is missing)");
+            // Those that never began, after the one that took the guest down.
+            if placeholder && (excused || unfinished > 0) {
+                continue;
+            }
+            row(
+                &test.name,
+                test.status,
+                test.why.as_deref().or_else(|| failing(test)),
+            );
+        }
+    }
+    rows
+}
+
+/// The first subtest's reason.
+fn failing(test: &ktap::Test) -> Option<&str> {
+    test.subtests
+        .iter()
+        .filter(|sub| !sub.status.is_ok())
+        .find_map(|sub| {
+            sub.why
+                .as_deref()
+                .or_else(|| failing(sub))
+                .or(Some(sub.name.as_str()))
+        })
+}
+
+fn status(
+    run: &Run,
+    order: &OrderProof,
+    scenarios: &[ScenarioRow],
+    comparisons: &[Comparison],
+) -> (Status, Vec<String>) {
+    let (mut failed, mut broken) = (Vec::new(), Vec::new());
+    for row in scenarios {
+        match (row.base.failed > 0, row.patched.failed > 0) {
+            (true, true) => failed.push(format!("{} fails on both arms", row.name)),
+            (false, true) => failed.push(format!("{} fails on patched", row.name)),
+            (true, false) => failed.push(format!("{} fails on base", row.name)),
+            (false, false) => {}
+        }
+    }
+    for round in &run.rounds {
+        let name = format!("round {} ({})", round.index, round.arm.as_str());
+        let console = &round.console_verdict;
+        match round.status {
+            RoundStatus::Panic => failed.push(format!("{name}: the kernel panicked")),
+            RoundStatus::Timeout => failed.push(format!("{name}: a scenario timed out")),
+            status if status.is_infrastructure() => {
+                broken.push(format!("{name}: {}", status.as_str()));
+            }
+            RoundStatus::Ok if !round.ktap.status.is_ok() => {
+                failed.push(format!("{name}: its log is {}", round.ktap.status.as_str()));
+            }
+            _ => {}
+        }
+        if is_bad(console) && round.status != RoundStatus::Panic {
+            let title = round
+                .console_events
+                .iter()
+                .find(|event| event.kind == *console);
+            let title = title
+                .map(|event| format!(": {}", event.title))
+                .unwrap_or_default();
+            failed.push(format!("{name}: {console} on the console{title}"));
+        }
+    }
+    for comparison in comparisons
+        .iter()
+        .filter(|c| c.primary && c.verdict == Verdict::Regressed)
+    {
+        failed.push(format!("{} regressed", comparison.label));
+    }
+    if !order.held {
+        // Without a proof from both arms the rounds are to blame, if they broke.
+        let missing = order.base.is_none() || order.patched.is_none();
+        let list = if missing && !broken.is_empty() {
+            &mut broken
+        } else {
+            &mut failed
+        };
+        list.push(order_words(order));
+    }
+    if run.rounds.is_empty() {
+        broken.push("no guest was booted".into());
+    }
+    let status = match (failed.is_empty(), broken.is_empty()) {
+        (false, _) => Status::Failed,
+        (true, false) => Status::Infrastructure,
+        (true, true) => Status::Passed,
+    };
+    (status, failed.into_iter().chain(broken).collect())
+}
+
+/// The order proof in one line.
+pub(crate) fn order_words(order: &OrderProof) -> String {
+    let word = |order: Option<Order>| order.map_or("not proved", render::order_word);
+    let seen = format!(
+        "order of the reaper's walk: {} on base, {} on patched",
+        word(order.base),
+        word(order.patched)
+    );
+    match order.expected {
+        None => seen,
+        Some(_) if order.held => format!("{seen}, as expected"),
+        Some(expected) => format!(
+            "{seen}; expected {} and {}",
+            render::order_word(expected.base),
+            render::order_word(expected.patched)
+        ),
+    }
+}
+
+fn caveats(run: &Run) -> Vec<String> {
+    let mut caveats = Vec::new();
+    if run.accelerator.kind == crate::run::AcceleratorKind::Tcg {
+        caveats.push(
+            "Measured under emulation (QEMU TCG): times do not carry over to hardware; \
+             counts, the order of the walk and the sign of a change do."
+                .to_owned(),
+        );
+    }
+    for missing in &run.series.missing {
+        let total = run.series.patches.len() + run.series.missing.len();
+        caveats.push(format!(
+            "Patch {missing}/{total} of the series was not at hand; what is here was tested \
+             without it."
+        ));
+    }
+    let boots = |arm: Arm| {
+        run.rounds
+            .iter()
+            .filter(|r| r.arm == arm && !r.traced && r.status.has_sound_samples())
+            .count()
+    };
+    let fewest = boots(Arm::Base).min(boots(Arm::Patched));
+    if !run.rounds.is_empty() && fewest < FEWEST_BOOTS {
+        caveats.push(format!(
+            "With {fewest} timed boot{} an arm at least, no difference can be significant; \
+             {FEWEST_BOOTS} an arm are the fewest that can show one.",
+            if fewest == 1 { "" } else { "s" }
+        ));
+    }
+    let ill = run
+        .rounds
+        .iter()
+        .filter(|r| !r.status.has_sound_samples())
+        .count();
+    if ill > 0 {
+        caveats.push(format!(
+            "{ill} of {} rounds did not end well; their samples are kept but not compared.",
+            run.rounds.len()
+        ));
+    }
+    caveats
+}
+
+fn notes(run: &Run) -> Vec<String> {
+    let notes = run
+        .rounds
+        .iter()
+        .flat_map(|round| &round.records)
+        .filter_map(|record| match record {
+            Record::Note { scenario, text } => Some(format!("{scenario}: {text}")),
+            _ => None,
+        });
+    let mut seen = BTreeSet::new();
+    notes
+        .filter(|note| seen.insert(note.clone()))
+        .take(40)
+        .collect()
+}
+
+/// Whether a name from [`Run::primary`] means this comparison.
+fn names(primary: &str, comparison: &Comparison) -> bool {
+    let metric = match primary.split_once('/') {
+        Some((scenario, metric)) if scenario == comparison.scenario => metric,
+        Some(_) => return false,
+        None => primary,
+    };
+    metric == comparison.metric && comparison.primary
+}
+
+fn is_primary(run: &Run, key: &Key, all: &BTreeMap<Key, Measured>) -> bool {
+    let named = run.primary.iter().any(|name| match name.split_once('/') {
+        Some((scenario, metric)) => scenario == key.scenario && metric == key.metric,
+        None => *name == key.metric,
+    });
+    // A share of one walker decides nothing where the sum is known.
+    let sum = Key {
+        walker: None,
+        ..key.clone()
+    };
+    named && (key.walker.is_none() || !all.contains_key(&sum))
+}
+
+fn comparisons(run: &Run) -> Vec<Comparison> {
+    let all = measured(run);
+    let mut comparisons: Vec<Comparison> = all
+        .iter()
+        .filter_map(|(key, measured)| compare(run, key, measured, is_primary(run, key, &all)))
+        .collect();
+    // A stable sort: within each, by scenario, metric and walker.
+    comparisons.sort_by_key(|c| {
+        let at = run.primary.iter().position(|name| names(name, c));
+        at.unwrap_or(usize::MAX)
+    });
+    comparisons
+}
+
+fn compare(run: &Run, key: &Key, measured: &Measured, primary: bool) -> Option<Comparison> {
+    let arm = |boots: &[Vec<f64>]| {
+        Some(ArmSamples {
+            boots: boots.len(),
+            samples: boots.iter().map(Vec::len).sum(),
+            median: stats::pooled_median(boots)?,
+            boot_medians: stats::boot_medians(boots),
+        })
+    };
+    let (base, patched) = (arm(&measured.base)?, arm(&measured.patched)?);
+    let lower_is_better = measured.unit != Unit::PerSecond;
+    let seed = seed(run.seed, key);
+    let bootstrap = stats::bootstrap(&measured.base, &measured.patched, seed);
+    let p = stats::permutation_test(&base.boot_medians, &patched.boot_medians, seed);
+    let ratio = (base.median != 0.0).then(|| patched.median / base.median);
+    let interval = bootstrap
+        .map(|b| b.ratio)
+        .filter(|ends| ratio.is_some() && ends.iter().all(|end| end.is_finite()));
+    let difference = patched.median - base.median;
+    let difference_interval = bootstrap.map(|b| b.difference);
+    let significant = p.is_some_and(|p| p <= SIGNIFICANT);
+    let verdict = judge(
+        Judged {
+            ratio,
+            interval,
+            difference_interval,
+            significant,
+            lower_is_better,
+        },
+        run.margin,
+    );
+    let rounds_needed = (verdict == Verdict::Inconclusive)
+        .then(|| rounds_needed(ratio?, interval?, base.boots.min(patched.boots), run.margin))
+        .flatten();
+    let mut comparison = Comparison {
+        scenario: key.scenario.clone(),
+        metric: key.metric.clone(),
+        walker: key.walker,
+        unit: measured.unit,
+        lower_is_better,
+        primary,
+        label: label(run, key),
+        base,
+        patched,
+        ratio,
+        interval,
+        difference,
+        difference_interval,
+        p,
+        verdict,
+        rounds_needed,
+        text: String::new(),
+    };
+    comparison.text = render::comparison_line(&comparison);
+    Some(comparison)
+}
+
+fn label(run: &Run, key: &Key) -> String {
+    let metric = run.labels.get(&key.metric).cloned();
+    let metric = metric.unwrap_or_else(|| key.metric.replace('-', " "));
+    match key.walker {
+        None => metric,
+        Some(Walker::Reaper) => format!("{metric}, reaper"),
+        Some(Walker::Exit) => format!("{metric}, exit"),
+    }
+}
+
+/// Another seed for each metric, whatever else was measured (FNV-1a).
+fn seed(seed: u64, key: &Key) -> u64 {
+    let name = format!("{}/{}/{:?}", key.scenario, key.metric, key.walker);
+    name.bytes()
+        .fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        })
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Judged {
+    ratio: Option<f64>,
+    interval: Option<[f64; 2]>,
+    difference_interval: Option<[f64; 2]>,
+    significant: bool,
+    lower_is_better: bool,
+}
+
+fn judge(of: Judged, margin: f64) -> Verdict {
+    let (down, up) = if of.lower_is_better {
+        (Verdict::Improved, Verdict::Regressed)
+    } else {
+        (Verdict::Regressed, Verdict::Improved)
+    };
+    if let (Some(ratio), Some([low, high])) = (of.ratio, of.interval) {
+        let (floor, ceiling) = (1.0 - margin, 1.0 + margin);
+        return if low >= floor && high <= ceiling {
+            Verdict::NoChange
+        } else if of.significant && high < 1.0 && ratio <= floor {
+            down
+        } else if of.significant && low > 1.0 && ratio >= ceiling {
+            up
+        } else {
+            Verdict::Inconclusive
+        };
+    }
+    // Where base's median is 0 there is no ratio, only a difference.
+    match of.difference_interval {
+        Some([low, high]) if low == 0.0 && high == 0.0 => Verdict::NoChange,
+        Some([_, high]) if of.significant && high < 0.0 => down,
+        Some([low, _]) if of.significant && low > 0.0 => up,
+        _ => Verdict::Inconclusive,
+    }
+}
+
+/// Rounds an arm after which the interval, which narrows with their root,
+/// would exclude 1 or lie inside the margin, if the ratio stayed as it is.
+fn rounds_needed(ratio: f64, [low, high]: [f64; 2], boots: usize, margin: f64) -> Option<u32> {
+    let effect = (ratio - 1.0).abs();
+    let width = if ratio < 1.0 {
+        high - ratio
+    } else {
+        ratio - low
+    };
+    let widest = (high - ratio).max(ratio - low);
+    let (width, target) = if effect > margin {
+        (width, effect)
+    } else {
+        (widest, margin - effect)
+    };
+    let needed = boots as f64 * (width / target).powi(2);
+    if !needed.is_finite() || needed > MOST_ROUNDS {
+        return None;
+    }
+    Some(
+        (needed.ceil() as u32)
+            .max(boots as u32 + 1)
+            .max(FEWEST_BOOTS as u32),
+    )
+}

@@ -1,0 +1,418 @@
+//! Charts as inline SVG, without scripts. Colours are CSS classes of the page
+//! (Okabe and Ito's palette); shapes differ as well, so that no chart needs
+//! its colours to be read.
+
+use std::fmt::Write as _;
+
+use results::record::{Record, Step, Unit, Walk, Walker};
+
+use super::html::escape;
+use super::{significant, value};
+use crate::analyse::{Comparison, Measured};
+use crate::run::{Arm, Run};
+
+const WIDTH: f64 = 400.0;
+const HEIGHT: f64 = 300.0;
+const LEFT: f64 = 52.0;
+const RIGHT: f64 = 12.0;
+const TOP: f64 = 26.0;
+const BOTTOM: f64 = 46.0;
+/// More marks of one kind than these are thinned out.
+const MAX_MARKS: usize = 2_500;
+
+/// The walk that a chart shows.
+pub(super) struct Shown<'a> {
+    pub arm: Arm,
+    pub round: u32,
+    pub walk: &'a Walk,
+}
+
+/// One walk an arm: of those in which both walkers took part, the one in which
+/// the walker that did less did most, so that one sees them meet.
+pub(super) fn shown(run: &Run) -> Vec<Shown<'_>> {
+    let pick = |arm: Arm| {
+        let rounds = run.rounds.iter().filter(move |round| round.arm == arm);
+        let walks = rounds.flat_map(|round| {
+            round.records.iter().filter_map(move |record| match record {
+                Record::Walk(walk) if !walk.steps.is_empty() => Some(Shown {
+                    arm,
+                    round: round.index,
+                    walk,
+                }),
+                _ => None,
+            })
+        });
+        // The first of equals, so that a report does not change by itself.
+        walks.reduce(|best, next| {
+            if score(next.walk) > score(best.walk) {
+                next
+            } else {
+                best
+            }
+        })
+    };
+    Arm::BOTH.into_iter().filter_map(pick).collect()
+}
+
+fn score(walk: &Walk) -> (usize, usize) {
+    let reaper = walk
+        .steps
+        .iter()
+        .filter(|step| step.0 == Walker::Reaper)
+        .count();
+    (reaper.min(walk.steps.len() - reaper), walk.steps.len())
+}
+
+/// The frame that both arms' charts share.
+pub(super) struct Axes {
+    time: f64,
+    ranks: usize,
+}
+
+impl Axes {
+    pub(super) fn of(shown: &[Shown<'_>]) -> Self {
+        let steps = shown.iter().flat_map(|one| &one.walk.steps);
+        let time = steps
+            .map(|step| step.1)
+            .filter(|t| t.is_finite())
+            .fold(1.0, f64::max);
+        let ranks = shown
+            .iter()
+            .map(|one| starts(one.walk).len())
+            .max()
+            .unwrap_or(1)
+            .max(2);
+        Self { time, ranks }
+    }
+
+    fn x(&self, time: f64) -> f64 {
+        let share = if time.is_finite() {
+            (time / self.time).clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
+        LEFT + share * (WIDTH - LEFT - RIGHT)
+    }
+
+    fn y(&self, rank: usize) -> f64 {
+        let share = rank as f64 / (self.ranks - 1) as f64;
+        HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP)
+    }
+}
+
+/// The first addresses that a walk saw, each once, from the bottom.
+fn starts(walk: &Walk) -> Vec<u64> {
+    let mut starts: Vec<u64> = walk.steps.iter().map(|step| step.2).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    starts
+}
+
+/// Address against time, both walkers.
+pub(super) fn collision(one: &Shown<'_>, axes: &Axes) -> String {
+    let starts = starts(one.walk);
+    let title = format!(
+        "Addresses against time on {}: {}",
+        one.arm.as_str(),
+        collision_words(one.walk)
+    );
+    let mut svg = open(&title);
+    let (unit, scale) = if axes.time >= 2_000.0 {
+        ("ms", 1_000.0)
+    } else {
+        ("\u{b5}s", 1.0)
+    };
+    for tick in ticks(axes.time / scale) {
+        let x = axes.x(tick * scale);
+        vertical(&mut svg, x, &significant(tick));
+    }
+    for tick in ticks((axes.ranks - 1) as f64) {
+        horizontal(&mut svg, axes.y(tick as usize), &significant(tick));
+    }
+    let _ = write!(
+        svg,
+        "<text class=\"axis\" x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"middle\">time, {unit}</text>\
+         <text class=\"axis\" x=\"{LEFT:.0}\" y=\"16\">rank of the address</text>",
+        (LEFT + WIDTH - RIGHT) / 2.0,
+        HEIGHT - 8.0,
+    );
+    for (walker, class) in [(Walker::Exit, "exit"), (Walker::Reaper, "reaper")] {
+        let steps: Vec<&Step> = one
+            .walk
+            .steps
+            .iter()
+            .filter(|step| step.0 == walker)
+            .collect();
+        let stride = steps.len().div_ceil(MAX_MARKS).max(1);
+        let points = steps.iter().step_by(stride).map(|step| {
+            let rank = starts.partition_point(|start| *start < step.2);
+            (axes.x(step.1), axes.y(rank))
+        });
+        let points: Vec<(f64, f64)> = points.collect();
+        let line: Vec<String> = points
+            .iter()
+            .map(|(x, y)| format!("{x:.1} {y:.1}"))
+            .collect();
+        if line.len() > 1 {
+            let _ = write!(
+                svg,
+                "<path class=\"walk {class}\" d=\"M{}\"/>",
+                line.join("L")
+            );
+        }
+        svg.push_str(&marks(class, walker == Walker::Reaper, &points));
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// How the two walkers shared the ranges.
+pub(super) fn collision_words(walk: &Walk) -> String {
+    let of = |walker: Walker| {
+        let mut starts: Vec<u64> = walk
+            .steps
+            .iter()
+            .filter(|step| step.0 == walker)
+            .map(|step| step.2)
+            .collect();
+        starts.sort_unstable();
+        starts.dedup();
+        starts
+    };
+    let (reaper, exit) = (of(Walker::Reaper), of(Walker::Exit));
+    let both = reaper
+        .iter()
+        .filter(|start| exit.binary_search(start).is_ok())
+        .count();
+    format!(
+        "the reaper entered {} ranges, exit {}, {both} of them both",
+        reaper.len(),
+        exit.len()
+    )
+}
+
+/// Circles or crosses as one path.
+fn marks(class: &str, round: bool, points: &[(f64, f64)]) -> String {
+    if points.is_empty() {
+        return String::new();
+    }
+    let radius = if points.len() > 400 { 1.2 } else { 2.2 };
+    let mut path = String::new();
+    for (x, y) in points {
+        let _ = if round {
+            write!(path, "M{x:.1} {y:.1}h0")
+        } else {
+            let size = radius * 2.0;
+            write!(
+                path,
+                "M{:.1} {:.1}l{size:.1} {size:.1}m0-{size:.1}l-{size:.1} {size:.1}",
+                x - radius,
+                y - radius
+            )
+        };
+    }
+    let width = if round { radius * 2.0 } else { 1.1 };
+    let kind = if round { "dots" } else { "crosses" };
+    format!("<path class=\"{kind} {class}\" stroke-width=\"{width:.1}\" d=\"{path}\"/>")
+}
+
+/// Every sample of one metric, boot by boot, with the medians.
+pub(super) fn strips(comparison: &Comparison, measured: &Measured) -> String {
+    let boots: Vec<(Arm, &Vec<f64>)> = measured
+        .base
+        .iter()
+        .map(|boot| (Arm::Base, boot))
+        .chain(measured.patched.iter().map(|boot| (Arm::Patched, boot)))
+        .collect();
+    let all = || boots.iter().flat_map(|(_, boot)| boot.iter().copied());
+    let scale = Scale::of(all());
+    let title = format!("Every sample of {}", comparison.label);
+    let mut svg = open(&title);
+    for (at, label) in scale.ticks(comparison.unit) {
+        horizontal(&mut svg, scale.y(at), &label);
+    }
+    let columns = boots.len().max(1) as f64 + 1.0; // one column between the arms
+    let step = (WIDTH - LEFT - RIGHT) / columns;
+    let column = |index: usize| {
+        let gap = if index >= measured.base.len() {
+            1.0
+        } else {
+            0.0
+        };
+        LEFT + (index as f64 + gap + 0.5) * step
+    };
+    for arm in Arm::BOTH {
+        let class = arm.as_str();
+        let mut points = Vec::new();
+        let mut middles = String::new();
+        for (index, (_, boot)) in boots.iter().enumerate().filter(|(_, (of, _))| *of == arm) {
+            let x = column(index);
+            let stride = (boot.len() * boots.len()).div_ceil(2 * MAX_MARKS).max(1);
+            points.extend(
+                boot.iter()
+                    .enumerate()
+                    .step_by(stride)
+                    .map(|(at, value)| (x + jitter(at) * step * 0.6, scale.y(*value))),
+            );
+            if let Some(median) = crate::stats::median(boot) {
+                let (half, y) = (step * 0.36, scale.y(median));
+                let _ = write!(middles, "M{:.1} {y:.1}h{:.1}", x - half, half * 2.0);
+            }
+        }
+        svg.push_str(&marks(class, arm == Arm::Patched, &points));
+        if !middles.is_empty() {
+            let _ = write!(svg, "<path class=\"boot\" d=\"{middles}\"/>");
+        }
+        let (samples, first, last) = match arm {
+            Arm::Base => (&comparison.base, 0, measured.base.len()),
+            Arm::Patched => (&comparison.patched, measured.base.len(), boots.len()),
+        };
+        if first < last {
+            let (from, to) = (column(first) - step / 2.0, column(last - 1) + step / 2.0);
+            let y = scale.y(samples.median);
+            let _ = write!(
+                svg,
+                "<path class=\"median {class}\" d=\"M{from:.1} {y:.1}H{to:.1}\"/>\
+                 <text class=\"axis\" x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{class}</text>\
+                 <text class=\"figure\" x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{}</text>",
+                (from + to) / 2.0,
+                HEIGHT - BOTTOM + 17.0,
+                (from + to) / 2.0,
+                HEIGHT - BOTTOM + 35.0,
+                escape(&value(comparison.unit, samples.median).replace("us", "\u{b5}s")),
+            );
+        }
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// Spread that looks random and never changes: the golden ratio's sequence.
+fn jitter(at: usize) -> f64 {
+    ((at + 1) as f64 * 0.618_033_988_749_895).fract() - 0.5
+}
+
+/// Linear from 0, or logarithmic where the samples span more than a factor of
+/// 20; there, zeros lie on a line of their own at the bottom.
+enum Scale {
+    Linear { high: f64 },
+    Log { low: f64, high: f64, zeros: bool },
+}
+
+impl Scale {
+    fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let high = values.clone().fold(0.0, f64::max);
+        let low = values
+            .clone()
+            .filter(|v| *v > 0.0)
+            .fold(f64::INFINITY, f64::min);
+        if low.is_finite() && high / low > 20.0 {
+            let zeros = values.into_iter().any(|v| v <= 0.0);
+            Self::Log {
+                low: low.log10().floor(),
+                high: (high * 1.05).log10(),
+                zeros,
+            }
+        } else {
+            Self::Linear {
+                high: if high > 0.0 { high * 1.08 } else { 1.0 },
+            }
+        }
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        let floor = HEIGHT - BOTTOM;
+        match *self {
+            Self::Linear { high } => floor - (value / high).clamp(0.0, 1.0) * (floor - TOP),
+            Self::Log { low, high, zeros } => {
+                let floor = floor - if zeros { 22.0 } else { 0.0 };
+                if value <= 0.0 {
+                    return HEIGHT - BOTTOM - 4.0;
+                }
+                let share = (value.log10() - low) / (high - low);
+                floor - share.clamp(0.0, 1.0) * (floor - TOP)
+            }
+        }
+    }
+
+    fn ticks(&self, unit: Unit) -> Vec<(f64, String)> {
+        let label = |v: f64| value(unit, v).replace("us", "\u{b5}s");
+        match *self {
+            Self::Linear { high } => {
+                // Ticks that are round in the unit that is shown.
+                let scale = match unit {
+                    Unit::Us if high >= 1e6 => 1e6,
+                    Unit::Us if high >= 1e3 => 1e3,
+                    _ => 1.0,
+                };
+                ticks(high / scale)
+                    .into_iter()
+                    .map(|v| (v * scale, label(v * scale)))
+                    .collect()
+            }
+            Self::Log { low, high, zeros } => {
+                let mut all: Vec<(f64, String)> = (low as i32..=high.floor() as i32)
+                    .flat_map(|power| {
+                        let one = 10f64.powi(power);
+                        let three = (high - low < 2.5).then_some(one * 3.0);
+                        std::iter::once(one).chain(three)
+                    })
+                    .filter(|v| v.log10() <= high)
+                    .map(|v| (v, label(v)))
+                    .collect();
+                if zeros {
+                    all.push((0.0, "0".to_owned()));
+                }
+                all
+            }
+        }
+    }
+}
+
+/// Round numbers from 0 to `high`, four to seven of them.
+fn ticks(high: f64) -> Vec<f64> {
+    if !(high.is_finite() && high > 0.0) {
+        return vec![0.0];
+    }
+    let rough = high / 5.0;
+    let power = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|m| m * power)
+        .find(|step| *step >= rough)
+        .unwrap_or(power * 10.0);
+    (0..=(high / step + 1e-9).floor() as u32)
+        .map(|n| f64::from(n) * step)
+        .collect()
+}
+
+fn open(title: &str) -> String {
+    format!(
+        "<svg viewBox=\"0 0 {WIDTH:.0} {HEIGHT:.0}\" role=\"img\" aria-label=\"{0}\">\
+         <title>{0}</title>",
+        escape(title)
+    )
+}
+
+fn horizontal(svg: &mut String, y: f64, label: &str) {
+    let _ = write!(
+        svg,
+        "<path class=\"grid\" d=\"M{LEFT:.0} {y:.1}H{:.0}\"/>\
+         <text class=\"tick\" x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+        WIDTH - RIGHT,
+        LEFT - 6.0,
+        y + 4.5,
+        escape(label)
+    );
+}
+
+fn vertical(svg: &mut String, x: f64, label: &str) {
+    let _ = write!(
+        svg,
+        "<path class=\"grid\" d=\"M{x:.1} {TOP:.0}V{:.0}\"/>\
+         <text class=\"tick\" x=\"{x:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{}</text>",
+        HEIGHT - BOTTOM,
+        HEIGHT - BOTTOM + 17.0,
+        escape(label)
+    );
+}

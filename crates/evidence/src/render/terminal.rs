@@ -1,0 +1,171 @@
+//! The table at the end of a run: plain ASCII that may be pasted anywhere.
+
+use results::record::Unit;
+
+use super::{
+    comparison_line, headline, interval_text, one_line, ratio_text, significant, value, wrap,
+};
+use crate::analyse::{Comparison, Report, Tally, order_words};
+
+const WIDTH: usize = 100;
+
+/// The answer, the comparisons and the scenarios, at most 100 columns wide.
+pub fn terminal(report: &Report) -> String {
+    let mut out = String::new();
+    let mut say = |text: &str| {
+        out.push_str(&ascii(text));
+        out.push('\n');
+    };
+    say(&wrap(&one_line(&headline(report)), WIDTH, ""));
+    say(&wrap(&one_line(&order_words(&report.order)), WIDTH, "  "));
+    for caveat in &report.caveats {
+        say(&wrap(&format!("note: {}", one_line(caveat)), WIDTH, "  "));
+    }
+    for group in groups(&report.comparisons) {
+        say(&format!("\n{}", group_heading(group)));
+        say(&comparison_table(group, WIDTH));
+    }
+    if !report.scenarios.is_empty() {
+        say("");
+        say(&scenario_table(report, WIDTH));
+    }
+    out
+}
+
+/// Runs of comparisons of the same scenario, as they stand.
+pub(super) fn groups(comparisons: &[Comparison]) -> impl Iterator<Item = &[Comparison]> {
+    comparisons.chunk_by(|a, b| {
+        a.scenario == b.scenario
+            && a.base.boots == b.base.boots
+            && a.patched.boots == b.patched.boots
+    })
+}
+
+pub(super) fn group_heading(group: &[Comparison]) -> String {
+    let Some(first) = group.first() else {
+        return String::new();
+    };
+    format!(
+        "{} ({}+{} boots)",
+        one_line(&first.scenario),
+        first.base.boots,
+        first.patched.boots
+    )
+}
+
+pub(super) fn comparison_table(group: &[Comparison], width: usize) -> String {
+    let header = ["", "base", "patched", "ratio [95 %]", "verdict"];
+    let rows = group.iter().map(|c| {
+        let ratio = match (c.ratio, c.interval) {
+            (Some(ratio), Some(ends)) => format!("{} {}", ratio_text(ratio), interval_text(ends)),
+            (Some(ratio), None) => ratio_text(ratio),
+            (None, _) => "-".into(),
+        };
+        let unit = |v: f64| {
+            if c.unit == Unit::Count {
+                significant(v)
+            } else {
+                value(c.unit, v)
+            }
+        };
+        let star = if c.primary { "* " } else { "  " };
+        vec![
+            format!("{star}{}", one_line(&c.label)),
+            unit(c.base.median),
+            unit(c.patched.median),
+            ratio,
+            c.verdict.as_str().to_owned(),
+        ]
+    });
+    let mut table = vec![header.map(str::to_owned).to_vec()];
+    table.extend(rows);
+    let mut text = columns(&table, width, &[false, true, true, false, false]);
+    for c in group.iter().filter(|c| c.rounds_needed.is_some()) {
+        let line = wrap(
+            &format!("  {}", one_line(&comparison_line(c))),
+            width,
+            "    ",
+        );
+        text.push('\n');
+        text.push_str(&line);
+    }
+    text
+}
+
+pub(super) fn scenario_table(report: &Report, width: usize) -> String {
+    let mut table = vec![["scenario", "base", "patched"].map(str::to_owned).to_vec()];
+    let mut reasons = Vec::new();
+    for row in &report.scenarios {
+        let held = |t: &Tally| t.failed == 0 && t.lost == 0 && t.skipped == 0 && t.passed > 0;
+        let name = one_line(&row.name);
+        if let Some(why) = &row.why
+            && !(held(&row.base) && held(&row.patched))
+        {
+            reasons.push(wrap(&format!("  {name}: {}", one_line(why)), width, "    "));
+        }
+        table.push(vec![name, row.base.words(), row.patched.words()]);
+    }
+    let mut text = columns(&table, width, &[false, false, false]);
+    for reason in reasons {
+        text.push('\n');
+        text.push_str(&reason);
+    }
+    text
+}
+
+/// Columns two spaces apart. The first one takes what the others leave and
+/// is wrapped to it.
+fn columns(rows: &[Vec<String>], width: usize, right: &[bool]) -> String {
+    let length = |text: &str| text.chars().count();
+    let count = right.len();
+    let widest = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| length(cell))
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(widest).collect();
+    let others: usize = widths.iter().skip(1).map(|w| w + 2).sum();
+    let first = widths
+        .first()
+        .copied()
+        .unwrap_or(0)
+        .min(width.saturating_sub(others).max(12));
+    let mut lines = Vec::new();
+    for row in rows {
+        let Some((label, cells)) = row.split_first() else {
+            continue;
+        };
+        let lead: String = label.chars().take_while(|c| *c == ' ').collect();
+        let label = wrap(label, first.saturating_sub(length(&lead)), "    ");
+        let mut label_lines = label.lines();
+        let head = format!("{lead}{}", label_lines.next().unwrap_or_default());
+        let mut line = format!("{head:first$}");
+        for (at, cell) in cells.iter().enumerate() {
+            let width = widths.get(at + 1).copied().unwrap_or(0);
+            if right.get(at + 1) == Some(&true) {
+                line.push_str(&format!("  {cell:>width$}"));
+            } else {
+                line.push_str(&format!("  {cell:width$}"));
+            }
+        }
+        lines.push(line.trim_end().to_owned());
+        lines.extend(label_lines.map(|rest| format!("{lead}{rest}")));
+    }
+    lines.join("\n")
+}
+
+/// What is not ASCII can't be pasted everywhere.
+pub(super) fn ascii(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\u{2013}' | '\u{2014}' | '\u{2212}' => '-',
+            '\u{2018}' | '\u{2019}' => '\'',
+            '\u{201c}' | '\u{201d}' => '"',
+            '\u{b5}' | '\u{3bc}' => 'u',
+            c if c == '\n' || (' '..='~').contains(&c) => c,
+            _ => '?',
+        })
+        .collect()
+}

@@ -1,0 +1,318 @@
+//! A run folder: what one run of the pipeline leaves behind.
+//!
+//! `run.json` is a [`Run`] without the raw output of its rounds. That lies
+//! beside it in [`Round::folder`]: `record.json` (a JSON array of
+//! [`Record`]s), `ktap.log` and `console.log`. Whoever loads a run reads the
+//! first two back into [`Round::records`] and [`Round::ktap`].
+
+use std::collections::BTreeMap;
+
+use results::ktap;
+use results::plan::Order;
+use results::record::Record;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The schema that this version writes and reads.
+pub const SCHEMA: u32 = 1;
+
+/// One run: one kernel, both arms, all their rounds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// reaperlab's version.
+    pub tool_version: String,
+    /// When it began, RFC 3339.
+    pub started: String,
+    /// The command line that began it.
+    pub command: String,
+    /// The machine it ran on.
+    pub host: Host,
+    /// What the guests ran on.
+    pub accelerator: Accelerator,
+    /// QEMU's version.
+    pub qemu: String,
+    /// virtme-ng's version.
+    pub virtme_ng: String,
+    /// The compiler's version.
+    pub compiler: String,
+    /// The seed of all that was chosen at random.
+    pub seed: u64,
+    /// The patches under test.
+    pub series: SeriesInfo,
+    /// The kernel that they were tested on.
+    pub kernel: KernelInfo,
+    /// What each guest was given.
+    pub guest: Guest,
+    /// The boots, in the order in which they ran.
+    pub rounds: Vec<Round>,
+    /// The order of the walk that each arm must prove; none where the series
+    /// promises none.
+    #[serde(default)]
+    pub expect_order: Option<ExpectOrder>,
+    /// The metrics that decide: `METRIC` or `SCENARIO/METRIC`.
+    #[serde(default)]
+    pub primary: Vec<String>,
+    /// The relative change below which nobody cares: 0.05 is five percent.
+    pub margin: f64,
+    /// What to call a metric in a report; others go by their own name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The machine that ran QEMU.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Host {
+    /// Its operating system.
+    pub os: String,
+    /// Its processor's name.
+    pub cpu: String,
+    /// Its processors that are online.
+    pub cpus: u32,
+    /// Its memory in KiB.
+    pub memory_kib: u64,
+    /// Its kernel's release.
+    pub kernel: String,
+}
+
+/// What ran the guest's instructions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accelerator {
+    /// Which.
+    pub kind: AcceleratorKind,
+    /// How that was found out, or why no better one.
+    pub why: String,
+}
+
+/// An accelerator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AcceleratorKind {
+    /// Hardware.
+    Kvm,
+    /// Emulation.
+    Tcg,
+}
+
+impl AcceleratorKind {
+    /// Its name as people write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kvm => "KVM",
+            Self::Tcg => "TCG",
+        }
+    }
+}
+
+/// The series under test.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SeriesInfo {
+    /// Its manifest's name.
+    pub name: String,
+    /// What it calls itself.
+    pub title: String,
+    /// Its version, as `v6`.
+    pub version: String,
+    /// The patches of it that are not at hand, counted from 1.
+    pub missing: Vec<u32>,
+    /// The subjects of those that are.
+    pub patches: Vec<String>,
+}
+
+/// The kernel under test.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct KernelInfo {
+    /// What the user called it.
+    pub name: String,
+    /// Its full version.
+    pub version: String,
+    /// How each arm was made.
+    pub arms: Vec<ArmInfo>,
+    /// How the series applied, as `apply --json` says it for this kernel.
+    #[serde(default)]
+    pub apply: Value,
+}
+
+/// How one arm was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArmInfo {
+    /// Which.
+    pub arm: Arm,
+    /// The commit that was built.
+    pub commit: String,
+    /// Its tree.
+    pub tree: String,
+    /// SHA-1 of the configuration.
+    pub config_sha: String,
+    /// SHA-1 of the kernel image.
+    pub image_sha: String,
+    /// How long the build took, in seconds; none where it was not measured.
+    #[serde(default)]
+    pub built_s: Option<f64>,
+    /// Whether the cache already had it.
+    pub cached: bool,
+    /// Subjects of the patches below the series.
+    pub prerequisites: Vec<String>,
+}
+
+/// One of the two kernels that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arm {
+    /// With the prerequisites, without the series.
+    Base,
+    /// With both.
+    Patched,
+}
+
+impl Arm {
+    /// Both, in the order of reports.
+    pub const BOTH: [Self; 2] = [Self::Base, Self::Patched];
+
+    /// Its name in reports and folders.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Patched => "patched",
+        }
+    }
+}
+
+/// What each guest was given.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Guest {
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// The kernel's flavour, such as `lean`.
+    pub flavour: String,
+}
+
+/// The order of the walk that each arm must prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpectOrder {
+    /// Base: the positive control.
+    pub base: Order,
+    /// Patched.
+    pub patched: Order,
+}
+
+/// One boot of one arm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Round {
+    /// Counted from 0 over all rounds of the run.
+    pub index: u32,
+    /// Which kernel.
+    pub arm: Arm,
+    /// Whether the walkers' addresses were traced; such a round is not timed.
+    pub traced: bool,
+    /// How it ended.
+    pub status: RoundStatus,
+    /// The worst that the console shows, by `triage`'s words.
+    pub console_verdict: String,
+    /// What that verdict rests on.
+    #[serde(default)]
+    pub console_events: Vec<ConsoleEvent>,
+    /// Seconds from QEMU's start to the first line of results; none where
+    /// there was none.
+    #[serde(default)]
+    pub boot_s: Option<f64>,
+    /// Seconds from QEMU's start to its end.
+    pub wall_s: f64,
+    /// What `ktap.log` says.
+    #[serde(skip)]
+    pub ktap: ktap::Report,
+    /// What `record.json` holds.
+    #[serde(skip)]
+    pub records: Vec<Record>,
+}
+
+impl Round {
+    /// Its folder inside that of the run: `KERNEL/ARM/ROUND`, with a kernel's
+    /// name that is safe as a folder's.
+    pub fn folder(&self, kernel: &str) -> String {
+        let safe = |c: char| {
+            if c.is_ascii_alphanumeric() || "._+-".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        };
+        let kernel: String = kernel.chars().map(safe).collect();
+        let kernel = kernel.trim_start_matches('.');
+        let kernel = if kernel.is_empty() { "kernel" } else { kernel };
+        format!("{kernel}/{}/{:03}", self.arm.as_str(), self.index)
+    }
+}
+
+/// How a round ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoundStatus {
+    /// It reported to the end.
+    Ok,
+    /// It reported to the end, and that scenarios failed.
+    Failed,
+    /// Its kernel panicked.
+    Panic,
+    /// It fell silent.
+    Hang,
+    /// A scenario outlived its deadline in a guest that was well.
+    Timeout,
+    /// It never came up.
+    BootFailed,
+    /// QEMU ended first.
+    QemuDied,
+    /// Its results end without the closing line.
+    Cut,
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl RoundStatus {
+    /// The word in JSON and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Panic => "panic",
+            Self::Hang => "hang",
+            Self::Timeout => "timeout",
+            Self::BootFailed => "boot-failed",
+            Self::QemuDied => "qemu-died",
+            Self::Cut => "cut",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Whether the harness, rather than the kernel under test, is to blame
+    /// for what such a round does not say.
+    pub fn is_infrastructure(self) -> bool {
+        matches!(
+            self,
+            Self::Hang | Self::BootFailed | Self::QemuDied | Self::Cut | Self::Interrupted
+        )
+    }
+
+    /// Whether the samples of such a round may be compared: not those of a
+    /// guest that was ill.
+    pub fn has_sound_samples(self) -> bool {
+        matches!(
+            self,
+            Self::Ok | Self::Failed | Self::Timeout | Self::Interrupted
+        )
+    }
+}
+
+/// Something that the console shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsoleEvent {
+    /// Its kind, by `triage`'s words.
+    pub kind: String,
+    /// One line that names it.
+    pub title: String,
+    /// Its line in `console.log`, counted from 1.
+    pub line: u64,
+}

@@ -1,0 +1,505 @@
+//! Analysis and reports of an invented run.
+
+mod fixture;
+
+use evidence::run::{Accelerator, AcceleratorKind, Arm, RoundStatus, Run};
+use evidence::{Report, Status, Verdict, analyse, render};
+use fixture::{RACE, log, run};
+use results::ktap::Outcome;
+use results::plan::Order;
+use results::record::{Record, Sample, Unit, Walk, Walker};
+
+fn comparison<'a>(report: &'a Report, metric: &str) -> &'a evidence::Comparison {
+    report
+        .comparisons
+        .iter()
+        .find(|c| c.metric == metric && c.walker.is_none())
+        .unwrap()
+}
+
+/// The run, with every sample of one metric replaced.
+fn with_values(metric: &str, mut value: impl FnMut(Arm, u32, u32) -> f64) -> Run {
+    let mut run = run();
+    for round in &mut run.rounds {
+        let (arm, index) = (round.arm, round.index);
+        for record in &mut round.records {
+            if let Record::Sample(sample) = record
+                && sample.metric == metric
+            {
+                sample.value = value(arm, index, sample.repetition);
+            }
+        }
+    }
+    run
+}
+
+#[test]
+fn a_good_run() {
+    let report = analyse(&run());
+    assert_eq!(report.status, Status::Passed);
+    assert!(
+        report.conclusive && report.order.held,
+        "{:#?}",
+        report.comparisons
+    );
+    assert_eq!(report.order.base, Some(Order::Ascending));
+    assert_eq!(report.order.patched, Some(Order::Descending));
+    let entries = &report.comparisons[0];
+    assert_eq!(entries.metric, "contended-entries");
+    assert_eq!(entries.verdict, Verdict::Improved);
+    assert!(entries.primary && entries.interval.unwrap()[1] < 0.5);
+    assert_eq!((entries.base.boots, entries.base.samples), (4, 48));
+    insta::assert_snapshot!(entries.text, @"");
+}
+
+#[test]
+fn in_mail() {
+    let text = render::markdown(&analyse(&run()));
+    assert!(text.lines().all(|line| line.len() <= 72), "{text}");
+    insta::assert_snapshot!(text, @"");
+}
+
+#[test]
+fn on_a_terminal() {
+    let text = render::terminal(&analyse(&run()));
+    assert!(
+        text.is_ascii() && text.lines().all(|line| line.len() <= 100),
+        "{text}"
+    );
+    insta::assert_snapshot!(text, @"");
+}
+
+#[test]
+fn as_json() {
+    let run = run();
+    let report = analyse(&run);
+    let text = render::json(&report).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
+    keys.sort();
+    insta::assert_snapshot!(keys.join(" "), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&value["order"]).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&value["comparisons"][0]).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&value["scenarios"][3]).unwrap(), @"");
+
+    // run.json reads back as the run, without what lies beside it.
+    let mut bare = run.clone();
+    for round in &mut bare.rounds {
+        round.ktap = Default::default();
+        round.records.clear();
+    }
+    let text = render::run_json(&run, &report).unwrap();
+    assert_eq!(serde_json::from_str::<Run>(&text).unwrap(), bare);
+}
+
+#[test]
+fn as_junit() {
+    let mut run = run();
+    run.rounds[1].ktap = log(|w| {
+        w.test("memcg-limit", &Outcome::Pass).unwrap();
+        w.note("victim survived <5 s>").unwrap();
+        w.test("reap-order", &Outcome::Fail).unwrap();
+        w.test(RACE, &Outcome::Pass).unwrap();
+        w.test(
+            "private-hugetlb",
+            &Outcome::Skip("no CONFIG_HUGETLBFS".into()),
+        )
+        .unwrap();
+    });
+    run.rounds[1].status = RoundStatus::Failed;
+    let xml = render::junit(&analyse(&run)).unwrap();
+    insta::assert_snapshot!(xml, @"");
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes() {
+    let (one, two) = (run(), run());
+    let all = |run: &Run| {
+        let report = analyse(run);
+        [
+            render::html(run, &report),
+            render::markdown(&report),
+            render::terminal(&report),
+            render::json(&report).unwrap(),
+            render::junit(&report).unwrap(),
+        ]
+    };
+    assert_eq!(all(&one), all(&two));
+}
+
+#[test]
+fn statuses() {
+    type Change = fn(&mut Run);
+    let cases: [(&str, Change, Status, &str); 12] = [
+        (
+            "nothing ran",
+            |run| run.rounds.clear(),
+            Status::Infrastructure,
+            "no guest was booted",
+        ),
+        (
+            "a panic",
+            |run| run.rounds[2].status = RoundStatus::Panic,
+            Status::Failed,
+            "round 2 (patched): the kernel panicked",
+        ),
+        (
+            "a hang",
+            |run| run.rounds[2].status = RoundStatus::Hang,
+            Status::Infrastructure,
+            "round 2 (patched): hang",
+        ),
+        (
+            "a dead QEMU, its tests lost",
+            |run| {
+                run.rounds[2].status = RoundStatus::QemuDied;
+                run.rounds[2].ktap = log(|w| w.test("memcg-limit", &Outcome::Pass).unwrap());
+            },
+            Status::Infrastructure,
+            "round 2 (patched): qemu-died",
+        ),
+        (
+            "a dead QEMU, after a failure",
+            |run| {
+                run.rounds[2].status = RoundStatus::QemuDied;
+                run.rounds[2].ktap = log(|w| w.test("memcg-limit", &Outcome::Fail).unwrap());
+            },
+            Status::Failed,
+            "memcg-limit fails on patched",
+        ),
+        (
+            "a test short in a round that says it is well",
+            |run| run.rounds[0].ktap = log(|w| w.test("memcg-limit", &Outcome::Pass).unwrap()),
+            Status::Failed,
+            "reap-order fails on base",
+        ),
+        (
+            "an empty log",
+            |run| run.rounds[0].ktap = Default::default(),
+            Status::Failed,
+            "reap-order fails on base",
+        ),
+        (
+            "a warning on the console",
+            |run| run.rounds[0].console_verdict = "warning".into(),
+            Status::Failed,
+            "round 0 (base): warning on the console",
+        ),
+        (
+            "no positive control",
+            |run| {
+                for round in run.rounds.iter_mut().filter(|round| round.arm == Arm::Base) {
+                    round
+                        .records
+                        .retain(|record| !matches!(record, Record::Order { .. }));
+                }
+            },
+            Status::Failed,
+            "order of the reaper's walk: not proved on base, descending on patched; expected ascending and descending",
+        ),
+        (
+            "no order after a failed boot",
+            |run| {
+                for round in run.rounds.iter_mut().filter(|round| round.arm == Arm::Base) {
+                    round.records.clear();
+                    round.ktap = Default::default();
+                    round.status = RoundStatus::BootFailed;
+                }
+            },
+            Status::Infrastructure,
+            "round 0 (base): boot-failed",
+        ),
+        (
+            "two orders on one arm",
+            |run| {
+                let walks = run
+                    .rounds
+                    .iter_mut()
+                    .find(|round| round.arm == Arm::Patched)
+                    .unwrap();
+                walks.records.push(Record::Order {
+                    scenario: "x".into(),
+                    repetition: 0,
+                    order: Order::Ascending,
+                    vmas: 2,
+                });
+            },
+            Status::Failed,
+            "order of the reaper's walk: ascending on base, mixed on patched; expected ascending and descending",
+        ),
+        (
+            "a regression of what decides",
+            |run| {
+                for round in &mut run.rounds {
+                    round.arm = if round.arm == Arm::Base {
+                        Arm::Patched
+                    } else {
+                        Arm::Base
+                    };
+                }
+                run.expect_order = None;
+            },
+            Status::Failed,
+            "contended page-table-lock entries regressed",
+        ),
+    ];
+    for (name, change, status, reason) in cases {
+        let mut run = run();
+        change(&mut run);
+        let report = analyse(&run);
+        assert_eq!(report.status, status, "{name}: {:?}", report.reasons);
+        assert_eq!(
+            report.reasons.first().map(String::as_str),
+            Some(reason),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_scenario_that_takes_its_guest_along() {
+    let mut run = run();
+    let round = &mut run.rounds[1];
+    round.status = RoundStatus::Panic;
+    round.ktap = log(|w| w.test("memcg-limit", &Outcome::Pass).unwrap());
+    let report = analyse(&run);
+    let row = report
+        .scenarios
+        .iter()
+        .find(|row| row.name == "reap-order")
+        .unwrap();
+    assert_eq!((row.patched.failed, row.patched.passed), (1, 4));
+    assert_eq!(row.why.as_deref(), Some("the round ended in it: panic"));
+    assert!(
+        report
+            .scenarios
+            .iter()
+            .all(|row| !row.name.contains("missing"))
+    );
+
+    run.rounds[1].status = RoundStatus::Hang;
+    let report = analyse(&run);
+    let row = report
+        .scenarios
+        .iter()
+        .find(|row| row.name == "reap-order")
+        .unwrap();
+    assert_eq!((row.patched.failed, row.patched.lost), (0, 1));
+    // The samples of an ill guest are not compared.
+    assert_eq!(comparison(&report, "sum").patched.boots, 3);
+}
+
+#[test]
+fn verdicts() {
+    let wobble = |index: u32, repetition: u32| f64::from((index * 7 + repetition * 5) % 11) - 5.0;
+    type Value = fn(Arm, f64) -> f64;
+    let cases: [(&str, Value, Verdict); 8] = [
+        (
+            "halved",
+            |arm, w| {
+                if arm == Arm::Base {
+                    1000.0 + w
+                } else {
+                    500.0 + w
+                }
+            },
+            Verdict::Improved,
+        ),
+        (
+            "doubled",
+            |arm, w| {
+                if arm == Arm::Base {
+                    1000.0 + w
+                } else {
+                    2000.0 + w
+                }
+            },
+            Verdict::Regressed,
+        ),
+        ("the same", |_, w| 1000.0 + w, Verdict::NoChange),
+        (
+            "a little less",
+            |arm, w| {
+                if arm == Arm::Base {
+                    1000.0 + w
+                } else {
+                    980.0 + w
+                }
+            },
+            Verdict::NoChange,
+        ),
+        ("noise", |_, w| 1000.0 + 190.0 * w, Verdict::Inconclusive),
+        ("never any", |_, _| 0.0, Verdict::NoChange),
+        (
+            "gone",
+            |arm, w| if arm == Arm::Base { 1000.0 + w } else { 0.0 },
+            Verdict::Improved,
+        ),
+        (
+            "new",
+            |arm, w| if arm == Arm::Base { 0.0 } else { 100.0 + w },
+            Verdict::Regressed,
+        ),
+    ];
+    for (name, value, verdict) in cases {
+        let run = with_values("sum", |arm, index, rep| value(arm, wobble(index, rep)));
+        let report = analyse(&run);
+        let found = comparison(&report, "sum");
+        assert_eq!(found.verdict, verdict, "{name}: {found:#?}");
+        let text = render::json(&report).unwrap();
+        assert!(!text.contains("NaN") && !text.contains("inf"), "{name}");
+        render::html(&run, &report);
+    }
+    // Where more is better, more is an improvement.
+    let mut run = with_values(
+        "sum",
+        |arm, _, _| if arm == Arm::Base { 10.0 } else { 20.0 },
+    );
+    for record in run.rounds.iter_mut().flat_map(|round| &mut round.records) {
+        if let Record::Sample(sample) = record {
+            sample.unit = Unit::PerSecond;
+        }
+    }
+    assert_eq!(comparison(&analyse(&run), "sum").verdict, Verdict::Improved);
+}
+
+#[test]
+fn inconclusive_says_what_it_would_take() {
+    let mut run = run();
+    run.rounds.retain(|round| round.index < 4);
+    let report = analyse(&run);
+    let entries = comparison(&report, "contended-entries");
+    // However clear: two boots an arm can't be significant.
+    assert_eq!(entries.verdict, Verdict::Inconclusive);
+    assert_eq!(entries.rounds_needed, Some(4));
+    assert!(!report.conclusive);
+    assert!(
+        report
+            .caveats
+            .iter()
+            .any(|caveat| caveat.contains("fewest"))
+    );
+
+    run.rounds.retain(|round| round.index < 2);
+    let report = analyse(&run);
+    let entries = comparison(&report, "contended-entries");
+    assert_eq!(
+        (entries.interval, entries.verdict),
+        (None, Verdict::Inconclusive)
+    );
+}
+
+#[test]
+fn warm_ups_and_traced_rounds_are_not_compared() {
+    let mut run = run();
+    let traced = run.rounds.iter_mut().find(|round| round.traced).unwrap();
+    traced.records.push(Record::Sample(Sample {
+        scenario: RACE.into(),
+        metric: "sum".into(),
+        unit: Unit::Us,
+        repetition: 0,
+        warmup: false,
+        value: 1e9,
+        walker: None,
+        at: None,
+    }));
+    let report = analyse(&run);
+    assert_eq!(report.comparisons, analyse(&fixture::run()).comparisons);
+}
+
+#[test]
+fn html_is_one_safe_file() {
+    let hostile = "<script>alert(1)</script>\"'&<img src=\"http://example.com/x\">\u{1b}[31m";
+    let mut run = run();
+    run.series.title = hostile.into();
+    run.series.name = hostile.into();
+    run.kernel.name = hostile.into();
+    run.command = hostile.into();
+    run.host.cpu = hostile.into();
+    run.labels.insert("sum".into(), hostile.into());
+    run.rounds[0].console_verdict = hostile.into();
+    for record in run.rounds.iter_mut().flat_map(|round| &mut round.records) {
+        match record {
+            Record::Sample(sample) => sample.scenario = hostile.into(),
+            Record::Walk(walk) => {
+                walk.scenario = hostile.into();
+                walk.steps[0].1 = f64::NAN;
+                walk.steps[1].1 = -1e300;
+            }
+            Record::Note { text, .. } => *text = hostile.into(),
+            _ => {}
+        }
+    }
+    run.rounds[0].ktap.tests[0].name = hostile.into();
+    let report = analyse(&run);
+    let page = render::html(&run, &report);
+    let tags = page.to_lowercase();
+    for bad in [
+        "<script", "<img", "<link", "<iframe", "src=", "href=", "url(", "@import", "nan", "\u{1b}",
+    ] {
+        assert!(!tags.contains(bad), "{bad}");
+    }
+    assert!(page.contains("&lt;script&gt;"));
+    assert!(!render::terminal(&report).contains('\u{1b}'));
+    assert!(!render::markdown(&report).contains('\u{1b}'));
+    assert!(!render::junit(&report).unwrap().contains("<script"));
+}
+
+#[test]
+fn html_stays_small_however_long_the_walk() {
+    let mut run = run();
+    for round in &mut run.rounds {
+        if round.traced {
+            round
+                .records
+                .push(Record::Walk(fixture::walk(round.arm, 20_000)));
+        }
+        let sample = round
+            .records
+            .iter()
+            .find(|r| matches!(r, Record::Sample(_)))
+            .cloned();
+        if let Some(sample) = sample {
+            round.records.extend(std::iter::repeat_n(sample, 5_000));
+        }
+    }
+    let page = render::html(&run, &analyse(&run));
+    assert!(page.len() < 1_000_000, "{}", page.len());
+}
+
+#[test]
+fn degenerate_walks_and_runs_render() {
+    let mut run = run();
+    run.accelerator = Accelerator {
+        kind: AcceleratorKind::Kvm,
+        why: "booted".into(),
+    };
+    let one = Walk {
+        scenario: RACE.into(),
+        repetition: 0,
+        steps: fixture::walk(Arm::Base, 1).steps,
+    };
+    for round in &mut run.rounds {
+        round.records = vec![Record::Walk(one.clone())];
+    }
+    render::html(&run, &analyse(&run));
+    run.rounds.clear();
+    run.series.missing.clear();
+    let report = analyse(&run);
+    assert!(report.caveats.is_empty());
+    render::html(&run, &report);
+    render::terminal(&report);
+    render::markdown(&report);
+    assert!(one.steps.iter().any(|step| step.0 == Walker::Reaper));
+}
+
+/// Writes the page to look at: `cargo test -p evidence --test reports look -- --ignored`.
+#[test]
+#[ignore = "writes a file for people to look at"]
+fn look() {
+    let run = run();
+    let report = analyse(&run);
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(folder.join("report.html"), render::html(&run, &report)).unwrap();
+    println!("{}", folder.join("report.html").display());
+}
