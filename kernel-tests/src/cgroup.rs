@@ -23,7 +23,9 @@ impl Cgroup {
     /// Makes a group whose memory has no limit yet.
     pub fn new(name: &str) -> Result<Self, Failure> {
         fs::create_dir_all(PARENT).doing(|| format!("making the cgroup {PARENT}"))?;
-        procfs::write(format!("{PARENT}/cgroup.subtree_control"), "+memory")?;
+        for above in [ROOT, PARENT] {
+            procfs::write(format!("{above}/cgroup.subtree_control"), "+memory")?;
+        }
         let path = Path::new(PARENT).join(name);
         fs::create_dir(&path).doing(|| format!("making the cgroup {}", path.display()))?;
         Ok(Self { path })

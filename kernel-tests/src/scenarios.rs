@@ -1,6 +1,9 @@
 //! The scenarios, one file each, and what they have in common.
 
 mod mrelease_errors;
+mod mrelease_exit_race;
+mod order;
+mod pin_reap;
 
 use std::path::Path;
 use std::time::Duration;
@@ -36,7 +39,12 @@ pub trait Scenario: Sync {
 }
 
 /// All scenarios, by number.
-pub const ALL: &[&dyn Scenario] = &[&mrelease_errors::MreleaseErrors];
+pub const ALL: &[&dyn Scenario] = &[
+    &pin_reap::PinReap,
+    &order::WalkOrder,
+    &mrelease_errors::MreleaseErrors,
+    &mrelease_exit_race::MreleaseExitRace,
+];
 
 /// The scenario of a name.
 pub fn find(name: &str) -> Option<&'static dyn Scenario> {

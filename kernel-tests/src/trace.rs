@@ -7,7 +7,7 @@
 mod parse;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::Pid;
 use results::plan::Probe;
 
 use crate::failure::{Doing, Failure, ensure};
@@ -51,7 +52,7 @@ impl Clock {
 pub struct Trace {
     dir: PathBuf,
     probes: Vec<String>,
-    pipe: Option<(File, String)>,
+    pipe: Option<File>,
 }
 
 impl Trace {
@@ -155,50 +156,52 @@ impl Trace {
             .sum())
     }
 
-    /// Waits for an event of a name and takes it and all before it out of the
-    /// buffer.
-    pub fn wait(&mut self, name: &str, timeout: Duration) -> Result<Event, Failure> {
+    /// Waits for an event about a process, and takes all events so far out of
+    /// the buffer.
+    pub fn wait(
+        &mut self,
+        name: &str,
+        about: Pid,
+        timeout: Duration,
+    ) -> Result<Vec<Event>, Failure> {
         let deadline = Instant::now() + timeout;
-        let (mut pipe, mut text) = match self.pipe.take() {
+        let mut pipe = match self.pipe.take() {
             Some(pipe) => pipe,
             None => {
                 let path = self.dir.join("trace_pipe");
-                let pipe = OpenOptions::new()
+                OpenOptions::new()
                     .read(true)
                     .custom_flags(libc::O_NONBLOCK)
                     .open(&path)
-                    .doing(|| format!("opening {}", path.display()))?;
-                (pipe, String::new())
+                    .doing(|| format!("opening {}", path.display()))?
             }
         };
-        let found = loop {
-            let whole = text.rfind('\n').map_or(0, |at| at + 1);
-            let rest = text.split_off(whole);
-            let found = parse::events(&text)
-                .into_iter()
-                .find(|event| event.name == name);
-            text = rest;
-            if found.is_some() {
-                break found;
+        let mut bytes = Vec::new();
+        loop {
+            let events = parse::events(&String::from_utf8_lossy(&bytes));
+            let found = |event: &Event| {
+                event.name == name && event.number("pid") == Some(about.as_raw().into())
+            };
+            // The reader gets whole lines only.
+            if events.iter().any(found) {
+                self.pipe = Some(pipe);
+                return Ok(events);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break None;
-            }
+            ensure(!left.is_zero(), || {
+                let seen: Vec<_> = events.iter().map(|event| &*event.name).collect();
+                format!("no {name} within {} s, only {seen:?}", timeout.as_secs())
+            })?;
             let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
             poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], timeout)
                 .doing(|| "waiting for a trace event".into())?;
-            let mut bytes = [0; 8192];
-            match pipe.read(&mut bytes) {
-                Ok(read) => {
-                    text.push_str(&String::from_utf8_lossy(bytes.get(..read).unwrap_or(&[])))
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            let mut chunk = [0; 4096];
+            match pipe.read(&mut chunk) {
+                Ok(read) => bytes.extend(chunk.iter().take(read)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error).doing(|| "reading trace events".into()),
             }
-        };
-        self.pipe = Some((pipe, text));
-        found.ok_or_else(|| Failure::unmet(format!("no {name} within {} s", timeout.as_secs())))
+        }
     }
 
     fn set(&self, file: &str, value: &str) -> Result<(), Failure> {

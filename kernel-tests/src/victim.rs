@@ -14,7 +14,7 @@ use nix::libc;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags};
-use nix::sys::prctl::set_pdeathsig;
+use nix::sys::prctl::{set_name, set_pdeathsig};
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -232,6 +232,7 @@ pub fn bind(pid: Pid, cpu: usize) -> Result<(), Failure> {
 /// The victim's own life. Returns only if nobody kills it.
 pub fn main(spec: &str) -> Result<(), Failure> {
     set_pdeathsig(Signal::SIGKILL).doing(|| "tying the victim to its parent".into())?;
+    set_name(c"victim").doing(|| "naming the victim".into())?;
     let spec: Spec = serde_json::from_str(spec).doing(|| "reading what to be".into())?;
     if let Some(cpu) = spec.cpu {
         bind(Pid::from_raw(0), cpu)?;

@@ -1,12 +1,12 @@
 //! The text of a trace, as the kernel prints it.
 
 /// One event.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// The thread on whose behalf the kernel ran.
     pub tid: i32,
-    /// When: seconds, or a number that counts up, by the trace's clock.
-    pub time: f64,
+    /// When: microseconds, or a number that counts up, by the trace's clock.
+    pub time: u64,
     /// The event's name without its group.
     pub name: String,
     /// Its fields, as printed.
@@ -16,6 +16,17 @@ pub struct Event {
 }
 
 impl Event {
+    #[cfg(test)]
+    pub fn new(tid: i32, time: u64, name: &str, stack: &[&str]) -> Self {
+        Self {
+            tid,
+            time,
+            name: name.to_owned(),
+            fields: String::new(),
+            stack: stack.iter().map(|&symbol| symbol.to_owned()).collect(),
+        }
+    }
+
     /// A decimal field.
     pub fn number(&self, key: &str) -> Option<i64> {
         self.field(key)?.parse().ok()
@@ -76,7 +87,7 @@ fn header(line: &str) -> Option<Event> {
     let time = words
         .by_ref()
         .take(2)
-        .find_map(|word| word.strip_suffix(':')?.parse().ok())?;
+        .find_map(|word| time(word.strip_suffix(':')?))?;
     let (_, behind) = rest.split_once(": ")?;
     let (name, fields) = match behind.split_once(": ") {
         Some(parts) => parts,
@@ -89,6 +100,19 @@ fn header(line: &str) -> Option<Event> {
         fields: fields.to_owned(),
         stack: Vec::new(),
     })
+}
+
+/// `SECONDS.MICROSECONDS`, or a bare counter.
+fn time(word: &str) -> Option<u64> {
+    match word.split_once('.') {
+        Some((seconds, micros)) => {
+            let seconds: u64 = seconds.parse().ok()?;
+            seconds
+                .checked_mul(1_000_000)?
+                .checked_add(micros.parse().ok()?)
+        }
+        None => word.parse().ok(),
+    }
 }
 
 /// Events that one CPU's buffer lost, from its `stats`.
@@ -141,17 +165,17 @@ CPU:1 [LOST 3 EVENTS]
         assert_eq!(
             seen,
             [
-                (54, 3.456_789, "walk", String::new(), None),
+                (54, 3_456_789, "walk", String::new(), None),
                 (
                     55,
-                    3.456_790,
+                    3_456_790,
                     "slow",
                     "queued_spin_lock_slowpath __pte_offset_map_lock unmap_page_range".into(),
                     None
                 ),
-                (54, 3.456_791, "slow_ret", String::new(), None),
-                (9, 4.0, "mark_victim", String::new(), Some(55)),
-                (7, 42.0, "wake_reaper", String::new(), Some(55)),
+                (54, 3_456_791, "slow_ret", String::new(), None),
+                (9, 4_000_000, "mark_victim", String::new(), Some(55)),
+                (7, 42, "wake_reaper", String::new(), Some(55)),
             ]
         );
         assert_eq!(events[0].address("start"), Some(0x100_0000_0000));

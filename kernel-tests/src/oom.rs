@@ -1,0 +1,154 @@
+//! Victims of a real OOM kill in a memory cgroup, and the reaper's own account
+//! of what it did to them.
+
+use std::time::Duration;
+
+use nix::unistd::Pid;
+
+use crate::cgroup::Cgroup;
+use crate::failure::{Failure, ensure};
+use crate::procfs;
+use crate::trace::{Clock, Event, Trace};
+use crate::victim::{Area, Spec, Victim};
+
+/// The kernel gives a victim two seconds before it wakes the reaper.
+const REAPER_DELAY: Duration = Duration::from_secs(2);
+
+/// Timers count ticks, of which the first is not whole: 10 ms at 100 Hz.
+const TICK: Duration = Duration::from_millis(10);
+
+/// How long the reaper may take, emulated.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A victim in a group of its own.
+#[derive(Debug)]
+pub struct OomVictim {
+    // Dropped in this order: a group with a member can't be removed.
+    pub victim: Victim,
+    pub cgroup: Cgroup,
+}
+
+impl OomVictim {
+    /// Starts one whose death will be held (PIN).
+    pub fn pinned(name: &str, areas: Vec<Area>, cpu: Option<usize>) -> Result<Self, Failure> {
+        let cgroup = Cgroup::new(name)?;
+        let cgroup_path = Some(cgroup.path().to_owned());
+        let victim = Victim::spawn(&Spec {
+            areas,
+            cpu,
+            cgroup: cgroup_path,
+            ..Spec::default()
+        })?;
+        victim.pin()?;
+        Ok(Self { victim, cgroup })
+    }
+
+    /// Has it run into its group's limit, and returns when it is dead but
+    /// whole.
+    pub fn kill(&mut self) -> Result<(), Failure> {
+        self.cgroup.limit_to_current(1 << 20)?;
+        self.victim.exhaust()?;
+        self.victim.wait_pinned()
+    }
+
+    /// Lets it go, and checks that it died of one OOM kill.
+    pub fn end(&mut self) -> Result<(), Failure> {
+        self.victim.release()?;
+        self.check_end()
+    }
+
+    /// Waits for the end of a victim that was let go.
+    pub fn check_end(&mut self) -> Result<(), Failure> {
+        self.victim.wait_killed()?;
+        let kills = self.cgroup.event("oom_kill")?;
+        ensure(kills == 1, || {
+            format!("memory.events counts {kills} OOM kills instead of 1")
+        })
+    }
+}
+
+/// The tracepoints of the OOM killer.
+#[derive(Debug)]
+pub struct Watch(Trace);
+
+/// How long a victim's way through the reaper took, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reaped {
+    /// From the kill to the reaper's start.
+    pub delay: u64,
+    /// From the reaper's start to its end.
+    pub reap: u64,
+}
+
+impl Watch {
+    /// Starts to watch.
+    pub fn new() -> Result<Self, Failure> {
+        let trace = Trace::new("oom", Clock::Mono, 256)?;
+        for event in [
+            "mark_victim",
+            "wake_reaper",
+            "start_task_reaping",
+            "finish_task_reaping",
+            "skip_task_reaping",
+        ] {
+            trace.event(&format!("oom/{event}"))?;
+        }
+        Ok(Self(trace))
+    }
+
+    /// Waits until the reaper has been called for a victim, and returns at
+    /// once with what was seen so far.
+    pub fn woken(&mut self, pid: Pid) -> Result<Vec<Event>, Failure> {
+        self.0
+            .wait("wake_reaper", pid, PATIENCE)
+            .map_err(not_reached)
+    }
+
+    /// Waits until the reaper has finished with a victim. `earlier` are the
+    /// events already taken.
+    pub fn reaped(&mut self, pid: Pid, earlier: Vec<Event>) -> Result<Reaped, Failure> {
+        let mut events = earlier;
+        events.extend(
+            self.0
+                .wait("finish_task_reaping", pid, PATIENCE)
+                .map_err(not_reached)?,
+        );
+        stations(&events, pid)
+    }
+}
+
+fn not_reached(failure: Failure) -> Failure {
+    Failure::unmet(format!("did not reach the reaper: {failure}"))
+}
+
+/// Checks that a victim passed all stations in order, the reaper's not before
+/// its time.
+fn stations(events: &[Event], pid: Pid) -> Result<Reaped, Failure> {
+    let time = |name: &str| {
+        events
+            .iter()
+            .find(|event| event.name == name && event.number("pid") == Some(pid.as_raw().into()))
+            .map(|event| event.time)
+            .ok_or_else(|| Failure::unmet(format!("did not reach the reaper: no {name}")))
+    };
+    let (marked, woken) = (time("mark_victim")?, time("wake_reaper")?);
+    let (started, finished) = (time("start_task_reaping")?, time("finish_task_reaping")?);
+    ensure(
+        marked <= woken && woken <= started && started <= finished,
+        || format!("the reaper's stations are out of order: {marked} {woken} {started} {finished}"),
+    )?;
+    let waited = Duration::from_micros(woken - marked);
+    ensure(waited + TICK >= REAPER_DELAY, || {
+        format!("the reaper was woken {} ms after the kill, before its time", waited.as_millis())
+    })?;
+    Ok(Reaped { delay: started - marked, reap: finished - started })
+}
+
+/// The reaper's kernel thread.
+pub fn reaper() -> Result<Pid, Failure> {
+    procfs::processes()?
+        .into_iter()
+        .find(|process| process.comm == "oom_reaper")
+        .map(|process| process.pid)
+        .ok_or_else(|| Failure::unmet("the kernel has no oom_reaper"))
+}

@@ -1,0 +1,362 @@
+//! Two walkers in one address space, and how they get into each other's way:
+//! what the scenarios 22 and 23 have in common.
+
+use std::time::Duration;
+
+use nix::unistd::Pid;
+use results::record::{Record, Step, Walk, Walker};
+
+use crate::context::{Context, Metric, Repetition};
+use crate::failure::{Failure, ensure};
+use crate::procfs;
+use crate::trace::{Clock, Event, Trace};
+use crate::victim::{Area, Kind};
+
+/// The CPU of the victim, and of whoever holds it.
+pub const VICTIM_CPU: usize = 0;
+/// The CPU of the other walker.
+pub const REAPER_CPU: usize = 1;
+
+/// Waits for a page-table lock in which a walker met the other.
+pub const CONTENDED: Metric = Metric::count("contended-entries");
+/// Waits for any spinlock, by the walkers' threads.
+pub const SLOW_PATH: Metric = Metric::count("slowpath-entries");
+/// Time in those of [`CONTENDED`].
+pub const WAIT: Metric = Metric::us("contended-wait");
+/// The victim's time in exit_mmap.
+pub const EXIT_MMAP: Metric = Metric::us("exit-mmap");
+/// Both walkers' times together.
+pub const SUM: Metric = Metric::us("sum");
+
+/// Repetitions at most in a boot that traces: each is a page of a chart.
+const WALKS: u32 = 4;
+
+/// What the victims map: as many VMAs as give the walkers some hundred
+/// occasions to meet, and in each enough pages to make a meeting last.
+pub fn areas() -> Vec<Area> {
+    vec![Area::new(Kind::Anon, 200, 64)]
+}
+
+/// The threads that walk.
+#[derive(Debug, Clone, Copy)]
+pub struct Walkers {
+    /// Who reaps.
+    pub reaper: Pid,
+    /// Who exits.
+    pub exit: Pid,
+}
+
+impl Walkers {
+    fn who(self, tid: i32) -> Option<Walker> {
+        match tid {
+            _ if tid == self.reaper.as_raw() => Some(Walker::Reaper),
+            _ if tid == self.exit.as_raw() => Some(Walker::Exit),
+            _ => None,
+        }
+    }
+}
+
+/// The repetitions of a race: where in a solo reap the second walker starts is
+/// swept from 0 to below 100 percent, denser near the start (the square of an
+/// even sweep, so that half of them start within the first quarter), where the
+/// walkers have most of the way in common. The sweep is the same in each boot:
+/// the medians of two boots differ by what happened, not by what was asked.
+pub fn repetitions(context: &Context<'_>, at_most: u32) -> Vec<Repetition> {
+    let warmups = if context.plan.trace {
+        0
+    } else {
+        context.plan.warmups.min(at_most)
+    };
+    let at_most = if context.plan.trace {
+        at_most.min(WALKS)
+    } else {
+        at_most
+    };
+    let counted = context.plan.repetitions.min(at_most);
+    let sweep = (0..counted).map(|nth| 100.0 * (f64::from(nth) / f64::from(counted)).powi(2));
+    (0..warmups)
+        .map(|_| (true, 0.0))
+        .chain(sweep.map(|at| (false, at)))
+        .zip(0..)
+        .map(|((warmup, at), index)| Repetition {
+            index,
+            warmup,
+            at: Some(at),
+        })
+        .collect()
+}
+
+/// The part of a solo reap after which a repetition's second walker starts.
+pub fn delay(repetition: Repetition, solo: Duration) -> Duration {
+    solo.mul_f64(repetition.at.unwrap_or(0.0) / 100.0)
+}
+
+/// What is watched during a race: either where the walkers wait for each
+/// other, or, in a boot that traces, where they are.
+#[derive(Debug)]
+pub struct Observer {
+    trace: Trace,
+    walks: bool,
+}
+
+impl Observer {
+    /// Sets the probes, once for all repetitions.
+    pub fn new(context: &Context<'_>) -> Result<Self, Failure> {
+        let mut trace = Trace::new("race", Clock::Mono, 4096)?;
+        let walks = context.plan.trace;
+        if walks {
+            let probe = trace.walks("walk", &context.plan.probes)?;
+            context.note(format!("walks as seen by a probe on {probe}"))?;
+        } else {
+            let slow_path = procfs::spinlock_slow_path()
+                .ok_or_else(|| Failure::unmet("the kernel has no spinlock slow path"))?;
+            trace.probe('p', "slow", &slow_path, "")?;
+            trace.stacks("slow")?;
+            trace.probe('r', "slow_end", &slow_path, "")?;
+            trace.probe('p', "exit", "exit_mmap", "")?;
+            trace.probe('r', "exit_end", "exit_mmap", "")?;
+            context.note(format!("contention as seen by a probe on {slow_path}"))?;
+        }
+        Ok(Self { trace, walks })
+    }
+
+    /// Forgets what was seen before the walkers start.
+    pub fn start(&self) -> Result<(), Failure> {
+        self.trace.clear()
+    }
+
+    /// Reports what was seen of both walkers. `reap` is the metric and the
+    /// microseconds of the reaper's own time.
+    pub fn report(
+        &self,
+        context: &Context<'_>,
+        repetition: Repetition,
+        walkers: Walkers,
+        reap: (Metric, f64),
+    ) -> Result<(), Failure> {
+        let events = self.trace.events()?;
+        if self.walks {
+            self.trace.whole()?;
+            let steps = steps(&events, walkers);
+            for walker in [Walker::Reaper, Walker::Exit] {
+                ensure(steps.iter().any(|step| step.0 == walker), || {
+                    format!("{walker:?} was not seen to walk")
+                })?;
+            }
+            return context.record(&Record::Walk(Walk {
+                scenario: context.scenario(),
+                repetition: repetition.index,
+                steps,
+            }));
+        }
+        let seen = Seen::of(&events, walkers)?;
+        let mut total = Waits::default();
+        for (walker, waits) in [(Walker::Reaper, seen.reaper), (Walker::Exit, seen.exit)] {
+            waits.report(context, repetition, Some(walker))?;
+            total = total + waits;
+        }
+        total.report(context, repetition, None)?;
+        let (metric, reap) = reap;
+        context.walker_sample(repetition, metric, reap, Some(Walker::Reaper))?;
+        context.walker_sample(
+            repetition,
+            EXIT_MMAP,
+            seen.exit_mmap as f64,
+            Some(Walker::Exit),
+        )?;
+        context.sample(repetition, SUM, reap + seen.exit_mmap as f64)
+    }
+
+    /// Says how many waits were not seen, for want of a probe at the moment.
+    pub fn finish(&self, context: &Context<'_>) -> Result<(), Failure> {
+        match self.trace.missed()? {
+            0 => Ok(()),
+            missed => context.note(format!(
+                "the probes missed {missed} calls in all repetitions"
+            )),
+        }
+    }
+}
+
+/// The ranges that both walkers entered, from the first on.
+fn steps(events: &[Event], walkers: Walkers) -> Vec<Step> {
+    let walks: Vec<_> = events
+        .iter()
+        .filter(|event| event.name == "walk")
+        .filter_map(|event| Some((walkers.who(event.tid)?, event)))
+        .collect();
+    let first = walks.first().map_or(0, |(_, event)| event.time);
+    walks
+        .into_iter()
+        .filter_map(|(walker, event)| {
+            let time = event.time.saturating_sub(first) as f64;
+            Some(Step(
+                walker,
+                time,
+                event.address("start")?,
+                event.address("end")?,
+            ))
+        })
+        .collect()
+}
+
+/// One walker's waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Waits {
+    contended: u64,
+    slow_path: u64,
+    wait: u64,
+}
+
+impl Waits {
+    fn report(
+        self,
+        context: &Context<'_>,
+        repetition: Repetition,
+        walker: Option<Walker>,
+    ) -> Result<(), Failure> {
+        for (metric, value) in [
+            (CONTENDED, self.contended),
+            (SLOW_PATH, self.slow_path),
+            (WAIT, self.wait),
+        ] {
+            context.walker_sample(repetition, metric, value as f64, walker)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::ops::Add for Waits {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            contended: self.contended + other.contended,
+            slow_path: self.slow_path + other.slow_path,
+            wait: self.wait + other.wait,
+        }
+    }
+}
+
+/// What a repetition's events say.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Seen {
+    reaper: Waits,
+    exit: Waits,
+    exit_mmap: u64,
+}
+
+impl Seen {
+    fn of(events: &[Event], walkers: Walkers) -> Result<Self, Failure> {
+        let mut seen = Self::default();
+        for (index, event) in events.iter().enumerate() {
+            let waits = match walkers.who(event.tid) {
+                Some(Walker::Reaper) => &mut seen.reaper,
+                Some(Walker::Exit) => &mut seen.exit,
+                None => continue,
+            };
+            if event.name != "slow" {
+                continue;
+            }
+            waits.slow_path += 1;
+            if waits_for_page_table(&event.stack) {
+                waits.contended += 1;
+                // A thread waits for one lock at a time; what interrupts it
+                // meanwhile is too short to matter.
+                let end = events
+                    .iter()
+                    .skip(index)
+                    .find(|end| end.name == "slow_end" && end.tid == event.tid);
+                waits.wait += end.map_or(0, |end| end.time.saturating_sub(event.time));
+            }
+        }
+        let time = |name: &str| {
+            let exit = walkers.exit.as_raw();
+            events
+                .iter()
+                .find(|event| event.name == name && event.tid == exit)
+                .map(|e| e.time)
+        };
+        let (Some(start), Some(end)) = (time("exit"), time("exit_end")) else {
+            return Err(Failure::unmet("the victim was not seen in exit_mmap"));
+        };
+        seen.exit_mmap = end.saturating_sub(start);
+        Ok(seen)
+    }
+}
+
+/// Whether a stack shows a wait for a page-table lock: in a walk, and not
+/// below it in the freeing of pages.
+fn waits_for_page_table(stack: &[String]) -> bool {
+    let caller = stack
+        .iter()
+        .map(|symbol| symbol.split('.').next().unwrap_or_default())
+        .find(|symbol| !symbol.contains("spin_lock"));
+    matches!(
+        caller,
+        Some(
+            "__pte_offset_map_lock"
+                | "pte_offset_map_lock"
+                | "pte_offset_map_rw_nolock"
+                | "unmap_page_range"
+                | "zap_pte_range"
+                | "zap_pmd_range"
+                | "zap_huge_pmd"
+        )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(tid: i32, time: u64, name: &str, stack: &[&str]) -> Event {
+        Event::new(tid, time, name, stack)
+    }
+
+    #[test]
+    fn waits_are_told_apart_by_walker_and_stack() {
+        let walkers = Walkers {
+            reaper: Pid::from_raw(5),
+            exit: Pid::from_raw(9),
+        };
+        let walk = [
+            "queued_spin_lock_slowpath",
+            "__pte_offset_map_lock",
+            "unmap_page_range",
+        ];
+        let free = [
+            "queued_spin_lock_slowpath",
+            "_raw_spin_lock",
+            "free_pcppages_bulk",
+            "unmap_page_range",
+        ];
+        let events = [
+            event(9, 10, "exit", &[]),
+            event(9, 11, "slow", &walk),
+            event(5, 12, "slow", &free),
+            event(7, 12, "slow", &walk),
+            event(5, 13, "slow_end", &[]),
+            event(9, 16, "slow_end", &[]),
+            event(5, 17, "slow", &walk),
+            event(9, 30, "exit_end", &[]),
+        ];
+        assert_eq!(
+            Seen::of(&events, walkers).unwrap(),
+            Seen {
+                reaper: Waits {
+                    contended: 1,
+                    slow_path: 2,
+                    wait: 0
+                },
+                exit: Waits {
+                    contended: 1,
+                    slow_path: 1,
+                    wait: 5
+                },
+                exit_mmap: 20,
+            }
+        );
+        assert!(Seen::of(&events[1..], walkers).is_err());
+    }
+}

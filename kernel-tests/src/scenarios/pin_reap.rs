@@ -1,0 +1,83 @@
+//! 6: the reaper takes all that it may take from a victim that is stuck.
+
+use std::time::Duration;
+
+use super::{Need, Scenario};
+use crate::context::{Context, Metric};
+use crate::failure::{Failure, ensure};
+use crate::oom::{OomVictim, Watch};
+use crate::smaps;
+use crate::victim::{Area, Kind};
+
+const DELAY: Metric = Metric::us("delay");
+const REAP: Metric = Metric::us("reap");
+
+/// Repetitions at most: each waits two seconds for the reaper.
+const REPETITIONS: usize = 3;
+
+/// Pages in each of the victim's VMAs.
+const PAGES: u64 = 64;
+
+pub struct PinReap;
+
+impl Scenario for PinReap {
+    fn name(&self) -> &'static str {
+        "pin-reap"
+    }
+
+    fn number(&self) -> u32 {
+        6
+    }
+
+    fn summary(&self) -> &'static str {
+        "a victim held at its exit is reaped: nothing is left in any VMA the reaper may touch"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Memcg, Need::OomEvents, Need::Smaps]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        &[DELAY, REAP]
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
+        let mut watch = Watch::new()?;
+        let counted = context
+            .repetitions()
+            .filter(|repetition| !repetition.warmup);
+        for repetition in counted.take(REPETITIONS) {
+            let areas = vec![
+                Area::new(Kind::Anon, 40, PAGES),
+                Area::new(Kind::Locked, 4, PAGES),
+                Area::new(Kind::PrivateFile, 4, PAGES),
+                Area::new(Kind::Shared, 4, PAGES),
+            ];
+            let mut oom = OomVictim::pinned("pin-reap", areas, None)?;
+            let pid = oom.victim.pid();
+            oom.kill()?;
+            // Without memory to take, that it is gone proves nothing.
+            let before: u64 = smaps::of(pid)?.iter().map(|vma| vma.anonymous).sum();
+            ensure(before >= 48 * PAGES * 4, || {
+                format!("the victim had only {before} KiB to reap")
+            })?;
+            let reaped = watch.reaped(pid, Vec::new())?;
+            for vma in smaps::of(pid)?.iter().filter(|vma| vma.reapable()) {
+                ensure(vma.rss == 0 && vma.anonymous == 0, || {
+                    format!(
+                        "{:#x}-{:#x} {} still has {} KiB, {} of them anonymous",
+                        vma.start, vma.end, vma.name, vma.rss, vma.anonymous
+                    )
+                })?;
+            }
+            oom.end()?;
+            context.sample(repetition, DELAY, reaped.delay as f64)?;
+            context.sample(repetition, REAP, reaped.reap as f64)?;
+        }
+        Ok(())
+    }
+}
