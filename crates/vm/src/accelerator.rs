@@ -1,0 +1,313 @@
+//! Whether KVM can really run a guest here.
+//!
+//! Its device, permission to open it and a virtual machine made with it prove
+//! nothing: only a guest that boots does. One is booted once, and the answer is
+//! remembered for this host, kernel, CPU, QEMU and virtme-ng.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::guest::{Deadlines, End, Guest, Outcome, Progress, boot};
+use crate::process::Cancel;
+use crate::virtme::Virtme;
+
+/// How long a guest may take to say something; with KVM it needs one second.
+const PROOF: Duration = Duration::from_secs(8);
+
+const KVM: &str = "/dev/kvm";
+
+/// What runs a guest's instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accel {
+    /// The CPU itself.
+    Kvm,
+    /// QEMU's emulation, 10 to 20 times slower.
+    Tcg,
+}
+
+impl fmt::Display for Accel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg",
+        })
+    }
+}
+
+/// What the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// KVM where it is proved to work, else TCG.
+    Auto,
+    /// KVM or nothing.
+    Kvm,
+    /// TCG.
+    Tcg,
+}
+
+/// The choice and its reason, to be told to the user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Accelerator {
+    /// The choice.
+    pub kind: Accel,
+    /// Why.
+    pub why: String,
+    /// How that is known.
+    pub proved: Proved,
+}
+
+/// How it is known what KVM can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proved {
+    /// A guest was booted just now, or there is no device to try.
+    Fresh,
+    /// A guest was booted in an earlier run.
+    Remembered,
+    /// It isn't: TCG was asked for, or there was no guest to boot.
+    Not,
+}
+
+/// Chooses an accelerator. `probe` is a guest that writes at least one line of
+/// results soon after its kernel is up; its accelerator and deadlines are
+/// ignored. Without one, only what is remembered in the folder `state` counts,
+/// and KVM is not chosen on trust.
+///
+/// A wrong or outdated answer goes away with the file that [`Accelerator::why`]
+/// names.
+///
+/// # Errors
+/// When KVM was asked for and is not proved to work; when the proof could not
+/// be attempted, written down or was interrupted.
+pub fn accelerator(
+    virtme: &Virtme,
+    want: Want,
+    probe: Option<&Guest>,
+    state: &Path,
+    cancel: &Cancel,
+) -> Result<Accelerator, Error> {
+    let chosen = match want {
+        Want::Tcg => {
+            let why = "asked for".to_owned();
+            return Ok(Accelerator {
+                kind: Accel::Tcg,
+                why,
+                proved: Proved::Not,
+            });
+        }
+        Want::Auto | Want::Kvm => match openable(Path::new(KVM)) {
+            Err(why) => Accelerator {
+                kind: Accel::Tcg,
+                why,
+                proved: Proved::Fresh,
+            },
+            Ok(()) => prove(virtme, probe, &Memory::new(state, virtme, cancel)?, cancel)?,
+        },
+    };
+    if want == Want::Kvm && chosen.kind != Accel::Kvm {
+        return Err(Error::KvmUnusable { why: chosen.why });
+    }
+    Ok(chosen)
+}
+
+fn prove(
+    virtme: &Virtme,
+    probe: Option<&Guest>,
+    memory: &Memory,
+    cancel: &Cancel,
+) -> Result<Accelerator, Error> {
+    if let Some(Proof { kind, why }) = memory.recall() {
+        let why = format!("{why} (remembered in {})", memory.file.display());
+        return Ok(Accelerator {
+            kind,
+            why,
+            proved: Proved::Remembered,
+        });
+    }
+    let Some(probe) = probe else {
+        let why = "KVM is not proved yet: no guest to boot".to_owned();
+        return Ok(Accelerator {
+            kind: Accel::Tcg,
+            why,
+            proved: Proved::Not,
+        });
+    };
+    let guest = Guest {
+        accel: Accel::Kvm,
+        deadlines: Deadlines {
+            boot: PROOF,
+            grace: PROOF,
+            total: PROOF,
+        },
+        ..probe.clone()
+    };
+    let outcome = boot(virtme, &guest, cancel, &mut io::sink(), &mut |_| {
+        Progress::Done
+    })?;
+    if outcome.end == End::Interrupted {
+        return Err(Error::Interrupted);
+    }
+    let (proof, certain) = judge(&outcome);
+    if certain {
+        memory.keep(&proof)?;
+    }
+    Ok(Accelerator {
+        kind: proof.kind,
+        why: proof.why,
+        proved: Proved::Fresh,
+    })
+}
+
+/// What a guest under KVM proves, and whether it proves it for the next run
+/// too: a kernel that starts and then fails may fail for reasons of its own.
+fn judge(outcome: &Outcome) -> (Proof, bool) {
+    if outcome.lines > 0 {
+        let after = outcome.up_after.unwrap_or_default().as_secs_f64();
+        let why = format!("a guest under KVM was up after {after:.1} s");
+        return (
+            Proof {
+                kind: Accel::Kvm,
+                why,
+            },
+            true,
+        );
+    }
+    let certain = matches!(outcome.end, End::QemuDied { .. }) || outcome.console_tail.is_empty();
+    let silent = if outcome.console_tail.is_empty() {
+        ", not a byte on its console"
+    } else {
+        ""
+    };
+    let why = format!("a guest under KVM failed: {}{silent}", outcome.end);
+    (
+        Proof {
+            kind: Accel::Tcg,
+            why,
+        },
+        certain,
+    )
+}
+
+/// Why the device can't be opened.
+fn openable(device: &Path) -> Result<(), String> {
+    match OpenOptions::new().read(true).write(true).open(device) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(format!("this host has no {}", device.display()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(format!(
+            "no permission to open {}: join its group, usually kvm",
+            device.display()
+        )),
+        Err(error) => Err(format!("can't open {}: {error}", device.display())),
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Proof {
+    kind: Accel,
+    why: String,
+}
+
+/// What earlier runs found out, by host and tools: a home folder may be shared
+/// by several hosts.
+struct Memory {
+    file: PathBuf,
+    key: String,
+}
+
+impl Memory {
+    fn new(state: &Path, virtme: &Virtme, cancel: &Cancel) -> Result<Self, Error> {
+        let versions = virtme.versions(cancel)?;
+        let read = |path: &str| fs_err::read_to_string(path).unwrap_or_default();
+        let cpuinfo = read("/proc/cpuinfo");
+        let cpu = cpuinfo
+            .lines()
+            .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
+            .map_or("", |(_, model)| model);
+        let parts = [
+            &read("/etc/machine-id"),
+            &read("/proc/sys/kernel/osrelease"),
+            cpu,
+            &versions.qemu,
+            &versions.virtme,
+        ];
+        let key = parts.map(str::trim).join(" | ");
+        Ok(Self {
+            file: state.join("accelerator.json"),
+            key,
+        })
+    }
+
+    /// A file that can't be read or understood is no memory.
+    fn all(&self) -> BTreeMap<String, Proof> {
+        let text = fs_err::read_to_string(&self.file).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    fn recall(&self) -> Option<Proof> {
+        self.all().remove(&self.key)
+    }
+
+    fn keep(&self, proof: &Proof) -> Result<(), Error> {
+        let mut all = self.all();
+        all.insert(self.key.clone(), proof.clone());
+        let write = || -> io::Result<()> {
+            let dir = self.file.parent().unwrap_or(Path::new("."));
+            fs_err::create_dir_all(dir)?;
+            let mut file = tempfile::NamedTempFile::new_in(dir)?;
+            file.write_all(&serde_json::to_vec_pretty(&all)?)?;
+            file.persist(&self.file)?;
+            Ok(())
+        };
+        write().map_err(|source| Error::State {
+            path: self.file.clone(),
+            source,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_not_there_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let why = openable(&dir.path().join("kvm")).unwrap_err();
+        assert!(why.starts_with("this host has no "), "{why}");
+        assert_eq!(openable(Path::new("/dev/null")), Ok(()));
+    }
+
+    #[test]
+    fn memory_survives_and_rubbish_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("made/on/demand");
+        let memory = |key: &str| Memory {
+            file: state.join("accelerator.json"),
+            key: key.into(),
+        };
+        let proof = |kind, why: &str| Proof {
+            kind,
+            why: why.into(),
+        };
+        assert_eq!(memory("a").recall(), None);
+        memory("a").keep(&proof(Accel::Kvm, "up")).unwrap();
+        memory("b").keep(&proof(Accel::Tcg, "died")).unwrap();
+        assert_eq!(memory("a").recall(), Some(proof(Accel::Kvm, "up")));
+        assert_eq!(memory("b").recall(), Some(proof(Accel::Tcg, "died")));
+        assert_eq!(memory("c").recall(), None);
+        fs_err::write(&memory("a").file, b"\xff{").unwrap();
+        assert_eq!(memory("a").recall(), None);
+        memory("a").keep(&proof(Accel::Kvm, "again")).unwrap();
+        assert_eq!(memory("a").recall(), Some(proof(Accel::Kvm, "again")));
+    }
+}
