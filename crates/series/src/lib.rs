@@ -9,4 +9,15 @@ pub mod patch;
 pub mod series;
 pub mod thread;
 
+mod changelog;
+mod reply;
+
 pub use series::Series;
+
+#[allow(
+    clippy::expect_used,
+    reason = "constant patterns: a test runs each of them"
+)]
+fn regex(pattern: &str) -> regex::Regex {
+    regex::Regex::new(pattern).expect("a valid pattern")
+}

@@ -49,6 +49,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::patch::check_path;
+use crate::regex;
 
 /// The file's name in the series' folder.
 pub const FILE: &str = "manifest.toml";
@@ -454,10 +455,154 @@ impl Manifest {
     }
 }
 
-fn regex(pattern: &str) -> Regex {
-    #[allow(
-        clippy::expect_used,
-        reason = "constant patterns; every test would fail"
-    )]
-    Regex::new(pattern).expect("a valid pattern")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "name = \"x\"\ntitle = \"mm: x\"\nversion = 1\npatches = [\"a.patch\"]\n";
+
+    #[test]
+    fn the_documented_one_is_read_and_written() {
+        let documented: String = include_str!("manifest.rs")
+            .lines()
+            .skip_while(|line| *line != "//! ```toml")
+            .skip(1)
+            .take_while(|line| *line != "//! ```")
+            .map(|line| format!("{}\n", line.trim_start_matches("//!")))
+            .collect();
+        let manifest = parse(&documented).unwrap();
+        assert_eq!(parse(&manifest.to_toml().unwrap()).unwrap(), manifest);
+        assert_eq!(
+            manifest.patches_for("6.12.117-1"),
+            ["0002-mm-oom_kill.patch"]
+        );
+        assert_eq!(
+            manifest.patches_for("5.15.1"),
+            ["5.15/0002-mm-oom_kill.patch"]
+        );
+    }
+
+    #[test]
+    fn what_can_not_be_is_refused() {
+        let table = [
+            ("patches = [\"a.patch\"]", "patches = [\"../a.patch\"]"),
+            ("patches = [\"a.patch\"]", "patches = [\"/a.patch\"]"),
+            ("patches = [\"a.patch\"]", "patches = [\"a/b/c.patch\"]"),
+            ("patches = [\"a.patch\"]", "patches = []"),
+            ("version = 1", "version = 0"),
+            ("version = 1", "version = -1"),
+            ("version = 1", "version = 1\nmissing = [0]"),
+            ("version = 1", "verison = 1"),
+            ("name = \"x\"", "name = \"a/b\""),
+            ("mm: x", "mm:\\u001b[2J"),
+            (
+                "]\n",
+                "]\n[[probe]]\nsymbol = \"a b\"\nstart = \"$arg1:x64\"\nend = \"$arg2:x64\"\n",
+            ),
+            (
+                "]\n",
+                "]\n[[probe]]\nsymbol = \"a\"\nstart = \"$arg1:x64 x=@0\"\nend = \"$arg2:x64\"\n",
+            ),
+            (
+                "]\n",
+                "]\n[[prerequisite]]\nsymbol = \"a-b\"\nfile = \"x\"\n",
+            ),
+            ("]\n", "]\n[[inverse]]\nfile = \".git/x\"\n"),
+            ("]\n", "]\n[[variant]]\nkernels = \"6.1\"\npatches = []\n"),
+            ("]\n", "]\n[measure]\nprimary = [\"A b\"]\nscenarios = []\n"),
+            (
+                "]\n",
+                "]\n[measure]\nprimary = []\nscenarios = []\nmargin = 1.5\n",
+            ),
+            (
+                "]\n",
+                "]\n[measure]\nprimary = []\nscenarios = []\nmargin = nan\n",
+            ),
+            (
+                "]\n",
+                "]\n[expect.order]\nbase = \"sideways\"\npatched = \"descending\"\n",
+            ),
+        ];
+        let errors: Vec<String> = table
+            .iter()
+            .map(|(from, to)| parse(&LEAST.replacen(from, to, 1)).unwrap_err().to_string())
+            .map(|error| error.trim_end().to_owned())
+            .collect();
+        insta::assert_snapshot!(errors.join("\n"), @r#"
+    the manifest's file "../a.patch" leaves the tree by `..`
+    the manifest's file "/a.patch" is absolute
+    the manifest's file "a/b/c.patch" lies deeper than one folder below the manifest
+    the manifest's patches "" are none; name at least one file
+    the manifest's version "0" is below 1, which is the first
+    the manifest can't be read: TOML parse error at line 3, column 11
+      |
+    3 | version = -1
+      |           ^^
+    invalid value: integer `-1`, expected u32
+    the manifest's missing "0" is no place in a series
+    the manifest can't be read: TOML parse error at line 3, column 1
+      |
+    3 | verison = 1
+      | ^^^^^^^
+    unknown field `verison`, expected one of `name`, `title`, `version`, `patches`, `missing`, `missing_note`, `source`, `expect`, `measure`, `prerequisite`, `inverse`, `variant`, `probe`
+    the manifest's name "a/b" is not made of lower-case letters, digits, - and _
+    the manifest's title "mm:\u{1b}[2J" is not one line of text
+    the manifest's probe's symbol "a b" is no C identifier
+    the manifest's probe's argument "$arg1:x64 x=@0" is not like $arg3:x64
+    the manifest's prerequisite's symbol "a-b" is no C identifier
+    the manifest's file ".git/x" reaches into a repository's own `.git`
+    the manifest can't be read: TOML parse error at line 6, column 11
+      |
+    6 | kernels = "6.1"
+      |           ^^^^^
+    "6.1" is no range of kernels; write for example ">=6.13, <6.18"
+    the manifest's metric "A b" is not made of lower-case letters, digits, - and _
+    the manifest's margin "1.5" is not between 0 and 1
+    the manifest's margin "NaN" is not between 0 and 1
+    the manifest can't be read: TOML parse error at line 6, column 8
+      |
+    6 | base = "sideways"
+      |        ^^^^^^^^^^
+    unknown variant `sideways`, expected `ascending` or `descending`
+    "#);
+    }
+
+    #[test]
+    fn ranges_of_kernels() {
+        for (range, inside, outside) in [
+            (
+                ">=6.18",
+                &["6.18", "6.18.3", "7.2.13-1", "6.18-rc1"][..],
+                &["6.17.99", "6", "x"][..],
+            ),
+            (">=5.15, <6.1", &["5.15.0", "6.0.9"], &["6.1.192", "5.14"]),
+            ("=6.12", &["6.12.117-1~deb12u1", "6.12"], &["6.13", "6.1"]),
+            (">6.12", &["6.13"], &["6.12.117"]),
+            ("<=6.12.5", &["6.12.5", "6.12"], &["6.12.6"]),
+        ] {
+            let read = KernelRange::try_from(range.to_owned()).unwrap();
+            assert_eq!(read.to_string(), range);
+            for version in inside {
+                assert!(read.contains(version), "{version} in {range}");
+            }
+            for version in outside {
+                assert!(!read.contains(version), "{version} not in {range}");
+            }
+        }
+        for wrong in [
+            "",
+            "6.12",
+            "=>6.1",
+            ">=6",
+            ">=6.1.2.3",
+            ">=6.x",
+            ">=6.1,",
+            ">=6.1-rc1",
+        ] {
+            assert!(
+                KernelRange::try_from(wrong.to_owned()).is_err(),
+                "{wrong:?}"
+            );
+        }
+    }
 }

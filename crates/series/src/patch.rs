@@ -188,7 +188,7 @@ pub enum Error {
     },
     /// Fewer lines than the hunk's header promises.
     #[error(
-        "{path:?}, hunk {hunk} (line {line}): {missing} more lines were promised by its header; the patch is cut off or damaged, fetch it again"
+        "{path:?}, hunk {hunk} (line {line}): its header promises {missing} more line(s); the patch is cut off or damaged, fetch it again"
     )]
     Truncated {
         /// Where the hunk begins.
@@ -202,7 +202,7 @@ pub enum Error {
     },
     /// More lines than the hunk's header promises, or lines out of place.
     #[error(
-        "{path:?}, hunk {hunk} (line {line}): {why}; the patch is damaged or was edited by hand, fetch it again"
+        "{path:?}, hunk {hunk} (line {line}): {why}; the patch is cut off, damaged or edited by hand, fetch it again"
     )]
     Hunk {
         /// Where the fault is.
@@ -216,7 +216,7 @@ pub enum Error {
     },
     /// Headers that contradict each other or that can't be read.
     #[error(
-        "line {line}: {why} ({text:?}); the patch is damaged or was edited by hand, fetch it again"
+        "line {line}: {why} ({text:?}); the patch is cut off, damaged or edited by hand, fetch it again"
     )]
     Header {
         /// Where the fault is.
@@ -453,6 +453,8 @@ impl<'a> Reader<'a> {
             .is_some_and(|line| hunk_header(line).is_some())
         {
             return Err(header(number, "hunks without ---/+++", names));
+        } else if !needs_no_hunks(&file) {
+            return Err(header(number, "a changed file without a hunk", names));
         }
         Ok(file)
     }
@@ -697,6 +699,28 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Whether what stands above the hunks is a change by itself, and the blob ids
+/// don't tell of another one.
+fn needs_no_hunks(file: &FileDiff) -> bool {
+    // SHA-1 and SHA-256 of nothing.
+    let is_empty = |id: &String| {
+        [
+            "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+            "473a0f4c3be8a93681a267e3b1e9a7dcda1185436",
+        ]
+        .iter()
+        .any(|empty| empty.starts_with(id.as_str()) || id.starts_with(empty))
+    };
+    match (&file.old_path, &file.new_path) {
+        (None, _) => file.new_blob.as_ref().is_none_or(is_empty),
+        (_, None) => file.old_blob.as_ref().is_none_or(is_empty),
+        _ => {
+            (file.kind != FileKind::Plain || file.old_mode != file.new_mode)
+                && file.old_blob == file.new_blob
+        }
+    }
+}
+
 /// Reads `@@ -1,2 +3,4 @@ section`.
 fn hunk_header(line: &[u8]) -> Option<Hunk> {
     fn range(text: &[u8]) -> Option<(u32, u32)> {
@@ -746,6 +770,13 @@ fn binary_notice(line: &[u8]) -> Option<&[u8]> {
 /// The name in `a/NAME b/NAME`, or none where the two differ. A blank is no
 /// sure separator, since names may have blanks.
 fn same_name(names: &[u8], line: usize) -> Result<Option<String>, Error> {
+    if names.len() > 10 * MAX_PATH {
+        return Err(header(
+            line,
+            "names longer than any file system allows",
+            names,
+        ));
+    }
     let mut same = None;
     if names.first() == Some(&b'"') {
         let (old, rest) = unquote(names).ok_or_else(|| bad_quotes(names, line))?;

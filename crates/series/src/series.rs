@@ -1,18 +1,17 @@
 //! A [`Thread`], read as the series it carries: which version, which patches,
 //! what is missing, and what was answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::LazyLock;
 
-use jiff::civil;
-use jiff::fmt::{rfc2822, strtime};
-use mail_parser::MessageParser;
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::patch::{self, Patch, Person, Trailer};
-use crate::thread::{Message, Thread, clean};
+use crate::changelog::{
+    Diffstat, changelog_end, has_diff, inner_headers, person, split_trailers, stripspace,
+};
+use crate::patch::{self, Patch, Person};
+use crate::reply::{attributions, offers, own_words, same};
+use crate::thread::{Message, Thread};
 
 /// The most patches of a series; its numbers have four digits at most.
 pub const MAX_PATCHES: u32 = 9_999;
@@ -400,7 +399,7 @@ impl Subject {
         for word in tag.split([' ', ',', '\t']) {
             let upper = word.to_ascii_uppercase();
             let word = upper.strip_prefix("PATCH").unwrap_or(&upper);
-            self.tagged |= word.len() < upper.len();
+            self.tagged |= word.len() < upper.len() || word == "RFC";
             let digits = |text: &str| -> Option<u32> {
                 let is_number =
                     (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -485,12 +484,14 @@ struct Version<'a> {
     cover: Option<&'a Mail<'a>>,
     total: u32,
     warnings: Vec<Warning>,
+    ids: HashMap<&'a str, u32>,
+    titles: HashMap<&'a str, u32>,
 }
 
 impl<'a> Version<'a> {
     fn number(&mut self) {
         let numbered = self.mails.iter().any(|mail| mail.subject.number.is_some());
-        for mail in &self.mails {
+        for &mail in &self.mails {
             let (index, total) = match mail.subject.number {
                 Some(number) => number,
                 // `git format-patch -N` numbers nothing.
@@ -502,6 +503,10 @@ impl<'a> Version<'a> {
                 }
             };
             self.total = self.total.max(total);
+            if let Some(id) = &mail.message.id {
+                self.ids.insert(id, index);
+            }
+            self.titles.entry(&mail.subject.title).or_insert(index);
             if index == 0 {
                 self.cover = Some(mail);
             } else if self.patches.insert(index, mail).is_some() {
@@ -515,15 +520,12 @@ impl<'a> Version<'a> {
         if mail.is_patch {
             return None;
         }
-        let all = || {
-            let cover = self.cover.iter().map(|cover| (0, *cover));
-            cover.chain(self.patches.iter().map(|(index, patch)| (*index, *patch)))
+        let by_id = || {
+            let answers = &mail.message.answers;
+            answers
+                .iter()
+                .find_map(|id| self.ids.get(id.as_str()).copied())
         };
-        let by_id = mail.message.answers.iter().find_map(|id| {
-            all()
-                .find(|(_, patch)| patch.message.id.as_ref() == Some(id))
-                .map(|found| found.0)
-        });
         let by_subject = || {
             let subject = &mail.subject;
             if !subject.reply || (subject.tagged && subject.version != number) {
@@ -531,12 +533,10 @@ impl<'a> Version<'a> {
             }
             match subject.number {
                 Some((index, _)) if subject.tagged => Some(index),
-                _ => all()
-                    .find(|(_, patch)| patch.subject.title == subject.title)
-                    .map(|found| found.0),
+                _ => self.titles.get(subject.title.as_str()).copied(),
             }
         };
-        by_id
+        by_id()
             .or_else(by_subject)
             .filter(|index| *index <= self.total)
     }
@@ -567,7 +567,10 @@ fn read_patch<'a>(
     if text.contains('\0') {
         return Err(unusable("has a NUL byte in its changelog"));
     }
-    let subject = inner.subject.unwrap_or_else(|| mail.subject.title.clone());
+    let subject = inner
+        .subject
+        .map(|subject| Subject::parse(&subject).title)
+        .unwrap_or_else(|| mail.subject.title.clone());
     if subject.is_empty() {
         return Err(unusable("has no subject behind its `[PATCH]`"));
     }
@@ -653,523 +656,174 @@ fn read_patch<'a>(
     })
 }
 
-/// Where the changelog ends: at `---`, or where a diff begins.
-fn changelog_end(body: &[u8]) -> usize {
-    let mut at = 0;
-    for line in body.split_inclusive(|byte| *byte == b'\n') {
-        let ends = match line.strip_prefix(b"---") {
-            Some([b' ', next, ..]) if !next.is_ascii_whitespace() => true,
-            Some(rest) => rest.trim_ascii().is_empty(),
-            None => line.starts_with(b"diff -") || line.starts_with(b"Index: "),
-        };
-        if ends {
-            return at;
-        }
-        at += line.len();
-    }
-    at
-}
-
-fn has_diff(text: &[u8]) -> bool {
-    let mut before: &[u8] = b"";
-    text.split(|byte| *byte == b'\n').any(|line| {
-        let found = line.starts_with(b"diff --git ")
-            || (line.starts_with(b"+++ ") && before.starts_with(b"--- "));
-        before = line;
-        found
-    })
-}
-
-/// Headers at the top of a body go before the mail's own: a patch is sent on
-/// for its author.
-#[derive(Default)]
-struct Inner {
-    from: Option<Person>,
-    date: Option<String>,
-    subject: Option<String>,
-}
-
-fn inner_headers(text: &str) -> (Inner, &str) {
-    let mut inner = Inner::default();
-    let mut rest = text.trim_start_matches(['\n', '\r', ' ', '\t']);
-    let is_inner = |line: &str| {
-        ["from:", "date:", "subject:"].iter().any(|name| {
-            line.get(..name.len())
-                .is_some_and(|s| s.eq_ignore_ascii_case(name))
-        })
-    };
-    let mut any = false;
-    while let Some(line) = rest
-        .split_inclusive('\n')
-        .next()
-        .filter(|line| is_inner(line))
-    {
-        let mut end = line.len();
-        for more in rest[end..]
-            .split_inclusive('\n')
-            .take_while(|l| l.starts_with([' ', '\t']))
-        {
-            end += more.len();
-        }
-        let header = rest[..end].trim_end();
-        if let Some(mail) = MessageParser::new().parse_headers(&format!("{header}\n\n")) {
-            if let Some(from) = mail.from().and_then(|from| from.first()) {
-                let email = from.address.as_deref().map(clean).unwrap_or_default();
-                let name = from.name.as_deref().map_or_else(|| email.clone(), clean);
-                inner.from = Some(Person { name, email }).filter(|from| !from.email.is_empty());
-            }
-            if let Some(date) = mail.date().filter(|date| date.is_valid()) {
-                inner.date = Some(date.to_rfc822());
-            }
-            if let Some(subject) = mail.subject() {
-                inner.subject = Some(Subject::parse(&clean(subject)).title);
-            }
-        }
-        any = true;
-        rest = &rest[end..];
-    }
-    if any {
-        (inner, rest)
-    } else {
-        (Inner::default(), text)
-    }
-}
-
-/// What git does to a commit message: blanks off the ends of lines, blank
-/// lines never twice, none at either end. Without the last newline.
-fn stripspace(text: &str) -> String {
-    let mut out = String::new();
-    let mut blank = false;
-    for line in text.split('\n') {
-        let line = line.trim_end_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
-        if line.is_empty() {
-            blank = true;
-            continue;
-        }
-        if !out.is_empty() {
-            out.push_str(if blank { "\n\n" } else { "\n" });
-        }
-        blank = false;
-        out.push_str(line);
-    }
-    out
-}
-
-/// The summary line under a diffstat.
-#[derive(PartialEq, Eq)]
-struct Diffstat {
-    files: usize,
-    added: usize,
-    removed: usize,
-}
-
-impl Diffstat {
-    fn find(rest: &[u8]) -> Option<Self> {
-        static SUMMARY: LazyLock<Regex> = LazyLock::new(|| {
-            regex(
-                r"^ (\d{1,6}) files? changed(?:, (\d{1,9}) insertions?\(\+\))?(?:, (\d{1,9}) deletions?\(-\))?$",
-            )
-        });
-        rest.split(|byte| *byte == b'\n')
-            .take_while(|line| !line.starts_with(b"diff --git "))
-            .filter_map(|line| str::from_utf8(line).ok())
-            .find_map(|line| {
-                let found = SUMMARY.captures(line)?;
-                let count = |at| {
-                    found
-                        .get(at)
-                        .map_or(Some(0), |digits| digits.as_str().parse().ok())
-                };
-                Some(Self {
-                    files: count(1)?,
-                    added: count(2)?,
-                    removed: count(3)?,
-                })
-            })
-    }
-
-    fn count(files: &[patch::FileDiff]) -> Self {
-        let lines = |kind| {
-            let lines = files
-                .iter()
-                .flat_map(|file| &file.hunks)
-                .flat_map(|hunk| &hunk.lines);
-            lines.filter(|line| line.kind == kind).count()
-        };
-        Self {
-            files: files.len(),
-            added: lines(patch::LineKind::Added),
-            removed: lines(patch::LineKind::Removed),
-        }
-    }
-}
-
-/// A line `Name: value`.
-pub(crate) fn trailer(line: &str) -> Option<(&str, &str)> {
-    let (name, value) = line.split_once(':')?;
-    let name = name.trim_end_matches([' ', '\t']);
-    let is_name = !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    is_name.then(|| (name, value.trim()))
-}
-
-/// Names that nobody writes as prose.
-fn is_known_trailer(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.ends_with("-by")
-        || matches!(
-            name.as_str(),
-            "cc" | "fixes"
-                | "link"
-                | "closes"
-                | "change-id"
-                | "message-id"
-                | "base-commit"
-                | "depends-on"
-                | "references"
-                | "stable-dep-of"
-                | "bugzilla"
-        )
-}
-
-/// Splits a changelog into the text above its trailers, the trailers, and the
-/// lines of those that git does not see, because a blank line stands between
-/// them and the last block.
-fn split_trailers(text: &str) -> (String, Vec<Trailer>, Vec<String>) {
-    let paragraphs: Vec<&str> = text.split("\n\n").collect();
-    let mut first = paragraphs.len();
-    while let Some(paragraph) = first.checked_sub(1).and_then(|at| paragraphs.get(at)) {
-        let is_block = if first == paragraphs.len() {
-            is_last_block(paragraph)
-        } else {
-            all_lines(paragraph, |line| {
-                trailer(line).is_some_and(|(name, _)| is_known_trailer(name))
-            })
-        };
-        if !is_block {
-            break;
-        }
-        first -= 1;
-    }
-    let (above, blocks) = paragraphs.split_at(first);
-    let mut trailers: Vec<Trailer> = Vec::new();
-    let mut lost = Vec::new();
-    for (at, block) in blocks.iter().enumerate() {
-        let start = trailers.len();
-        for line in block.lines() {
-            if line.starts_with([' ', '\t']) {
-                if let Some(last) = trailers[start..].last_mut() {
-                    last.value.push(' ');
-                    last.value.push_str(line.trim());
-                }
-            } else if let Some((name, value)) = trailer(line) {
-                trailers.push(Trailer {
-                    name: name.to_owned(),
-                    value: value.to_owned(),
-                });
-            }
-        }
-        if at + 1 < blocks.len() {
-            lost.extend(
-                trailers[start..]
-                    .iter()
-                    .map(|t| format!("{}: {}", t.name, t.value)),
-            );
-        }
-    }
-    (above.join("\n\n"), trailers, lost)
-}
-
-/// Whether every line is as wanted, or goes on the one before.
-fn all_lines(paragraph: &str, wanted: impl Fn(&str) -> bool) -> bool {
-    let mut any = false;
-    paragraph.lines().all(|line| {
-        let goes_on = any && line.starts_with([' ', '\t']);
-        any = true;
-        goes_on || wanted(line)
-    })
-}
-
-/// Git's rule for the block of trailers: nothing else in it, or a sign-off
-/// and at least a quarter trailers.
-fn is_last_block(paragraph: &str) -> bool {
-    if all_lines(paragraph, |line| trailer(line).is_some()) {
-        return true;
-    }
-    let (mut yes, mut no, mut signed) = (0, 0, false);
-    for line in paragraph
-        .lines()
-        .filter(|line| !line.starts_with([' ', '\t']))
-    {
-        let by_git =
-            line.starts_with("Signed-off-by: ") || line.starts_with("(cherry picked from commit ");
-        signed |= by_git;
-        if by_git || trailer(line).is_some() {
-            yes += 1
-        } else {
-            no += 1
-        }
-    }
-    signed && yes * 3 >= no
-}
-
-/// `Name <address>`, with or without something behind it.
-fn person(text: &str) -> Option<Person> {
-    static PERSON: LazyLock<Regex> =
-        LazyLock::new(|| regex(r#"^\s*"?([^<>"]*?)"?\s*<([^<>\s]+@[^<>\s]+)>"#));
-    let found = PERSON.captures(text)?;
-    let email = clean(&found[2]);
-    let name = clean(&found[1]);
-    Some(Person {
-        name: if name.is_empty() { email.clone() } else { name },
-        email,
-    })
-}
-
-fn same(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
-}
-
-/// Addresses of people, as the thread's replies tell them.
-struct People(Vec<Person>);
+/// Addresses by lower-case name, as the thread tells them; the first one
+/// counts.
+struct People(HashMap<String, String>);
 
 impl People {
     fn collect(mails: &[Mail]) -> Self {
-        let mut people = Vec::new();
+        let mut people = Self(HashMap::new());
         for mail in mails {
-            people.extend(
-                mail.message
-                    .from
-                    .clone()
-                    .filter(|from| !from.email.is_empty()),
-            );
+            if let Some(from) = mail.message.from.as_ref() {
+                people.add(&from.name, &from.email);
+            }
             if mail.is_patch {
                 continue;
             }
-            people.extend(attributions(&mail.text).into_iter().filter_map(|told| {
-                Some(Person {
-                    name: told.name,
-                    email: told.email?,
-                })
-            }));
-            let offers = offers(&own_words(&mail.text));
-            people.extend(offers.iter().filter_map(|offer| person(&offer.value)));
+            for told in attributions(&mail.text) {
+                people.add(&told.name, told.email.as_deref().unwrap_or_default());
+            }
+            for offer in offers(&own_words(&mail.text)) {
+                if let Some(person) = person(&offer.value) {
+                    people.add(&person.name, &person.email);
+                }
+            }
         }
-        Self(people)
+        people
+    }
+
+    fn add(&mut self, name: &str, email: &str) {
+        if !email.is_empty() {
+            self.0
+                .entry(name.to_lowercase())
+                .or_insert_with(|| email.to_owned());
+        }
     }
 
     fn email(&self, name: &str) -> Option<String> {
-        let found = self.0.iter().find(|person| same(&person.name, name))?;
-        Some(found.email.clone())
+        self.0.get(&name.to_lowercase()).cloned()
     }
 }
 
-/// The line that introduces a quote: who wrote what follows, and when.
-struct Attribution {
-    name: String,
-    email: Option<String>,
-    when: Option<When>,
-    /// The first line of the quote, without its mark.
-    quoted: String,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::thread;
 
-/// A time out of a reply's words.
-struct When {
-    /// 0: to the second with its zone. 1: no zone. 2: of the reader's clock.
-    doubt: u8,
-    /// As RFC 2822.
-    text: String,
-}
-
-impl Attribution {
-    fn is_of(&self, person: &Person) -> bool {
-        same(&self.name, &person.name)
-            || (self.email.is_some() && self.email.as_ref() == Some(&person.email))
-    }
-}
-
-/// The attributions of a reply's own quotes, not of quotes in quotes.
-fn attributions(text: &str) -> Vec<Attribution> {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    let mut found = Vec::new();
-    for (at, line) in lines.iter().enumerate() {
-        let next = lines.get(at + 1).copied().unwrap_or_default();
-        let (told, quote) = match attribution(line) {
-            Some(told) => (told, at + 1),
-            // Mailers wrap it.
-            None if line.starts_with("On ") && next.ends_with("wrote:") => {
-                match attribution(&format!("{line} {next}")) {
-                    Some(told) => (told, at + 2),
-                    None => continue,
-                }
-            }
-            None => continue,
-        };
-        let quote = lines[quote..].iter().find(|line| !line.is_empty());
-        let Some(quoted) = quote.and_then(|line| line.strip_prefix('>')) else {
-            continue;
-        };
-        let quoted = quoted.strip_prefix(' ').unwrap_or(quoted).to_owned();
-        found.push(Attribution { quoted, ..told });
-    }
-    found
-}
-
-fn attribution(line: &str) -> Option<Attribution> {
-    static WROTE: LazyLock<Regex> = LazyLock::new(|| {
-        regex(r#"^On (.*?\d.*?)[,:]? "?([^\d,"<>][^,"<>]*?)"?,?(?: <([^<>\s]+)>)? wrote:$"#)
-    });
-    static STARRED: LazyLock<Regex> =
-        LazyLock::new(|| regex(r"^\* ([^<>]+?) <([^<>\s]+)> \[(\d{6} \d\d:\d\d)\]:$"));
-    if line.len() > 500 {
-        return None;
-    }
-    let text = |found: &regex::Captures, at| found.get(at).map(|part| clean(part.as_str()));
-    if let Some(found) = STARRED.captures(line) {
-        let when = civil("%y%m%d %H:%M", &found[3]);
-        let when = when.map(|text| When { doubt: 2, text });
-        return Some(Attribution {
-            name: text(&found, 1)?,
-            email: text(&found, 2),
-            when,
-            quoted: String::new(),
-        });
-    }
-    let found = WROTE.captures(line)?;
-    let time = found[1].trim_end_matches(',');
-    let exact = ["%a, %b %d, %Y at %I:%M:%S%p %z", "%a, %d %b %Y %H:%M:%S %z"];
-    let when = exact
-        .iter()
-        .find_map(|format| {
-            let time = strtime::parse(format, time).ok()?.to_zoned().ok()?;
-            Some(When {
-                doubt: 0,
-                text: rfc2822::to_string(&time).ok()?,
+    #[test]
+    fn subjects() {
+        let table = [
+            "[PATCH v6 2/2] mm/oom_kill: x",
+            "Re: [PATCH v6 2/2] mm/oom_kill: x",
+            "RE: re: [mm] [RFC PATCH 01/12 v3] mm: x [y]",
+            "[PATCHv2] mm: x",
+            "[PATCH 6.12 007/1104] x",
+            "[RFC 0/3] mm: cover",
+            "[v3,2/5] mm: patchwork",
+            "[PATCH 3/2] more than there are",
+            "[PATCH 1/99999] mm: x",
+            "[PATCH v0 1/1] mm: x",
+            "[not closed",
+            "No tag: Re: x",
+            "\u{fc}: Re",
+        ];
+        let read: Vec<String> = table
+            .iter()
+            .map(|text| {
+                let s = Subject::parse(text);
+                let reply = if s.reply { "reply " } else { "" };
+                let tagged = if s.tagged { "patch " } else { "" };
+                format!("{reply}{tagged}v{} {:?} {:?}", s.version, s.number, s.title)
             })
-        })
-        .or_else(|| civil("%a %d-%m-%y %H:%M:%S", time).map(|text| When { doubt: 1, text }));
-    Some(Attribution {
-        name: text(&found, 2)?,
-        email: text(&found, 3),
-        when,
-        quoted: String::new(),
-    })
-}
-
-/// A time without its zone, which RFC 2822 writes `-0000`.
-fn civil(format: &str, text: &str) -> Option<String> {
-    let time: civil::DateTime = strtime::parse(format, text).ok()?.to_datetime().ok()?;
-    Some(time.strftime("%a, %d %b %Y %H:%M:%S -0000").to_string())
-}
-
-/// What a reply says itself, by paragraphs; a quote ends one too.
-fn own_words(text: &str) -> Vec<Vec<String>> {
-    let mut paragraphs: Vec<Vec<String>> = vec![Vec::new()];
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    for (at, line) in lines.iter().enumerate() {
-        let next = lines.get(at + 1).copied().unwrap_or_default();
-        if *line == "--" || line.starts_with("-----Original Message-----") {
-            break;
-        }
-        let wrapped = line.starts_with("On ") && next.ends_with("wrote:");
-        let introduces = line.starts_with("On ") && line.ends_with("wrote:")
-            || wrapped
-            || *line == "wrote:"
-            || attribution(line).is_some();
-        if line.is_empty() || line.trim_start().starts_with('>') || introduces {
-            if paragraphs.last().is_some_and(|last| !last.is_empty()) {
-                paragraphs.push(Vec::new());
-            }
-        } else if let Some(last) = paragraphs.last_mut() {
-            let shown = line
-                .chars()
-                .filter(|c| !c.is_control() || *c == '\t')
-                .collect();
-            last.push(shown);
-        }
+            .collect();
+        insta::assert_snapshot!(read.join("\n"), @r#"
+    patch v6 Some((2, 2)) "mm/oom_kill: x"
+    reply patch v6 Some((2, 2)) "mm/oom_kill: x"
+    reply patch v3 Some((1, 12)) "mm: x [y]"
+    patch v2 None "mm: x"
+    patch v1 Some((7, 1104)) "x"
+    patch v1 Some((0, 3)) "mm: cover"
+    v3 Some((2, 5)) "mm: patchwork"
+    patch v1 Some((3, 3)) "more than there are"
+    patch v1 None "mm: x"
+    patch v1 Some((1, 1)) "mm: x"
+    v1 None "[not closed"
+    v1 None "No tag: Re: x"
+    v1 None "ü: Re"
+    "#);
     }
-    paragraphs.retain(|paragraph| !paragraph.is_empty());
-    paragraphs
-}
 
-/// The trailers among a reply's own words: what a tag names must be there, so
-/// that `Fixes: ?` stays a question.
-fn offers(paragraphs: &[Vec<String>]) -> Vec<Offer> {
-    let mut offers = Vec::new();
-    for (at, paragraph) in paragraphs.iter().enumerate() {
-        let mut said: Vec<&str> = Vec::new();
-        for line in paragraph {
-            let Some((name, value)) = trailer(line.trim_start()).filter(|tag| is_offer(*tag))
-            else {
-                said.push(line);
-                continue;
-            };
-            // What stands right above counts, else the paragraph before.
-            let before = || -> Vec<&str> {
-                let above = at.checked_sub(1).and_then(|at| paragraphs.get(at));
-                let above = above.into_iter().flatten().map(String::as_str);
-                above
-                    .filter(|line| trailer(line).is_none_or(|tag| !is_offer(tag)))
-                    .collect()
-            };
-            let said = if said.is_empty() {
-                before().join(" ")
-            } else {
-                said.join(" ")
-            };
-            let (value, aside) = match value.rsplit_once("> ") {
-                Some((address, aside)) => (format!("{address}>"), aside),
-                None => (value.to_owned(), ""),
-            };
-            let condition = condition(aside).or_else(|| condition(last_sentence(&said)));
-            offers.push(Offer {
-                name: name.to_owned(),
-                value,
-                condition,
-            });
-        }
+    /// A mail with a patch to a file of that name, or without a diff.
+    fn mail(head: &str, subject: &str, body: &str, file: &str) -> String {
+        let diff = match file {
+            "" => String::new(),
+            _ => format!("---\n--- a/{file}\n+++ b/{file}\n@@ -1 +1 @@\n-x\n+y\n"),
+        };
+        let from = "From a@b Mon Sep 17 00:00:00 2001\nFrom: A <a@b.c>\nDate: Fri, 29 Aug 2025 14:55:50 +0800";
+        format!("{from}\n{head}Subject: {subject}\n\n{body}\n{diff}\n")
     }
-    offers
-}
 
-fn is_offer((name, value): (&str, &str)) -> bool {
-    static COMMIT: LazyLock<Regex> = LazyLock::new(|| regex(r#"^[0-9a-f]{8,40} \("#));
-    let name = name.to_ascii_lowercase();
-    match name.as_str() {
-        "fixes" => COMMIT.is_match(value),
-        "closes" | "link" => value.starts_with("https://") || value.starts_with("http://"),
-        _ => name.ends_with("-by") && person(value).is_some(),
+    /// Version, title, places and files, missing, replies, warnings.
+    fn read(mails: &[String]) -> String {
+        let series = from_thread(&thread::parse(mails.concat().as_bytes()).unwrap()).unwrap();
+        let patches: Vec<String> = (series.patches.iter())
+            .map(|patch| format!("{}/{} {}", patch.index, patch.total, patch.files[0].path()))
+            .collect();
+        let replies: Vec<String> = (series.replies.iter())
+            .map(|reply| format!("to {}: {}", reply.to_patch, reply.body))
+            .collect();
+        let warnings: Vec<String> = series.warnings.iter().map(ToString::to_string).collect();
+        format!(
+            "v{} {:?} has {patches:?}, lacks {:?}; {replies:?}; {warnings:?}",
+            series.version, series.title, series.missing
+        )
     }
-}
 
-fn last_sentence(text: &str) -> &str {
-    static END: LazyLock<Regex> = LazyLock::new(|| regex(r"[.!?]\s+"));
-    END.find_iter(text)
-        .last()
-        .map_or(text, |end| &text[end.end()..])
-}
+    #[test]
+    fn the_newest_complete_version_is_read() {
+        let old = [
+            mail("", "[PATCH v5 0/2] cover five", "", ""),
+            mail("Message-ID: <5.1@x>\n", "[PATCH v5 1/2] one", "", "one"),
+            mail("", "[PATCH v5 2/2] two", "", "two"),
+        ];
+        let new = mail("", "[PATCH v6 2/2] two", "", "two");
+        insta::assert_snapshot!(read(&[old.concat(), new.clone()]), @r#"
+    v5 "cover five" has ["1/2 one", "2/2 two"], lacks []; []; ["version 6 is not complete in this thread, so version 5 is used"]
+    "#);
+        let rest = mail("", "[PATCH v6 1/2] one", "", "one");
+        insta::assert_snapshot!(read(&[old.concat(), new.clone(), rest]), @r#"
+    v6 "one" has ["1/2 one", "2/2 two"], lacks []; []; []
+    "#);
+        // None is complete.
+        insta::assert_snapshot!(read(&[old[2].clone(), new]), @r#"
+    v6 "two" has ["2/2 two"], lacks [1]; []; []
+    "#);
+        // A half is more than a third.
+        let third = mail("", "[PATCH v7 1/3] one", "", "one");
+        insta::assert_snapshot!(read(&[old[2].clone(), third]), @r#"
+    v5 "two" has ["2/2 two"], lacks [1]; []; ["version 7 is not complete in this thread, so version 5 is used"]
+    "#);
+    }
 
-/// The sentence, if it sets a condition.
-fn condition(sentence: &str) -> Option<String> {
-    static CONDITION: LazyLock<Regex> = LazyLock::new(|| {
-        let mend = r"(?:fix|address|clarif|chang|updat|correct|resolv|remov|add|improv|drop|fold|reword|rewrit|renam|adjust|amend|split|squash|tweak|nit|done)\w*";
-        regex(&format!(
-            r"(?i)\b(?:if|once|provided|assuming|modulo|unless|as long as|subject to|on condition|conditional)\b|\b(?:with|after|when)\b.*\b{mend}"
-        ))
-    });
-    static EITHER: LazyLock<Regex> =
-        LazyLock::new(|| regex(r"(?i)\bwith or without\b|\beither way\b|\bregardless\b"));
-    let sentence = sentence.trim();
-    let is_condition = CONDITION.is_match(sentence) && !EITHER.is_match(sentence);
-    is_condition.then(|| sentence.to_owned())
-}
+    #[test]
+    fn odd_numbers() {
+        let one = mail("", "[PATCH] one", "", "one");
+        let two = mail("", "[PATCH] two", "", "two");
+        insta::assert_snapshot!(read(&[one.clone(), two.clone()]), @r#"
+    v1 "one" has ["1/2 one", "2/2 two"], lacks []; []; []
+    "#);
+        let numbered = mail("", "[PATCH 1/2] three", "", "three");
+        let again = mail("", "[PATCH 1/2] three again", "", "four");
+        insta::assert_snapshot!(read(&[one, numbered, two, again]), @r#"
+    v1 "three again" has ["1/2 four"], lacks [2]; []; ["\"one\" has no number in a numbered series and is left out", "\"two\" has no number in a numbered series and is left out", "patch 1 was sent more than once; the last mail is used"]
+    "#);
+    }
 
-fn regex(pattern: &str) -> Regex {
-    #[allow(
-        clippy::expect_used,
-        reason = "constant patterns; every test would fail"
-    )]
-    Regex::new(pattern).expect("a valid pattern")
+    #[test]
+    fn answers_find_their_patch() {
+        let reply = "In-Reply-To: <1@x>\n";
+        insta::assert_snapshot!(read(&[
+            mail("Message-ID: <0@x>\n", "[PATCH 0/2] cover", "", ""),
+            mail("Message-ID: <1@x>\n", "[PATCH 1/2] one", "", "one"),
+            mail("Message-ID: <2@x>\n", "[PATCH 2/2] two", "", "two"),
+            mail("", "Re: [PATCH 0/2] cover", "by number", ""),
+            mail(reply, "Re: something else", "by id", ""),
+            mail(reply, "[PATCH 2/2] two", "> quote\nwithout Re:", ""),
+            mail("", "Re: two", "by title", ""),
+            mail("", "Re: [PATCH v2 2/2] two", "to another version", ""),
+            mail("", "Re: lunch", "to another mail", ""),
+        ]), @r#"
+    v1 "cover" has ["1/2 one", "2/2 two"], lacks []; ["to 0: by number", "to 1: by id", "to 1: without Re:", "to 2: by title"]; []
+    "#);
+    }
 }

@@ -291,7 +291,7 @@ fn archive(input: &[u8]) -> Result<Option<Thread>, Error> {
         .map(|(((_, subject, name), body), end)| Message {
             subject: clean(&text_of(&subject)),
             from: Some(Person {
-                name: clean(&name),
+                name: clean_name(&name),
                 email: String::new(),
             }),
             date: None,
@@ -492,6 +492,107 @@ pub(crate) fn clean(text: &str) -> String {
         .join(" ")
 }
 
+/// The same, and without what an address would be told by.
+pub(crate) fn clean_name(name: &str) -> String {
+    clean(&name.replace(['<', '>'], ""))
+}
+
 fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bodies(input: &str) -> Vec<String> {
+        let thread = parse(input.as_bytes()).unwrap();
+        thread
+            .messages
+            .iter()
+            .map(|one| format!("{}|{}", one.subject, one.decode(&one.body)))
+            .collect()
+    }
+
+    const FROM: &str = "From a@b Fri Aug 29 14:55:50 2025\nFrom: A <a@b.c>\n";
+    const GIT: &str =
+        "From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\nFrom: A <a@b.c>\n";
+
+    #[test]
+    fn an_mbox_is_split_and_unquoted() {
+        let prose = "From here on, at 12:30:45 of 2024\nit is prose.\n";
+        let mbox = format!(
+            "{FROM}Subject: one\n\n>From x\n>>From y\n{prose}\n{GIT}Subject: two\n\n>From z\n"
+        );
+        assert_eq!(
+            bodies(&mbox),
+            [
+                format!("one|From x\n>From y\n{prose}\n"),
+                "two|>From z\n".to_owned()
+            ]
+        );
+        assert_eq!(bodies(&mbox.replace('\n', "\r\n")), bodies(&mbox));
+    }
+
+    #[test]
+    fn a_carriage_return_of_the_file_stays() {
+        let mail = "From: a@b\nSubject: x\n\nText\n+a\r\n";
+        assert_eq!(bodies(mail), ["x|Text\n+a\r\n"]);
+        let encoded = "From: a@b\nSubject: x\nContent-Transfer-Encoding: base64\n\nYQ0KYg0K\n";
+        assert_eq!(bodies(encoded), ["x|a\nb\n"]);
+    }
+
+    #[test]
+    fn mime_parts_become_one_text() {
+        let mail = "From: =?utf-8?q?J=C3=B6rg?= <j@e.org>\nSubject: =?iso-8859-1?q?gr=FCn?=\n and\t folded\nMessage-ID: <1@x>\nReferences: <a@x> <b@x>\nIn-Reply-To: <c@x>\nContent-Type: multipart/mixed; boundary=\"o\"\n\nignored\n--o\nContent-Type: multipart/alternative; boundary=\"i\"\n\n--i\n\nplain=20\n--i\nContent-Type: text/html\n\n<b>html</b>\n--i--\n--o\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nW=F6rter=\n!\n--o\nContent-Type: application/octet-stream; name=a.patch\nContent-Transfer-Encoding: base64\n\nK3gK\n--o\nContent-Type: image/png\n\nno\n--o--\n";
+        let thread = parse(mail.as_bytes()).unwrap();
+        let [one] = &thread.messages[..] else {
+            panic!("{thread:?}")
+        };
+        assert_eq!(one.subject, "gr\u{fc}n and folded");
+        assert_eq!(one.from.as_ref().unwrap().name, "J\u{f6}rg");
+        assert_eq!(one.id.as_deref(), Some("1@x"));
+        assert_eq!(one.answers, ["c@x", "b@x", "a@x"]);
+        assert_eq!(one.decode(&one.body), "plain=20\nW\u{f6}rter!\n+x\n");
+        let html = "From: a@b\nSubject: x\nContent-Type: text/html\n\n<p>only <b>html</b></p>\n";
+        assert_eq!(bodies(html)[0].trim(), "x|only html");
+    }
+
+    #[test]
+    fn an_archives_text_is_split() {
+        let text = "[PATCH] x\n\nA posted 3 patches 1\u{a0}month ago\n[PATCH] x\nPosted by A, B 2\u{a0}weeks, 1\u{a0}day ago\nbody\nPosted by nobody\nRe: [PATCH] x\nPosted by C D just now\nreply\n";
+        let thread = parse(text.replace('\n', "\r\n").as_bytes()).unwrap();
+        assert_eq!(thread.announced, Some(3));
+        let read: Vec<String> = (thread.messages.iter())
+            .map(|m| {
+                format!(
+                    "{}|{}|{}",
+                    m.subject,
+                    m.from.as_ref().unwrap().name,
+                    m.decode(&m.body)
+                )
+            })
+            .collect();
+        assert_eq!(
+            read,
+            [
+                "[PATCH] x|A, B|body\nPosted by nobody\n",
+                "Re: [PATCH] x|C D|reply\n"
+            ]
+        );
+    }
+
+    #[test]
+    fn files_are_read_in_the_order_of_their_names() {
+        let file = |name: &str, text: &str| (name.to_owned(), text.as_bytes().to_vec());
+        let mail = |subject: &str| format!("From: a@b\nSubject: {subject}\n\nx\n");
+        let thread = parse_files(&[file("2", &mail("two")), file("1", &mail("one"))]).unwrap();
+        assert_eq!(thread.messages[0].subject, "one");
+        let error =
+            parse_files(&[file("1", &mail("one")), file("README\u{1b}", "Hello")]).unwrap_err();
+        insta::assert_snapshot!(error, @r#"
+    README: the input begins with "Hello" and is no mail; give an archive's plain text of the thread, an mbox or files of `git format-patch`
+    "#);
+        assert_eq!(parse_files(&[]), Err(Error::Empty));
+    }
 }

@@ -1,0 +1,445 @@
+//! Input that is cut, mangled, of another kind, or meant to do harm: one
+//! clear error each, and never a panic.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use proptest::prelude::*;
+use series::{format, manifest, patch, series as reader, thread};
+
+const THREAD: &[u8] = include_bytes!("../../../patches/oom-reaper-reverse/thread.txt");
+
+const HEADERS: &str = "From: A <a@b.c>\nDate: Fri, 29 Aug 2025 14:55:50 +0800\nSubject: [PATCH 1/1] mm: x\n\nBody.\n---\n";
+
+fn mail(diff: &str) -> String {
+    format!("{HEADERS}{diff}")
+}
+
+fn error_of(input: &[u8]) -> String {
+    match reader::parse(input) {
+        Ok(series) => panic!("accepted as {:?}", series.title),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A change of one line of a file.
+fn change(path: &str) -> String {
+    format!("diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-x\n+y\n")
+}
+
+#[test]
+fn what_is_no_series_gets_one_clear_error() {
+    let thread = String::from_utf8(THREAD.to_vec()).unwrap();
+    let cut = |at: &str| thread[..thread.find(at).unwrap()].to_owned();
+    let both = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-x\n+y\n";
+    let table = [
+        ("nothing", String::new()),
+        ("blanks", " \n\n".to_owned()),
+        ("prose", "Dear list,\nhere is a patch.\n".to_owned()),
+        ("a bare diff", both.to_owned()),
+        (
+            "a mail without a patch",
+            "From: a@b.c\nSubject: lunch?\n\nToday?\n".to_owned(),
+        ),
+        (
+            "headers only",
+            "From: a@b.c\nSubject: [PATCH] mm: x\n".to_owned(),
+        ),
+        ("a patch without a diff", mail("")),
+        (
+            "an mbox without a mail",
+            "From a@b Mon Sep 17 00:00:00 2001\n\nx\n".to_owned(),
+        ),
+        (
+            "no author",
+            format!("Subject: [PATCH] mm: x\n\n---\n{both}"),
+        ),
+        (
+            "no subject",
+            format!("From: a@b.c\nSubject: [PATCH]\n\n---\n{both}"),
+        ),
+        ("cut in the changelog", cut("simultaneously, the OOM")),
+        ("cut in the diffstat", cut(" 1 file changed")),
+        ("cut in a diff's headers", cut("--- a/mm/oom_kill.c")),
+        ("cut before a hunk", cut("@@ -516")),
+        ("cut in a hunk", cut("+\tMA_STATE")),
+        ("cut in a line", cut("_for_each_rev(&mas")),
+        (
+            "cut between files",
+            mail(&format!(
+                " 2 files changed, 2 insertions(+), 2 deletions(-)\n{both}"
+            )),
+        ),
+        (
+            "a NUL in the changelog",
+            mail(both).replace("Body.", "Bo\0dy."),
+        ),
+    ];
+    let errors: Vec<String> = table
+        .iter()
+        .map(|(what, input)| format!("{what}: {}", error_of(input.as_bytes())))
+        .collect();
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    nothing: the input is empty; give a mail thread, an mbox or files of `git format-patch`
+    blanks: the input is empty; give a mail thread, an mbox or files of `git format-patch`
+    prose: the input begins with "Dear list," and is no mail; give an archive's plain text of the thread, an mbox or files of `git format-patch`
+    a bare diff: the input is a bare diff, without author, date and changelog; commit it and give the file that `git format-patch` writes
+    a mail without a patch: no patch in 1 message(s), the first of which is "lunch?"; give the thread, or the mails, that carry the patches
+    headers only: "[PATCH] mm: x" is called a patch but has no diff; the mail is cut off, fetch it again
+    a patch without a diff: "[PATCH 1/1] mm: x" is called a patch but has no diff; the mail is cut off, fetch it again
+    an mbox without a mail: the input begins with "From …, but no mail behind it" and is no mail; give an archive's plain text of the thread, an mbox or files of `git format-patch`
+    no author: "[PATCH] mm: x" does not say who wrote it; no commit can be made of it, fetch the mail again
+    no subject: "[PATCH]" has no subject behind its `[PATCH]`; no commit can be made of it, fetch the mail again
+    cut in the changelog: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order" is called a patch but has no diff; the mail is cut off, fetch it again
+    cut in the diffstat: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order" is called a patch but has no diff; the mail is cut off, fetch it again
+    cut in a diff's headers: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": line 5: a changed file without a hunk ("a/mm/oom_kill.c b/mm/oom_kill.c"); the patch is cut off, damaged or edited by hand, fetch it again
+    cut before a hunk: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": "mm/oom_kill.c", hunk 1 (line 8): ---/+++ without a hunk behind them; the patch is cut off, damaged or edited by hand, fetch it again
+    cut in a hunk: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": "mm/oom_kill.c", hunk 1 (line 9): its header promises 7 more line(s); the patch is cut off or damaged, fetch it again
+    cut in a line: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": "mm/oom_kill.c", hunk 2 (line 18): its header promises 7 more line(s); the patch is cut off or damaged, fetch it again
+    cut between files: "[PATCH 1/1] mm: x" changes 1 of the 2 files in its diffstat; the mail is cut off, fetch it again
+    a NUL in the changelog: "[PATCH 1/1] mm: x" has a NUL byte in its changelog; no commit can be made of it, fetch the mail again
+    "#);
+}
+
+#[test]
+fn what_a_diff_must_not_do_is_refused() {
+    let git = |extended: &str| format!("diff --git a/a b/a\n{extended}");
+    let hunk = |header: &str, lines: &str| format!("--- a/a\n+++ b/a\n{header}\n{lines}");
+    let table = [
+        change("../../etc/passwd"),
+        change("mm/../../x"),
+        change("/etc/passwd"),
+        "--- /etc/passwd\n+++ /etc/passwd\n@@ -1 +1 @@\n-x\n+y\n".to_owned(),
+        change(".git/hooks/post-checkout"),
+        change("mm/.GIT/config"),
+        change(".git./config"),
+        change("git~1/config"),
+        change("mm//x"),
+        change("./x"),
+        change("mm\\x"),
+        change("mm/\u{1b}[2Jx"),
+        change("mm/\u{202e}c.x"),
+        change("mm/.g\u{200c}it/x"),
+        git("--- \"a/\\056\\056/x\"\n+++ \"b/\\056\\056/x\"\n@@ -1 +1 @@\n-x\n+y\n"),
+        git("--- \"a/a\\q\"\n+++ \"b/a\\q\"\n@@ -1 +1 @@\n-x\n+y\n"),
+        git("--- \"a/\\377\"\n+++ \"b/\\377\"\n@@ -1 +1 @@\n-x\n+y\n"),
+        "--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n".to_owned(),
+        "--- a/a\n+++ b/b\n@@ -1 +1 @@\n-x\n+y\n".to_owned(),
+        "--- /dev/null\n+++ /dev/null\n@@ -1 +1 @@\n-x\n+y\n".to_owned(),
+        git("--- a/b\n+++ b/b\n@@ -1 +1 @@\n-x\n+y\n"),
+        git("new file mode 120000\n"),
+        git("old mode 100644\nnew mode 160000\n"),
+        git("new file mode 100666\n"),
+        git("index 1234567..89abcde 120000\n"),
+        git("index 1234567\n"),
+        git("index 1234567..89abcde 100644\n"),
+        git("new file mode 100644\nindex 0000000..89abcde\n"),
+        git("deleted file mode 100644\nindex 89abcde..0000000\n"),
+        git("rename from a\nrename to b\nindex 1234567..89abcde 100644\n"),
+        git("rename from a\n"),
+        git("rename from ../a\nrename to b\n"),
+        git("similarity index 1000%\nrename from a\nrename to b\n"),
+        git("new file mode 100644\nrename from a\nrename to b\n"),
+        git("index 1234567..89abcde 100644\nGIT binary patch\nliteral 0\n"),
+        git("index 1234567..89abcde 100644\nBinary files a/a and b/a differ\n"),
+        "Binary files a/a and b/a differ\n".to_owned(),
+        "diff --git a/a b/b\n".to_owned(),
+        "diff --cc a\n".to_owned(),
+        "@@ -1 +1 @@\n-x\n+y\n".to_owned(),
+        git("@@ -1 +1 @@\n-x\n+y\n"),
+        hunk("@@ -1,2 +1,2 @@", "-x\n+y\n"),
+        hunk("@@ -1,2 +1,2 @@", "-x\n+y\n-- \n2.17.1\n"),
+        hunk("@@ -1 +1 @@", "-x\n+y"),
+        hunk("@@ -1 +1 @@", "-x\n+y\n+z\n"),
+        hunk("@@ -1 +1 @@", "-x\n+y\n z\n"),
+        hunk("@@ -1 +1 @@", "-x\n-y\n"),
+        hunk(
+            "@@ -1,2 +1 @@",
+            "-x\n\\ No newline at end of file\n-y\n+z\n",
+        ),
+        hunk("@@ -1 +1 @@", "-x\n+y\n@@ -1 +1 @@\n-x\n+y\n"),
+        hunk("@@ -9 +9 @@", "-x\n+y\n@@ -1 +1 @@\n-x\n+y\n"),
+        hunk("@@ -0,1 +1 @@", "-x\n+y\n"),
+        hunk("@@ -1 +99999999999 @@", "-x\n+y\n"),
+        hunk("@@ -4294967295,2 +1 @@", "-x\n-x\n+y\n"),
+        hunk("@@ -1 +4294967295 @@", "-x\n+y\n"),
+        hunk("@@ +1 -1 @@", "-x\n+y\n"),
+        "--- /dev/null\n+++ b/a\n@@ -1 +1 @@\n-x\n+y\n".to_owned(),
+        "--- a/a\n+++ /dev/null\n@@ -1 +1 @@\n-x\n+y\n".to_owned(),
+    ];
+    let errors: Vec<String> = table
+        .iter()
+        .map(|diff| match patch::parse(diff.as_bytes()) {
+            Ok(files) => panic!("accepted: {diff}\n{files:#?}"),
+            Err(error) => error.to_string(),
+        })
+        .collect();
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    line 1: the path "../../etc/passwd" leaves the tree by `..`; such a patch is not applied, look at where it came from
+    line 1: the path "mm/../../x" leaves the tree by `..`; such a patch is not applied, look at where it came from
+    line 1: the path "/etc/passwd" is absolute; such a patch is not applied, look at where it came from
+    line 1: the path "/etc/passwd" is absolute; such a patch is not applied, look at where it came from
+    line 1: the path ".git/hooks/post-checkout" reaches into a repository's own `.git`; such a patch is not applied, look at where it came from
+    line 1: the path "mm/.GIT/config" reaches into a repository's own `.git`; such a patch is not applied, look at where it came from
+    line 1: the path ".git./config" reaches into a repository's own `.git`; such a patch is not applied, look at where it came from
+    line 1: the path "git~1/config" reaches into a repository's own `.git`; such a patch is not applied, look at where it came from
+    line 1: the path "mm//x" has an empty component; such a patch is not applied, look at where it came from
+    line 1: the path "./x" has a component `.`; such a patch is not applied, look at where it came from
+    line 1: the path "mm\\x" has a backslash, which some systems take for a separator; such a patch is not applied, look at where it came from
+    line 1: the path "mm/\u{1b}[2Jx" has control or invisible characters; such a patch is not applied, look at where it came from
+    line 1: the path "mm/\u{202e}c.x" has control or invisible characters; such a patch is not applied, look at where it came from
+    line 1: the path "mm/.g\u{200c}it/x" has control or invisible characters; such a patch is not applied, look at where it came from
+    line 2: the path "../x" leaves the tree by `..`; such a patch is not applied, look at where it came from
+    line 2: the path "\"a/a\\q\"" has broken quotes; such a patch is not applied, look at where it came from
+    line 2: the path "�" is not UTF-8; such a patch is not applied, look at where it came from
+    line 1: the path "a" has no leading `a/` or `b/` to strip; such a patch is not applied, look at where it came from
+    line 1: two names, but neither a rename nor a copy ("--- a/a"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: names no file ("--- /dev/null"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: the names in ---/+++ differ from these ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 2: "a" has mode 120000, which is a symbolic link; only regular files can be changed
+    line 3: "a" has mode 160000, which is a submodule; only regular files can be changed
+    line 2: "a" has mode 100666, which is unknown; only regular files can be changed
+    line 2: "a" has mode 120000, which is a symbolic link; only regular files can be changed
+    line 2: not a pair of blob ids ("index 1234567"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: a changed file without a hunk ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: a changed file without a hunk ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: a changed file without a hunk ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: a changed file without a hunk ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: a rename or copy names only one side ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 2: the path "../a" leaves the tree by `..`; such a patch is not applied, look at where it came from
+    line 2: not a percentage ("similarity index 1000%"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: a file that is new and something else ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 3: "a" is changed as a binary file; only text patches can be tested, ask for the patch without it
+    line 3: "a" is changed as a binary file; only text patches can be tested, ask for the patch without it
+    line 1: "a/a and b/a" is changed as a binary file; only text patches can be tested, ask for the patch without it
+    line 1: two names, but neither a rename nor a copy ("a/a b/b"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: a merge's combined diff can't be applied ("diff --cc a"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: a hunk without a file before it ("@@ -1 +1 @@"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: hunks without ---/+++ ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 1 (line 3): its header promises 2 more line(s); the patch is cut off or damaged, fetch it again
+    "a", hunk 1 (line 3): its header promises 1 more line(s); the patch is cut off or damaged, fetch it again
+    "a", hunk 1 (line 3): its header promises 1 more line(s); the patch is cut off or damaged, fetch it again
+    "a", hunk 1 (line 6): it is longer than its header says; the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 1 (line 6): it is longer than its header says; the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 1 (line 5): its lines don't add up to what its header says; the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 1 (line 6): a line follows the one without a newline; the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 2 (line 6): it overlaps the hunk before it, or comes before it; the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 2 (line 6): it overlaps the hunk before it, or comes before it; the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 1 (line 3): it has lines, but starts at line 0; the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 1 (line 3): its header can't be read; the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 1 (line 3): its line numbers are out of range; the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 1 (line 3): its line numbers are out of range; the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 1 (line 3): its header can't be read; the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 1 (line 3): it has lines on a side where there is no file; the patch is cut off, damaged or edited by hand, fetch it again
+    "a", hunk 1 (line 3): it has lines on a side where there is no file; the patch is cut off, damaged or edited by hand, fetch it again
+    "#);
+}
+
+#[test]
+fn size_is_bounded() {
+    let one = change("a");
+    let error = |text: &str| patch::parse(text.as_bytes()).unwrap_err().to_string();
+    assert!(error(&one.repeat(patch::MAX_FILES + 1)).contains("10000 files"));
+    let hunks: String = (1..=patch::MAX_HUNKS + 1)
+        .map(|n| format!("@@ -{n} +{n} @@\n-x\n+y\n"))
+        .collect();
+    assert!(error(&format!("--- a/a\n+++ b/a\n{hunks}")).contains("50000 hunks"));
+    let lines = patch::MAX_LINES + 1;
+    let many = format!(
+        "--- a/a\n+++ b/a\n@@ -0,0 +1,{lines} @@\n{}",
+        "+\n".repeat(lines)
+    );
+    assert!(error(&many).contains("1000000 lines"));
+    let long = format!(
+        "--- a/a\n+++ b/a\n@@ -0,0 +1 @@\n+{}\n",
+        "x".repeat(patch::MAX_LINE)
+    );
+    assert!(error(&long).contains("bytes in one line"));
+    assert!(error(&change(&"a/".repeat(3000))).contains("longer than any file system"));
+    assert!(error(&change(&"a".repeat(300))).contains("255 bytes"));
+
+    let large = vec![b'x'; thread::MAX_BYTES + 1];
+    assert!(matches!(
+        thread::parse(&large),
+        Err(thread::Error::TooLarge { .. })
+    ));
+    // A number of patches that nobody sends is no number.
+    let mail = mail(&one).replace("1/1", "1/4294967295");
+    assert_eq!(
+        reader::parse(mail.as_bytes()).unwrap().missing,
+        [] as [u32; 0]
+    );
+}
+
+#[test]
+fn a_deep_or_broken_mime_tree_ends() {
+    let mut mail = String::from("From: a@b.c\nSubject: [PATCH] mm: x\n");
+    for depth in 0..1000 {
+        mail += &format!("Content-Type: multipart/mixed; boundary=\"b{depth}\"\n\n--b{depth}\n");
+    }
+    error_of(mail.as_bytes());
+    let parts = "--b\nContent-Type: text/plain\n\nx\n".repeat(10_000);
+    error_of(
+        format!(
+            "From: a@b.c\nSubject: [PATCH] x\nContent-Type: multipart/mixed; boundary=b\n\n{parts}"
+        )
+        .as_bytes(),
+    );
+}
+
+#[test]
+fn what_names_say_can_be_shown() {
+    let mail = mail(&change("a"))
+        .replace("A <a@b.c>", "=?UTF-8?q?=1B[31mEvil=0A=3Cx=3E?= <a@b.c>")
+        .replace("mm: x", "mm: =?UTF-8?q?=1B]0;title=07x?=");
+    let series = reader::parse(mail.as_bytes()).unwrap();
+    let patch = &series.patches[0];
+    assert!(
+        !format!("{}{}{}", patch.author.name, patch.subject, series.title)
+            .contains(char::is_control)
+    );
+    let again = reader::parse(&format::patch(patch)).unwrap();
+    assert_eq!(again.patches[0], *patch);
+}
+
+/// The thread with some of its bytes changed, removed, doubled or cut off.
+fn mangled() -> impl Strategy<Value = Vec<u8>> {
+    let edit = (0..THREAD.len(), 0..400_usize, prop_oneof![
+        Just(Vec::new()),
+        proptest::collection::vec(any::<u8>(), 0..8),
+        "(\n|\t| |-|\\+|@@ -1,3 \\+1,4 @@\n|diff --git a/a b/a\n|--- |>|From |\\[PATCH v7 1/3\\] |Posted by |On |wrote:\n|\\\\ No){0,6}".prop_map(String::into_bytes),
+    ]);
+    (
+        proptest::collection::vec(edit, 0..12),
+        any::<prop::sample::Index>(),
+    )
+        .prop_map(|(edits, end)| {
+            let mut text = THREAD.to_vec();
+            for (at, removed, inserted) in edits {
+                let at = at.min(text.len());
+                let end = (at + removed % 40).min(text.len());
+                text.splice(at..end, inserted);
+            }
+            let cut = end.index(4 * text.len() + 1);
+            text.truncate(cut.max(text.len() / 8));
+            text
+        })
+}
+
+/// A mail of pieces that mean something to one of the parsers.
+fn mailish() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(b"From: A B <a@b.c>\n".to_vec()),
+        Just(b"From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\n".to_vec()),
+        Just(b"From x@y Mon Sep 17 00:00:00 2001\n".to_vec()),
+        Just(b"Subject: [PATCH v2 1/2] mm: =?utf-8?q?x=C3=BC?=\n".to_vec()),
+        Just(b"Date: Fri, 31 Feb 2025 25:61:61 +9999\n".to_vec()),
+        Just(b"In-Reply-To: <a@b>\n".to_vec()),
+        Just(b"Content-Type: multipart/mixed; boundary=\"=b\"\n".to_vec()),
+        Just(b"Content-Type: message/rfc822\n".to_vec()),
+        Just(b"Content-Type: text/plain; charset=utf-7\n".to_vec()),
+        Just(b"Content-Type: text/html; charset=iso-2022-jp\n".to_vec()),
+        Just(b"Content-Transfer-Encoding: quoted-printable\n".to_vec()),
+        Just(b"Content-Transfer-Encoding: base64\n".to_vec()),
+        Just(b"--=b\n".to_vec()),
+        Just(b"--=b--\n".to_vec()),
+        Just(b"\n".to_vec()),
+        Just(b"\r\n".to_vec()),
+        Just(b"=3D=\n=C3\n".to_vec()),
+        Just(b"---\n".to_vec()),
+        Just(b"> quoted\n".to_vec()),
+        Just(b"On Fri, Aug 29, 2025 at 02:55:50PM +0800, A B wrote:\n".to_vec()),
+        Just(b"* A B <a@b.c> [250829 02:56]:\n".to_vec()),
+        Just(b"With that fixed,\nReviewed-by: A B <a@b.c>\n".to_vec()),
+        Just(b" 1 file changed, 1 insertion(+)\n".to_vec()),
+        Just(change("mm/a.c").into_bytes()),
+        Just(b"diff --git \"a/\\303\\274\" \"b/\\303\\274\"\nnew file mode 100644\n".to_vec()),
+        proptest::collection::vec(any::<u8>(), 0..40),
+    ];
+    proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+/// What is read is written, and read again as the same.
+fn reads_back(input: &[u8]) -> Result<(), TestCaseError> {
+    let Ok(series) = reader::parse(input) else {
+        return Ok(());
+    };
+    for warning in &series.warnings {
+        let _ = warning.to_string();
+    }
+    let files = format::pack(&series);
+    prop_assert!(files.is_ok(), "{files:?}");
+    for patch in &series.patches {
+        let again = patch::parse(&format::diff(&patch.files));
+        prop_assert_eq!(again.as_ref(), Ok(&patch.files));
+        if patch.author.email.is_empty() {
+            continue;
+        }
+        let again = reader::parse(&format::patch(patch));
+        let Ok(again) = again else {
+            return Err(TestCaseError::fail(format!("{again:?}")));
+        };
+        prop_assert_eq!(again.patches.len(), 1);
+        prop_assert_eq!(&again.patches[0].files, &patch.files);
+        prop_assert_eq!(&again.patches[0].subject, &patch.subject);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_mangled_thread_never_panics(input in mangled()) {
+        reads_back(&input)?;
+        let _ = patch::parse(&input);
+    }
+
+    #[test]
+    fn a_mangled_mail_never_panics(input in mailish()) {
+        reads_back(&input)?;
+        reads_back(&[HEADERS.as_bytes(), &input].concat())?;
+        let _ = patch::parse(&input);
+        let _ = thread::parse_files(&[("b".to_owned(), input.clone()), ("a".to_owned(), input)]);
+    }
+
+    #[test]
+    fn a_mangled_manifest_never_panics(text in "(name|version|= ?|\"[a-z./>=0-9, ]{0,9}\"|6|\n|\\[\\[?(probe|variant|expect.order|measure)\\]?\\]|\\[1\\]|.){0,30}") {
+        if let Ok(manifest) = manifest::parse(&text) {
+            prop_assert_eq!(manifest::parse(&manifest.to_toml().unwrap()), Ok(manifest));
+        }
+    }
+
+    #[test]
+    fn every_diff_reads_back(sides in proptest::collection::vec((0..3_u8, "[a-zäß\r ]{0,5}"), 1..20), start in 1..1000_u32) {
+        let mut lines: Vec<patch::Line> = (sides.iter())
+            .map(|(side, text)| patch::Line {
+                kind: match side {
+                    0 => patch::LineKind::Context,
+                    1 => patch::LineKind::Removed,
+                    _ => patch::LineKind::Added,
+                },
+                text: format!("{text}\n").into_bytes(),
+            })
+            .collect();
+        let count = |kind| lines.iter().filter(|line| line.kind != kind).count() as u32;
+        let (old_lines, new_lines) = (count(patch::LineKind::Added), count(patch::LineKind::Removed));
+        // The last line, which ends all sides that it is on.
+        let last = lines.last_mut().unwrap();
+        if last.kind == patch::LineKind::Context {
+            last.text.pop();
+        }
+        let hunk = patch::Hunk { old_start: start, old_lines, new_start: start, new_lines, section: String::new(), lines };
+        let file = patch::FileDiff {
+            old_path: Some("a".to_owned()),
+            new_path: Some("a".to_owned()),
+            old_mode: None,
+            new_mode: None,
+            old_blob: None,
+            new_blob: None,
+            kind: patch::FileKind::Plain,
+            similarity: None,
+            hunks: vec![hunk],
+        };
+        prop_assert_eq!(patch::parse(&format::diff(std::slice::from_ref(&file))), Ok(vec![file]));
+    }
+}
