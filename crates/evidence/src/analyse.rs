@@ -141,6 +141,14 @@ pub struct ScenarioRow {
     pub why: Option<String>,
 }
 
+impl ScenarioRow {
+    /// Whether it passed wherever it ran, and ran on each arm that has it.
+    pub fn held(&self) -> bool {
+        let held = |t: &Tally| t.passed > 0 && t.failed == 0 && t.skipped == 0 && t.lost == 0;
+        held(&self.base) && held(&self.patched)
+    }
+}
+
 /// How often a scenario ended how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Tally {
@@ -525,6 +533,9 @@ fn status(
     {
         failed.push(format!("{} regressed", comparison.label));
     }
+    if run.rounds.is_empty() {
+        broken.push("no guest was booted".into());
+    }
     if !order.held {
         // Without a proof from both arms the rounds are to blame, if they broke.
         let missing = order.base.is_none() || order.patched.is_none();
@@ -534,9 +545,6 @@ fn status(
             &mut failed
         };
         list.push(order_words(order));
-    }
-    if run.rounds.is_empty() {
-        broken.push("no guest was booted".into());
     }
     let status = match (failed.is_empty(), broken.is_empty()) {
         (false, _) => Status::Failed,

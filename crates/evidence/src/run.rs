@@ -230,21 +230,26 @@ pub struct Round {
 }
 
 impl Round {
-    /// Its folder inside that of the run: `KERNEL/ARM/ROUND`, with a kernel's
-    /// name that is safe as a folder's.
+    /// Its [`folder`].
     pub fn folder(&self, kernel: &str) -> String {
-        let safe = |c: char| {
-            if c.is_ascii_alphanumeric() || "._+-".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        };
-        let kernel: String = kernel.chars().map(safe).collect();
-        let kernel = kernel.trim_start_matches('.');
-        let kernel = if kernel.is_empty() { "kernel" } else { kernel };
-        format!("{kernel}/{}/{:03}", self.arm.as_str(), self.index)
+        folder(kernel, self.arm, self.index)
     }
+}
+
+/// A round's folder inside that of the run: `KERNEL/ARM/ROUND`, with a kernel's
+/// name that is safe as a folder's.
+pub fn folder(kernel: &str, arm: Arm, index: u32) -> String {
+    let safe = |c: char| {
+        if c.is_ascii_alphanumeric() || "._+-".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let kernel: String = kernel.chars().map(safe).collect();
+    let kernel = kernel.trim_start_matches('.');
+    let kernel = if kernel.is_empty() { "kernel" } else { kernel };
+    format!("{kernel}/{}/{index:03}", arm.as_str())
 }
 
 /// How a round ended.

@@ -117,9 +117,10 @@ fn comparison_row(page: &mut Page, c: &Comparison) {
         _ => sign,
     };
     let more = match c.rounds_needed {
-        Some(rounds) => {
-            format!(" <span class=\"small\">about {rounds} rounds an arm would tell</span>")
-        }
+        Some(rounds) => format!(
+            " <span class=\"small\">{}</span>",
+            super::rounds_words(rounds)
+        ),
         None => String::new(),
     };
     let label = escape(&one_line(&c.label));
@@ -156,7 +157,7 @@ fn walks(page: &mut Page, run: &Run) {
     page.raw(
         "<section>\n<h2>Where the two walkers are</h2>\n<p class=\"key\">\
          <span class=\"swatch reaper\">\u{25cf}</span> reaper \
-         <span class=\"swatch exit\">\u{2715}</span> exit_mmap</p>\n<div class=\"charts\">\n",
+         <span class=\"swatch exit\">\u{2715}</span> the victim\u{2019}s own exit</p>\n<div class=\"charts\">\n",
     );
     let axes = chart::Axes::of(&shown);
     for one in &shown {
@@ -308,6 +309,7 @@ pub(super) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
     }
@@ -323,6 +325,7 @@ const STYLE: &str = "
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-serif;
 overflow-wrap:anywhere}
+thead th,.n{overflow-wrap:normal}
 main{max-width:1200px;margin:0 auto;padding:16px}
 h1{font-size:1.5rem;line-height:1.25;margin:.2em 0 .6em}
 h2{font-size:1.2rem;margin:1.8em 0 .5em}
@@ -342,6 +345,7 @@ tbody th{font-weight:400}
 .n{font-variant-numeric:tabular-nums;white-space:nowrap}
 .good{color:var(--good);font-weight:600}
 .bad{color:var(--bad);font-weight:600}
+td .good,td .bad,td .same,td .open{white-space:nowrap}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:20px}
 figure{margin:0;max-width:620px;break-inside:avoid}
 svg{display:block;width:100%;height:auto;font:13px system-ui,sans-serif}
@@ -368,9 +372,11 @@ dd{margin:0}
 .cards,.cards tbody,.cards tr,.cards th,.cards td{display:block;border:0;padding:.1em 0}
 .cards tr{border-bottom:1px solid var(--line);padding:.5em 0}
 .cards .group{border:0;padding-bottom:0}
-.cards td{display:flex;justify-content:space-between;gap:1em;text-align:right;white-space:normal}
+.cards td{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1em;text-align:right;white-space:normal}
 .cards td:empty{display:none}
-.cards td::before{content:attr(data-l);color:var(--dim);text-align:left;white-space:nowrap}
+.cards td::before{content:attr(data-l);color:var(--dim);text-align:left;white-space:nowrap;
+margin-right:auto}
+.cards td .small{flex-basis:100%}
 dl{display:block}dd{margin:0 0 .5em}
 }
 @media print{

@@ -32,9 +32,13 @@ fn headline(report: &Report) -> String {
     let what = format!("{} on {}", report.series.name, report.kernel.name);
     let verdict = match report.status {
         Status::Passed => {
-            let scenarios = report.scenarios.len();
-            let plural = if scenarios == 1 { "" } else { "s" };
-            format!("{what}: all {scenarios} scenario{plural} held on both arms.")
+            let held = report.scenarios.iter().filter(|row| row.held()).count();
+            let rest = match report.scenarios.len() - held {
+                0 => String::new(),
+                n => format!(", {n} did not run"),
+            };
+            let plural = if held == 1 { "" } else { "s" };
+            format!("{what}: {held} scenario{plural} held on both arms{rest}.")
         }
         Status::Failed => format!("{what}: FAILED: {}.", first(&report.reasons)),
         Status::Infrastructure => {
@@ -130,9 +134,13 @@ pub(crate) fn comparison_line(c: &Comparison) -> String {
         c.verdict.as_str()
     ));
     if let Some(rounds) = c.rounds_needed {
-        line.push_str(&format!(" (about {rounds} rounds an arm would tell)"));
+        line.push_str(&format!(" ({})", rounds_words(rounds)));
     }
     line
+}
+
+fn rounds_words(rounds: u32) -> String {
+    format!("about {rounds} rounds an arm would tell")
 }
 
 fn ratio_text(ratio: f64) -> String {

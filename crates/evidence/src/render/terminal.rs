@@ -3,9 +3,9 @@
 use results::record::Unit;
 
 use super::{
-    comparison_line, headline, interval_text, one_line, ratio_text, significant, value, wrap,
+    headline, interval_text, one_line, ratio_text, rounds_words, significant, value, wrap,
 };
-use crate::analyse::{Comparison, Report, Tally, order_words};
+use crate::analyse::{Comparison, Report, order_words};
 
 const WIDTH: usize = 100;
 
@@ -81,11 +81,8 @@ pub(super) fn comparison_table(group: &[Comparison], width: usize) -> String {
     table.extend(rows);
     let mut text = columns(&table, width, &[false, true, true, false, false]);
     for c in group.iter().filter(|c| c.rounds_needed.is_some()) {
-        let line = wrap(
-            &format!("  {}", one_line(&comparison_line(c))),
-            width,
-            "    ",
-        );
+        let words = c.rounds_needed.map(rounds_words).unwrap_or_default();
+        let line = wrap(&format!("  {}: {words}", one_line(&c.label)), width, "    ");
         text.push('\n');
         text.push_str(&line);
     }
@@ -96,10 +93,9 @@ pub(super) fn scenario_table(report: &Report, width: usize) -> String {
     let mut table = vec![["scenario", "base", "patched"].map(str::to_owned).to_vec()];
     let mut reasons = Vec::new();
     for row in &report.scenarios {
-        let held = |t: &Tally| t.failed == 0 && t.lost == 0 && t.skipped == 0 && t.passed > 0;
         let name = one_line(&row.name);
         if let Some(why) = &row.why
-            && !(held(&row.base) && held(&row.patched))
+            && !row.held()
         {
             reasons.push(wrap(&format!("  {name}: {}", one_line(why)), width, "    "));
         }
