@@ -17,8 +17,12 @@ const LEFT: f64 = 52.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 46.0;
-/// More marks of one kind than these are thinned out.
-const MAX_MARKS: usize = 2_500;
+/// A line of more points is thinned out.
+const MAX_POINTS: usize = 2_500;
+/// Marks on the line of a walk: with more one could not tell their shapes.
+const WALK_MARKS: usize = 50;
+/// Samples of one chart beyond these are thinned out.
+const MAX_SAMPLES: usize = 5_000;
 
 /// The walk that a chart shows.
 pub(super) struct Shown<'a> {
@@ -143,7 +147,7 @@ pub(super) fn collision(one: &Shown<'_>, axes: &Axes) -> String {
             .iter()
             .filter(|step| step.0 == walker)
             .collect();
-        let stride = steps.len().div_ceil(MAX_MARKS).max(1);
+        let stride = steps.len().div_ceil(MAX_POINTS).max(1);
         let points = steps.iter().step_by(stride).map(|step| {
             let rank = starts.partition_point(|start| *start < step.2);
             (axes.x(step.1), axes.y(rank))
@@ -160,6 +164,8 @@ pub(super) fn collision(one: &Shown<'_>, axes: &Axes) -> String {
                 line.join("L")
             );
         }
+        let stride = points.len().div_ceil(WALK_MARKS).max(1);
+        let points: Vec<_> = points.into_iter().step_by(stride).collect();
         svg.push_str(&marks(class, walker == Walker::Reaper, &points));
     }
     svg.push_str("</svg>");
@@ -196,7 +202,7 @@ fn marks(class: &str, round: bool, points: &[(f64, f64)]) -> String {
     if points.is_empty() {
         return String::new();
     }
-    let radius = if points.len() > 400 { 1.2 } else { 2.2 };
+    let radius = if points.len() > 400 { 1.2 } else { 2.4 };
     let mut path = String::new();
     for (x, y) in points {
         let _ = if round {
@@ -247,7 +253,7 @@ pub(super) fn strips(comparison: &Comparison, measured: &Measured) -> String {
         let mut middles = String::new();
         for (index, (_, boot)) in boots.iter().enumerate().filter(|(_, (of, _))| *of == arm) {
             let x = column(index);
-            let stride = (boot.len() * boots.len()).div_ceil(2 * MAX_MARKS).max(1);
+            let stride = (boot.len() * boots.len()).div_ceil(MAX_SAMPLES).max(1);
             points.extend(
                 boot.iter()
                     .enumerate()

@@ -177,7 +177,8 @@ fn walks(page: &mut Page, run: &Run) {
         page.raw("</figure>\n");
     }
     page.raw(
-        "</div>\n<p class=\"small\">Each mark is one range as a walker enters it. Upwards is the \
+        "</div>\n<p class=\"small\">Each line joins the ranges in the order in which a walker enters them; \
+         its marks only tell the two apart. Upwards is the \
          rank of the range\u{2019}s first address among all that this walk saw, not the address \
          itself, so that a sparse address space does not collapse. Both arms have the same axes. \
          Rounds with such a trace are not timed.</p>\n</section>\n",
@@ -354,7 +355,7 @@ svg .tick{fill:var(--dim);font-size:12.5px}
 svg .figure{font-weight:600}
 svg path{fill:none}
 .grid{stroke:var(--line);stroke-width:.8}
-.walk{stroke-width:.7;opacity:.45}
+.walk{stroke-width:1.1;opacity:.9}
 .dots{stroke-linecap:round;opacity:.85}
 .crosses{opacity:.85}
 .median{stroke-width:2}
@@ -368,6 +369,7 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.25em 1em;max-width:no
 dt{color:var(--dim)}
 dd{margin:0}
 @media (max-width:700px){
+svg{font-size:15px}svg .tick{font-size:14px}
 .cards thead{display:none}
 .cards,.cards tbody,.cards tr,.cards th,.cards td{display:block;border:0;padding:.1em 0}
 .cards tr{border-bottom:1px solid var(--line);padding:.5em 0}
@@ -385,7 +387,7 @@ dl{display:block}dd{margin:0 0 .5em}
 body{font-size:10pt}
 main{max-width:none;padding:0}
 .charts{grid-template-columns:1fr 1fr}
-h2,h3{break-after:avoid}
+h2,h3,.key{break-after:avoid}
 tr,figure{break-inside:avoid}
 }
 ";
