@@ -11,5 +11,6 @@ pub mod run;
 pub mod stats;
 
 pub use analyse::{
-    ArmSamples, Comparison, OrderProof, Report, ScenarioRow, Status, Tally, Verdict, analyse,
+    ArmSamples, Comparison, OrderProof, Report, RoundRow, ScenarioRow, Status, Tally, Verdict,
+    analyse,
 };
