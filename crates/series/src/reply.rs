@@ -17,6 +17,29 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
+/// An answer, taken apart.
+#[derive(Default)]
+pub(crate) struct Answer {
+    /// Its own words, by paragraphs of lines.
+    pub(crate) said: Vec<Vec<String>>,
+    /// Whom it quotes.
+    pub(crate) told: Vec<Attribution>,
+    /// The trailers that it offers.
+    pub(crate) offers: Vec<Offer>,
+}
+
+impl Answer {
+    pub(crate) fn read(text: &str) -> Self {
+        let said = own_words(text);
+        let offers = offers(&said);
+        Self {
+            told: attributions(text),
+            said,
+            offers,
+        }
+    }
+}
+
 /// The line that introduces a quote: who wrote what follows, and when.
 pub(crate) struct Attribution {
     pub(crate) name: String,
@@ -42,7 +65,7 @@ impl Attribution {
 }
 
 /// The attributions of a reply's own quotes, not of quotes in quotes.
-pub(crate) fn attributions(text: &str) -> Vec<Attribution> {
+fn attributions(text: &str) -> Vec<Attribution> {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     let mut found = Vec::new();
     for (at, line) in lines.iter().enumerate() {
@@ -118,7 +141,7 @@ fn civil(format: &str, text: &str) -> Option<String> {
 }
 
 /// What a reply says itself, by paragraphs; a quote ends one too.
-pub(crate) fn own_words(text: &str) -> Vec<Vec<String>> {
+fn own_words(text: &str) -> Vec<Vec<String>> {
     let mut paragraphs: Vec<Vec<String>> = vec![Vec::new()];
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     for (at, line) in lines.iter().enumerate() {
@@ -149,7 +172,7 @@ pub(crate) fn own_words(text: &str) -> Vec<Vec<String>> {
 
 /// The trailers among a reply's own words: what a tag names must be there, so
 /// that `Fixes: ?` stays a question.
-pub(crate) fn offers(paragraphs: &[Vec<String>]) -> Vec<Offer> {
+fn offers(paragraphs: &[Vec<String>]) -> Vec<Offer> {
     let mut offers = Vec::new();
     for (at, paragraph) in paragraphs.iter().enumerate() {
         let mut said: Vec<&str> = Vec::new();

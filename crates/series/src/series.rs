@@ -10,11 +10,13 @@ use crate::changelog::{
     Diffstat, changelog_end, has_diff, inner_headers, person, split_trailers, stripspace,
 };
 use crate::patch::{self, Patch, Person};
-use crate::reply::{attributions, offers, own_words, same};
+use crate::reply::{Answer, same};
 use crate::thread::{Message, Thread};
 
 /// The most patches of a series; its numbers have four digits at most.
 pub const MAX_PATCHES: u32 = 9_999;
+/// The longest changelog, in bytes. Of an answer no more than this is read.
+const MAX_TEXT: usize = 1 << 20;
 
 /// One version of a patch series.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -422,8 +424,10 @@ impl Subject {
 struct Mail<'a> {
     message: &'a Message,
     subject: Subject,
-    /// The body above the diff; of an answer, all of it.
+    /// The body above the diff; of an answer nothing.
     text: String,
+    /// What an answer says; of a patch nothing.
+    answer: Answer,
     /// The body from the line that ends the changelog.
     rest: &'a [u8],
     is_patch: bool,
@@ -441,19 +445,23 @@ impl<'a> Mail<'a> {
         // Some mailers forget the `Re:`.
         subject.reply |= !has_diff && quotes && !message.answers.is_empty();
         let is_patch = !subject.reply && (subject.tagged || has_diff);
-        let text = message.decode(if is_patch { text } else { &message.body });
+        let (text, answer) = if is_patch {
+            (message.decode(text), Answer::default())
+        } else {
+            let body = &message.body[..message.body.len().min(MAX_TEXT)];
+            (String::new(), Answer::read(&message.decode(body)))
+        };
         Self {
             message,
             subject,
             text,
+            answer,
             rest,
             is_patch,
         }
     }
 
     fn reply(&self, to_patch: u32, known: &People) -> Reply {
-        let said = own_words(&self.text);
-        let trailers = offers(&said);
         let mut by = self.message.from.clone().unwrap_or_else(|| Person {
             name: "unknown".to_owned(),
             email: String::new(),
@@ -461,8 +469,7 @@ impl<'a> Mail<'a> {
         if by.email.is_empty() {
             by.email = known.email(&by.name).unwrap_or_default();
         }
-        let body = said
-            .iter()
+        let body = (self.answer.said.iter())
             .map(|paragraph| paragraph.join("\n"))
             .collect::<Vec<_>>();
         let body = body.join("\n\n");
@@ -471,7 +478,7 @@ impl<'a> Mail<'a> {
             date: self.message.date.clone(),
             to_patch,
             body,
-            trailers,
+            trailers: self.answer.offers.clone(),
         }
     }
 }
@@ -562,6 +569,9 @@ fn read_patch<'a>(
         subject: shown(),
         why,
     };
+    if mail.text.len() > MAX_TEXT {
+        return Err(unusable("has a changelog of more than 1 MiB"));
+    }
     let (inner, text) = inner_headers(&mail.text);
     let text = stripspace(text);
     if text.contains('\0') {
@@ -625,14 +635,14 @@ fn read_patch<'a>(
         .or_else(|| {
             let first = text.lines().next()?;
             let told = answers
-                .flat_map(|answer| attributions(&answer.text))
+                .flat_map(|mail| &mail.answer.told)
                 .filter(|told| told.quoted == first && told.is_of(&author))
-                .filter_map(|told| told.when)
+                .filter_map(|told| told.when.as_ref())
                 .min_by_key(|when| when.doubt)?;
             if told.doubt > 0 {
                 warnings.push(Warning::DateInexact { index });
             }
-            Some(told.text)
+            Some(told.text.clone())
         });
     if date.is_none() {
         warnings.push(Warning::NoDate { index });
@@ -667,13 +677,10 @@ impl People {
             if let Some(from) = mail.message.from.as_ref() {
                 people.add(&from.name, &from.email);
             }
-            if mail.is_patch {
-                continue;
-            }
-            for told in attributions(&mail.text) {
+            for told in &mail.answer.told {
                 people.add(&told.name, told.email.as_deref().unwrap_or_default());
             }
-            for offer in offers(&own_words(&mail.text)) {
+            for offer in &mail.answer.offers {
                 if let Some(person) = person(&offer.value) {
                     people.add(&person.name, &person.email);
                 }

@@ -21,6 +21,8 @@ use crate::patch::Person;
 pub const MAX_BYTES: usize = 64 << 20;
 /// The most messages of one thread.
 pub const MAX_MESSAGES: usize = 100_000;
+/// The most that a mail's or a part's headers have, in bytes.
+const MAX_HEADERS: usize = 256 << 10;
 /// The most MIME parts of one message, and how deep they may lie.
 const MAX_PARTS: usize = 256;
 const MAX_DEPTH: usize = 8;
@@ -307,12 +309,17 @@ fn archive(input: &[u8]) -> Result<Option<Thread>, Error> {
     }))
 }
 
-/// Reads one mail; none where it has neither sender nor subject.
+/// Reads one mail; none where it has neither sender nor subject, or more
+/// headers than any mail.
 fn message(raw: &[u8]) -> Option<Message> {
     if !lines(raw).next().is_some_and(is_header) {
         return None;
     }
-    let mail = MessageParser::new().parse_headers(raw)?;
+    let (headers, _) = split_headers(raw);
+    if headers.len() > MAX_HEADERS {
+        return None;
+    }
+    let mail = MessageParser::new().parse_headers(headers)?;
     if mail.subject().is_none() && mail.from().is_none() {
         return None;
     }
@@ -374,6 +381,9 @@ impl Texts {
         }
         // A part may have no headers: its body begins with a blank line.
         let (headers, body) = split_headers(raw);
+        if headers.len() > MAX_HEADERS {
+            return;
+        }
         let mail = MessageParser::new().parse_headers(headers);
         let part = mail.as_ref().map(mail_parser::Message::root_part);
         let kind = part.and_then(|part| part.content_type());

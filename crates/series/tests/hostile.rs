@@ -262,6 +262,10 @@ fn size_is_bounded() {
         thread::parse(&large),
         Err(thread::Error::TooLarge { .. })
     ));
+    let long = mail(&one).replace("Body.", &"Body.\n".repeat(200_000));
+    assert!(error_of(long.as_bytes()).contains("a changelog of more than 1 MiB"));
+    let many = format!("{}{}", "X: y\n".repeat(100_000), mail(&one));
+    assert!(error_of(many.as_bytes()).contains("is no mail"));
     // A number of patches that nobody sends is no number.
     let mail = mail(&one).replace("1/1", "1/4294967295");
     assert_eq!(
