@@ -310,4 +310,73 @@ mod tests {
         memory("a").keep(&proof(Accel::Kvm, "again")).unwrap();
         assert_eq!(memory("a").recall(), Some(proof(Accel::Kvm, "again")));
     }
+
+    /// The tools of `tests/fake` and a kernel that is this script.
+    #[cfg(target_arch = "x86_64")]
+    fn proof(kernel: &str, state: &Path) -> Accelerator {
+        let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake");
+        let virtme = Virtme::find_in(None, fake.as_os_str()).unwrap();
+        let image = state.join("image");
+        fs_err::write(&image, kernel).unwrap();
+        let second = Duration::from_secs(1);
+        let probe = Guest {
+            initrd: image.clone(),
+            image,
+            memory_mib: 64,
+            cpus: 1,
+            accel: Accel::Tcg,
+            port: "port".into(),
+            kernel_args: Vec::new(),
+            deadlines: Deadlines {
+                boot: second,
+                grace: second,
+                total: second,
+            },
+        };
+        let cancel = Cancel::new().unwrap();
+        let memory = Memory::new(state, &virtme, &cancel).unwrap();
+        assert!(
+            memory
+                .key
+                .ends_with(" | QEMU emulator version 0.fake | virtme-ng 0.fake")
+        );
+        prove(&virtme, Some(&probe), &memory, &cancel).unwrap()
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn a_guest_that_speaks_is_the_proof() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = proof("say anything; exec sleep 1000", dir.path());
+        assert_eq!((first.kind, first.proved), (Accel::Kvm, Proved::Fresh));
+        let again = proof("exit 1", dir.path());
+        assert_eq!((again.kind, again.proved), (Accel::Kvm, Proved::Remembered));
+        assert!(again.why.contains("accelerator.json"), "{}", again.why);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn a_qemu_that_dies_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = proof(
+            "echo 'error: failed to set MSR' >&2; kill -ABRT $$",
+            dir.path(),
+        );
+        assert_eq!((first.kind, first.proved), (Accel::Tcg, Proved::Fresh));
+        assert_eq!(
+            first.why,
+            "a guest under KVM failed: QEMU was killed by SIGABRT: error: failed to set MSR, \
+             not a byte on its console"
+        );
+        assert_eq!(proof("say anything", dir.path()).proved, Proved::Remembered);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn a_kernel_that_fails_by_itself_proves_nothing_for_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = proof("echo 'Kernel panic - not syncing: no init'", dir.path());
+        assert_eq!((first.kind, first.proved), (Accel::Tcg, Proved::Fresh));
+        assert_eq!(proof("say anything", dir.path()).kind, Accel::Kvm);
+    }
 }

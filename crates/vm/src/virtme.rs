@@ -31,7 +31,8 @@ const QEMU: (&str, &str) = if ARM {
 
 /// What every guest's kernel is told.
 ///
-/// - The serial port carries the console from the first instruction on.
+/// - The serial port carries the console from the first message on. The level
+///   comes first: virtme-ng's own would hold until it is read.
 /// - A panic ends the guest: it reboots at once, and QEMU has `-no-reboot`.
 /// - An oops panics: a kernel that has oopsed proves nothing any more, and
 ///   limps on with locks held until some deadline. The oops stays in the log.
@@ -40,17 +41,17 @@ const QEMU: (&str, &str) = if ARM {
 /// - The rest saves boot time and keeps the emulated clock from being doubted.
 const KERNEL_ARGS: &[&str] = if ARM {
     &[
+        "loglevel=7",
         "earlycon=pl011,0x9000000",
         "console=ttyAMA0",
-        "loglevel=7",
         "panic=-1",
         "oops=panic",
     ]
 } else {
     &[
+        "loglevel=7",
         "earlycon=uart8250,io,0x3f8",
         "console=ttyS0",
-        "loglevel=7",
         "panic=-1",
         "oops=panic",
         "tsc=reliable",
@@ -365,11 +366,11 @@ mod tests {
         --cpus
         2
         -a
+        loglevel=7
+        -a
         earlycon=uart8250,io,0x3f8
         -a
         console=ttyS0
-        -a
-        loglevel=7
         -a
         panic=-1
         -a
