@@ -7,6 +7,7 @@ use std::path::Path;
 use nix::unistd::Pid;
 
 use crate::failure::{Doing, Failure};
+use crate::sys::PAGE;
 
 /// Reads a file of the kernel's.
 pub fn read(path: impl AsRef<Path>) -> Result<String, Failure> {
@@ -42,10 +43,27 @@ pub fn value(text: &str, key: &str) -> Option<u64> {
     })
 }
 
-/// `MemAvailable` in KiB.
+/// Memory in KiB that can be had: `MemAvailable`, and the free pages that each
+/// CPU keeps for itself, which after a large victim are many and in no other
+/// count.
 pub fn mem_available() -> Result<u64, Failure> {
-    let meminfo = read("/proc/meminfo")?;
-    kib(&meminfo, "MemAvailable").ok_or_else(|| Failure::unmet("/proc/meminfo has no MemAvailable"))
+    let available = kib(&read("/proc/meminfo")?, "MemAvailable")
+        .ok_or_else(|| Failure::unmet("/proc/meminfo has no MemAvailable"))?;
+    Ok(available + per_cpu_pages(&read("/proc/zoneinfo")?) * PAGE / 1024)
+}
+
+/// The pages in per-CPU lists, from `/proc/zoneinfo`.
+fn per_cpu_pages(zoneinfo: &str) -> u64 {
+    zoneinfo
+        .lines()
+        .filter_map(|line| {
+            line.trim_start()
+                .strip_prefix("count:")?
+                .trim()
+                .parse::<u64>()
+                .ok()
+        })
+        .sum()
 }
 
 /// Whether the kernel has a symbol that can be probed by exactly this name.
@@ -129,6 +147,12 @@ mod tests {
         assert_eq!(kib(meminfo, "MemAvailable"), Some(900));
         assert_eq!(kib(meminfo, "HugePages_Free"), Some(2));
         assert_eq!(kib(meminfo, "Mem"), None);
+    }
+
+    #[test]
+    fn pages_of_each_cpu() {
+        let zoneinfo = "Node 0, zone    DMA32\n  pages free     233\n  pagesets\n    cpu: 0\n              count:    12\n              high:     20\n    cpu: 1\n              count:    30\n";
+        assert_eq!(per_cpu_pages(zoneinfo), 42);
     }
 
     #[test]

@@ -34,7 +34,7 @@ const WALKS: u32 = 4;
 /// What the victims map: as many VMAs as give the walkers some hundred
 /// occasions to meet, and in each enough pages to make a meeting last.
 pub fn areas() -> Vec<Area> {
-    vec![Area::new(Kind::Anon, 200, 64)]
+    vec![Area::new(Kind::Anon, 800, 64)]
 }
 
 /// The threads that walk.
@@ -57,9 +57,9 @@ impl Walkers {
 }
 
 /// The repetitions of a race: where in a solo reap the second walker starts is
-/// swept from 0 to below 100 percent, denser near the start (the square of an
-/// even sweep, so that half of them start within the first quarter), where the
-/// walkers have most of the way in common. The sweep is the same in each boot:
+/// swept from 0 to below 100 percent, denser near the start (the cube of an
+/// even sweep: five of eight start within the first eighth), where the walkers
+/// have most of the way in common. The sweep is the same in each boot, so that
 /// the medians of two boots differ by what happened, not by what was asked.
 pub fn repetitions(context: &Context<'_>, at_most: u32) -> Vec<Repetition> {
     let warmups = if context.plan.trace {
@@ -73,7 +73,7 @@ pub fn repetitions(context: &Context<'_>, at_most: u32) -> Vec<Repetition> {
         at_most
     };
     let counted = context.plan.repetitions.min(at_most);
-    let sweep = (0..counted).map(|nth| 100.0 * (f64::from(nth) / f64::from(counted)).powi(2));
+    let sweep = (0..counted).map(|nth| 100.0 * (f64::from(nth) / f64::from(counted)).powi(3));
     (0..warmups)
         .map(|_| (true, 0.0))
         .chain(sweep.map(|at| (false, at)))
@@ -285,13 +285,16 @@ impl Seen {
     }
 }
 
-/// Whether a stack shows a wait for a page-table lock: in a walk, and not
-/// below it in the freeing of pages.
+/// Whether a stack shows a wait for a page-table lock: by what walks the
+/// tables, and not for another lock by what frees the pages found there.
 fn waits_for_page_table(stack: &[String]) -> bool {
+    let is_lock = |symbol: &String| symbol.contains("spin_lock");
+    // Above the lock are the probe's own functions.
     let caller = stack
         .iter()
-        .map(|symbol| symbol.split('.').next().unwrap_or_default())
-        .find(|symbol| !symbol.contains("spin_lock"));
+        .skip_while(|symbol| !is_lock(symbol))
+        .find(|symbol| !is_lock(symbol))
+        .map(|symbol| symbol.split('.').next().unwrap_or_default());
     matches!(
         caller,
         Some(

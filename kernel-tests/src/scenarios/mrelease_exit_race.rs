@@ -2,7 +2,7 @@
 //! about.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +19,10 @@ use crate::victim::{Spec, Victim, bind};
 
 const MRELEASE: Metric = Metric::us("mrelease");
 const KILL_TO_GONE: Metric = Metric::us("kill-to-gone");
+
+/// How often a repetition is tried. A reaper that comes too late (ESRCH: its
+/// CPU was taken away in the wrong moment) has met nobody: not a sample.
+const TRIES: u32 = 5;
 
 pub struct MreleaseExitRace;
 
@@ -63,36 +67,50 @@ impl Scenario for MreleaseExitRace {
     fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
         bind(Pid::from_raw(0), VICTIM_CPU)?;
         let observer = Observer::new(context)?;
-        let go = AtomicBool::new(false);
+        let word = AtomicU8::new(WAIT);
         thread::scope(|scope| {
             let (jobs, inbox) = channel();
             let (outbox, answers) = channel();
-            scope.spawn(|| reap(inbox, outbox, &go));
+            scope.spawn(|| reap(inbox, outbox, &word));
             // Dropping `jobs` at the end of this closure ends the thread.
             let reaper = Reaper {
                 jobs,
                 answers,
-                go: &go,
+                word: &word,
             };
             let reaper_tid = reaper.answer()?.tid;
 
+            let mut late = 0;
             let solo = solo(&reaper)?;
             context.note(format!(
                 "a reap without the other walker takes {} us",
                 solo.as_micros()
             ))?;
             for repetition in race::repetitions(context, u32::MAX) {
-                let victim = Victim::spawn(&spec())?;
-                let walkers = Walkers {
-                    reaper: reaper_tid,
-                    exit: victim.pid(),
-                };
-                observer.start()?;
-                let (took, gone) = race_once(&reaper, victim, race::delay(repetition, solo))?;
-                observer.report(context, repetition, walkers, (MRELEASE, micros(took)))?;
-                if !context.plan.trace {
-                    context.sample(repetition, KILL_TO_GONE, micros(gone))?;
+                for _ in 0..TRIES {
+                    let victim = Victim::spawn(&spec())?;
+                    let walkers = Walkers {
+                        reaper: reaper_tid,
+                        exit: victim.pid(),
+                    };
+                    observer.start()?;
+                    let delay = race::delay(repetition, solo);
+                    let (took, gone) = race_once(&reaper, victim, delay)?;
+                    let Some(took) = took else {
+                        late += 1;
+                        continue;
+                    };
+                    observer.report(context, repetition, walkers, (MRELEASE, micros(took)))?;
+                    if !context.plan.trace {
+                        context.sample(repetition, KILL_TO_GONE, micros(gone))?;
+                    }
+                    break;
                 }
+            }
+            if late > 0 {
+                context.note(format!(
+                    "{late} calls found the victim's memory gone (ESRCH)"
+                ))?;
             }
             observer.finish(context)
         })
@@ -122,7 +140,7 @@ fn solo(reaper: &Reaper<'_>) -> Result<Duration, Failure> {
         victim.kill()?;
         victim.wait_pinned()?;
         reaper.start();
-        times.push(reaper.answer()?.took()?);
+        times.extend(reaper.answer()?.took()?);
         victim.release()?;
         victim.wait_killed()?;
     }
@@ -133,13 +151,13 @@ fn solo(reaper: &Reaper<'_>) -> Result<Duration, Failure> {
 }
 
 /// One race: the reaper starts while the victim is held, dead but whole; the
-/// victim is let go after `delay`. Returns how long the reaper took and how
-/// long the victim from the kill to its end.
+/// victim is let go after `delay`. Returns how long the reaper took, if it was
+/// not too late, and how long the victim from the kill to its end.
 fn race_once(
     reaper: &Reaper<'_>,
     mut victim: Victim,
     delay: Duration,
-) -> Result<(Duration, Duration), Failure> {
+) -> Result<(Option<Duration>, Duration), Failure> {
     victim.pin()?;
     reaper.prepare(&victim)?;
     let killed = Instant::now();
@@ -155,11 +173,16 @@ fn race_once(
     Ok((reaper.answer()?.took()?, gone))
 }
 
+/// What the reaper thread spins on: a wait that sleeps would end too late.
+const WAIT: u8 = 0;
+const GO: u8 = 1;
+const GONE: u8 = 2;
+
 /// The thread that calls `process_mrelease`, as its commander sees it.
 struct Reaper<'a> {
     jobs: Sender<OwnedFd>,
     answers: Receiver<Answer>,
-    go: &'a AtomicBool,
+    word: &'a AtomicU8,
 }
 
 /// What the reaper thread says: first who it is, then what each call did.
@@ -170,10 +193,11 @@ struct Answer {
 }
 
 impl Answer {
-    /// The call's duration, if it succeeded or came too late.
-    fn took(self) -> Result<Duration, Failure> {
+    /// The call's duration; none if it came too late.
+    fn took(self) -> Result<Option<Duration>, Failure> {
         match self.result {
-            Ok(()) | Err(Errno::ESRCH) => Ok(self.took),
+            Ok(()) => Ok(Some(self.took)),
+            Err(Errno::ESRCH) => Ok(None),
             Err(errno) => Err(errno).doing(|| "process_mrelease on a dying victim".into()),
         }
     }
@@ -183,14 +207,18 @@ impl Reaper<'_> {
     /// Makes it spin for the word on its own CPU.
     fn prepare(&self, victim: &Victim) -> Result<(), Failure> {
         let pidfd = pidfd_open(victim.pid()).doing(|| "opening a pidfd".into())?;
-        self.go.store(false, Ordering::Release);
+        self.word.store(WAIT, Ordering::Release);
         self.jobs
             .send(pidfd)
             .map_err(|_| Failure::unmet("the reaper thread has ended"))
     }
 
+    /// Gives the word, and returns when it is heeded.
     fn start(&self) {
-        self.go.store(true, Ordering::Release);
+        self.word.store(GO, Ordering::Release);
+        while self.word.load(Ordering::Acquire) != GONE {
+            std::hint::spin_loop();
+        }
     }
 
     fn answer(&self) -> Result<Answer, Failure> {
@@ -201,7 +229,7 @@ impl Reaper<'_> {
 }
 
 /// The reaper thread's life.
-fn reap(jobs: Receiver<OwnedFd>, answers: Sender<Answer>, go: &AtomicBool) {
+fn reap(jobs: Receiver<OwnedFd>, answers: Sender<Answer>, word: &AtomicU8) {
     let bound = bind(Pid::from_raw(0), REAPER_CPU);
     let tid = gettid();
     if bound.is_err()
@@ -216,10 +244,11 @@ fn reap(jobs: Receiver<OwnedFd>, answers: Sender<Answer>, go: &AtomicBool) {
         return;
     }
     for pidfd in jobs {
-        while !go.load(Ordering::Acquire) {
+        while word.load(Ordering::Acquire) != GO {
             std::hint::spin_loop();
         }
         let start = Instant::now();
+        word.store(GONE, Ordering::Release);
         let result = process_mrelease(pidfd.as_fd(), 0);
         let took = start.elapsed();
         if answers.send(Answer { tid, result, took }).is_err() {

@@ -75,13 +75,13 @@ fn header(line: &str) -> Option<Event> {
     if line.starts_with('#') {
         return None;
     }
-    let (task, rest) = line.match_indices(" [").find_map(|(at, _)| {
+    let (tid, rest) = line.match_indices(" [").find_map(|(at, _)| {
         let (task, rest) = line.split_at_checked(at)?;
         let (cpu, rest) = rest.strip_prefix(" [")?.split_once("] ")?;
         cpu.parse::<u32>().ok()?;
-        Some((task, rest))
+        let tid = task.trim_end().rsplit_once('-')?.1.parse().ok()?;
+        Some((tid, rest))
     })?;
-    let tid = task.trim_end().rsplit_once('-')?.1.parse().ok()?;
     let mut words = rest.split_whitespace();
     // The flags are absent where the option irq-info is off.
     let time = words
