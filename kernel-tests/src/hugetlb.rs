@@ -14,17 +14,32 @@ pub struct Pool {
 impl Pool {
     /// Grows the pool by `pages`.
     pub fn grow(pages: u64) -> Result<Self, Failure> {
-        let count = |text: &str| text.trim().parse().unwrap_or(0_u64);
-        let before = procfs::read(POOL)?;
-        let wanted = count(&before) + pages;
-        let pool = Self { before };
-        procfs::write(POOL, &wanted.to_string())?;
-        let now = count(&procfs::read(POOL)?);
+        let pool = Self::grow_up_to(pages)?;
+        let (wanted, now) = (count(&pool.before) + pages, count(&procfs::read(POOL)?));
         ensure(now >= wanted, || {
             format!("only {now} of {wanted} huge pages could be had")
         })?;
         Ok(pool)
     }
+
+    /// Grows the pool by `pages`, or by as many as memory allows.
+    pub fn grow_up_to(pages: u64) -> Result<Self, Failure> {
+        let before = procfs::read(POOL)?;
+        let wanted = count(&before) + pages;
+        let pool = Self { before };
+        procfs::write(POOL, &wanted.to_string())?;
+        Ok(pool)
+    }
+
+    /// How many pages of the pool nobody uses.
+    pub fn free() -> Result<u64, Failure> {
+        procfs::kib(&procfs::read("/proc/meminfo")?, "HugePages_Free")
+            .ok_or_else(|| Failure::unmet("/proc/meminfo has no HugePages_Free"))
+    }
+}
+
+fn count(text: &str) -> u64 {
+    text.trim().parse().unwrap_or(0)
 }
 
 impl Drop for Pool {

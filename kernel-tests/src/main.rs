@@ -9,6 +9,7 @@ mod fault;
 mod guest;
 mod health;
 mod hugetlb;
+mod kmsg;
 mod oom;
 mod procfs;
 mod race;

@@ -2,7 +2,7 @@
 
 use nix::unistd::Pid;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, ensure};
 use crate::procfs;
 
 /// One VMA.
@@ -18,6 +18,8 @@ pub struct Vma {
     pub rss: u64,
     /// Resident anonymous memory in KiB.
     pub anonymous: u64,
+    /// Huge pages of the pool, mapped by nobody else, in KiB.
+    pub private_hugetlb: u64,
     /// The two-letter flags.
     flags: Vec<String>,
 }
@@ -44,6 +46,38 @@ pub fn of(pid: Pid) -> Result<Vec<Vma>, Failure> {
     Ok(vmas)
 }
 
+/// The VMA that is exactly this range.
+pub fn at(vmas: &[Vma], range: (u64, u64)) -> Result<&Vma, Failure> {
+    vmas.iter()
+        .find(|vma| (vma.start, vma.end) == range)
+        .ok_or_else(|| Failure::unmet(format!("smaps has no VMA {:#x}-{:#x}", range.0, range.1)))
+}
+
+/// Fails unless the VMAs of these ranges are all resident.
+pub fn ensure_resident(vmas: &[Vma], ranges: &[(u64, u64)]) -> Result<(), Failure> {
+    for &range in ranges {
+        let (rss, size) = (at(vmas, range)?.rss, (range.1 - range.0) >> 10);
+        ensure(rss == size, || {
+            let (start, end) = range;
+            format!("{start:#x}-{end:#x} has {rss} KiB instead of all {size}")
+        })?;
+    }
+    Ok(())
+}
+
+/// Fails unless nothing is left of what the reaper may touch.
+pub fn ensure_reaped(vmas: &[Vma]) -> Result<(), Failure> {
+    for vma in vmas.iter().filter(|vma| vma.reapable()) {
+        ensure(vma.rss == 0 && vma.anonymous == 0, || {
+            format!(
+                "{:#x}-{:#x} {} still has {} KiB, {} of them anonymous",
+                vma.start, vma.end, vma.name, vma.rss, vma.anonymous
+            )
+        })?;
+    }
+    Ok(())
+}
+
 /// Reads smaps. The vsyscall page is left out: it is shown in every process
 /// and is a VMA of none.
 fn parse(text: &str) -> Vec<Vma> {
@@ -66,6 +100,7 @@ fn parse(text: &str) -> Vec<Vma> {
         match key {
             "Rss" => vma.rss = kib(),
             "Anonymous" => vma.anonymous = kib(),
+            "Private_Hugetlb" => vma.private_hugetlb = kib(),
             "VmFlags" => vma.flags = value.split_whitespace().map(str::to_owned).collect(),
             _ => {}
         }

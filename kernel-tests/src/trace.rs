@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 use results::plan::Probe;
 
@@ -45,6 +46,13 @@ impl Clock {
             Self::Mono => "mono",
         }
     }
+}
+
+/// Now, in microseconds of [`Clock::Mono`].
+pub fn monotonic_us() -> Result<u64, Failure> {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).doing(|| "reading the clock".into())?;
+    u64::try_from(Duration::from(now).as_micros())
+        .map_err(|_| Failure::unmet(format!("the clock shows {now}")))
 }
 
 /// A ring buffer with its own events. Dropped, it leaves no trace.

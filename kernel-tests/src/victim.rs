@@ -31,6 +31,9 @@ pub const ARGUMENT: &str = "victim";
 /// the kernel and the loader place.
 const ARENA: u64 = 0x1000_0000_0000;
 
+/// What the first byte of each touched page holds.
+pub const FILL: u8 = 0x5a;
+
 /// Size and alignment of a huge page.
 const HUGE: u64 = 2 << 20;
 
@@ -154,6 +157,17 @@ impl Victim {
             .doing(|| "telling the victim to allocate".into())
     }
 
+    /// Has it answer, as only the living do.
+    pub fn ping(&mut self) -> Result<(), Failure> {
+        self.stdin
+            .write_all(b"ping\n")
+            .doing(|| format!("asking {} whether it lives", self.pid))?;
+        let answer = self.hear()?;
+        ensure(answer.trim() == "pong", || {
+            format!("{} answered {answer:?}", self.pid)
+        })
+    }
+
     /// Sends it SIGKILL.
     pub fn kill(&self) -> Result<(), Failure> {
         kill(self.pid, Signal::SIGKILL).doing(|| format!("killing {}", self.pid))
@@ -199,9 +213,7 @@ impl Victim {
         self.stdout
             .read_line(&mut line)
             .doing(|| "listening to the victim".into())?;
-        ensure(!line.is_empty(), || {
-            "the victim ended before it was ready".into()
-        })?;
+        ensure(!line.is_empty(), || "the victim ended in silence".into())?;
         Ok(line)
     }
 }
@@ -261,6 +273,7 @@ pub fn main(spec: &str) -> Result<(), Failure> {
     {
         match word.trim() {
             "exhaust" => exhaust(next)?,
+            "ping" => println!("pong"),
             other => {
                 return Err(Failure::unmet(format!(
                     "the victim does not know {other:?}"
@@ -311,7 +324,7 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
         .doing(|| format!("mapping {len} bytes of {:?} at {:#x}", area.kind, *cursor))?;
         // Kernels before 5.14 can't populate at a word.
         if mapping.populate().is_err() || area.kind != Kind::Anon {
-            mapping.fill(0x5a);
+            mapping.fill(FILL);
         }
         ranges.push((mapping.start(), mapping.end()));
         *cursor = mapping.end() + gap;
@@ -333,7 +346,7 @@ fn exhaust(next: u64) -> Result<(), Failure> {
             None,
         )
         .doing(|| format!("mapping {STEP} bytes at {at:#x}"))?;
-        mapping.fill(0x5a);
+        mapping.fill(FILL);
         at = mapping.end();
     }
 }

@@ -1,0 +1,96 @@
+//! 9: the reaper reaches both ends of the address space.
+
+use std::time::Duration;
+
+use super::{Need, Scenario};
+use crate::context::Context;
+use crate::failure::{Failure, ensure};
+use crate::oom::{OomVictim, Watch};
+use crate::procfs;
+use crate::smaps;
+use crate::sys::PAGE;
+use crate::victim::{Area, Kind};
+
+/// Pages at each end.
+const PAGES: u64 = 16;
+
+/// Where user space may end, highest first: with page tables of five levels,
+/// of four, and below a stack that fills the last 32 GiB of those.
+const TOPS: [u64; 3] = [
+    (1 << 56) - PAGE,
+    (1 << 47) - PAGE,
+    (1 << 47) - PAGE - (32 << 30),
+];
+
+pub struct BothEnds;
+
+impl Scenario for BothEnds {
+    fn name(&self) -> &'static str {
+        "both-ends"
+    }
+
+    fn number(&self) -> u32 {
+        9
+    }
+
+    fn summary(&self) -> &'static str {
+        "VMAs at both ends of the address space are reaped"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Memcg, Need::OomEvents, Need::Smaps]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
+        let mut watch = Watch::new()?;
+        let mut oom = self.victim()?;
+        let pid = oom.victim.pid();
+        let ends = oom.victim.ranges.concat();
+        oom.kill()?;
+
+        let before = smaps::of(pid)?;
+        smaps::ensure_resident(&before, &ends)?;
+        let outermost = before.first().zip(before.iter().max_by_key(|vma| vma.end));
+        let (first, last) = outermost.map_or((0, 0), |(a, b)| (a.start, b.end));
+        context.note(format!(
+            "the victim's VMAs reach from {first:#x} to {last:#x}"
+        ))?;
+        ensure(ends.first().is_some_and(|end| end.0 == first), || {
+            format!("{first:#x} lies below what was to be the lowest VMA")
+        })?;
+
+        watch.reaped(pid, Vec::new())?;
+        let after = smaps::of(pid)?;
+        for &end in &ends {
+            smaps::at(&after, end)?;
+        }
+        smaps::ensure_reaped(&after)?;
+        oom.end()
+    }
+}
+
+impl BothEnds {
+    /// A victim with a VMA at the lowest address and one at the highest that
+    /// is free.
+    fn victim(&self) -> Result<OomVictim, Failure> {
+        let lowest = procfs::read("/proc/sys/vm/mmap_min_addr")?;
+        let lowest = lowest.trim().parse().unwrap_or(0).max(PAGE);
+        let area = |at| Area {
+            at: Some(at),
+            ..Area::new(Kind::Anon, 1, PAGES)
+        };
+        let mut last = None;
+        for top in TOPS {
+            let areas = vec![area(lowest), area(top - PAGES * PAGE)];
+            match OomVictim::pinned(self.name(), areas, None) {
+                Ok(oom) => return Ok(oom),
+                Err(failure) => last = Some(failure),
+            }
+        }
+        Err(last.unwrap_or_else(|| Failure::unmet("there is no address to try")))
+    }
+}

@@ -1,0 +1,162 @@
+//! 4: the guest runs out of memory, and recovers.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::{Need, Scenario};
+use crate::context::{Context, Metric, Repetition};
+use crate::failure::{Failure, ensure};
+use crate::hugetlb::Pool;
+use crate::kmsg::Log;
+use crate::oom::only_kill;
+use crate::procfs;
+use crate::trace::{self, Clock, Trace};
+use crate::victim::{Spec, Victim};
+
+/// From the kill until all memory is available again.
+const TIME_TO_RECOVER: Metric = Metric::us("time-to-recover");
+
+/// What the victim is left to touch, page by page: more takes an emulator
+/// long. The rest waits in the pool of huge pages.
+const LEFT_KIB: u64 = 96 << 10;
+
+/// What may stay away: the kernel's own, which come and go.
+const SLACK_KIB: u64 = 4 << 10;
+
+/// How long the memory may take to come back.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The kernel explains this many OOM kills, then no more for five seconds.
+const EXPLAINED: usize = 10;
+
+/// Those seconds and some more, since its clock for the log is another.
+const BURST: Duration = Duration::from_secs(6);
+
+pub struct GlobalOom;
+
+impl Scenario for GlobalOom {
+    fn name(&self) -> &'static str {
+        "global-oom"
+    }
+
+    fn number(&self) -> u32 {
+        4
+    }
+
+    fn summary(&self) -> &'static str {
+        "a victim that takes all memory is killed under CONSTRAINT_NONE, and the guest recovers"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::OomEvents]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(120)
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        &[TIME_TO_RECOVER]
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
+        // Without a pool it takes longer.
+        let _ballast = match Need::Hugetlb.missing() {
+            None => {
+                let spare = procfs::mem_available()?.saturating_sub(LEFT_KIB);
+                Some(Pool::grow_up_to(spare >> 11)?)
+            }
+            Some(_) => None,
+        };
+        let trace = Trace::new(self.name(), Clock::Mono, 64)?;
+        trace.event("oom/mark_victim")?;
+        for repetition in context.repetitions() {
+            await_explanations()?;
+            trace.clear()?;
+            once(context, repetition, &trace)?;
+        }
+        Ok(())
+    }
+}
+
+fn once(context: &Context<'_>, repetition: Repetition, trace: &Trace) -> Result<(), Failure> {
+    let mut log = Log::end()?;
+    let before = procfs::mem_available()?;
+    let mut victim = Victim::spawn(&Spec::default())?;
+    victim.exhaust()?;
+    victim.wait_killed()?;
+    let recovered = recovered(before)?;
+    let kill = only_kill(&trace.events()?, victim.pid())?;
+    context.sample(
+        repetition,
+        TIME_TO_RECOVER,
+        recovered.saturating_sub(kill) as f64,
+    )?;
+
+    let said: Vec<_> = log.lines().into_iter().map(|line| line.text).collect();
+    let constraints: Vec<_> = said.iter().filter_map(|line| constraint(line)).collect();
+    ensure(constraints == ["CONSTRAINT_NONE"], || {
+        format!("the kernel reports the constraints {constraints:?} instead of CONSTRAINT_NONE")
+    })?;
+    let killed = format!("Out of memory: Killed process {} ", victim.pid());
+    ensure(said.iter().any(|line| line.starts_with(&killed)), || {
+        format!("the kernel did not log {killed:?}")
+    })
+}
+
+/// Waits until as much memory is available as before, and returns the time.
+fn recovered(before: u64) -> Result<u64, Failure> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let now = procfs::mem_available()?;
+        if now + SLACK_KIB >= before {
+            return trace::monotonic_us();
+        }
+        ensure(Instant::now() < deadline, || {
+            format!("the guest did not recover: {now} KiB of {before} KiB are available")
+        })?;
+        sleep(Duration::from_millis(1));
+    }
+}
+
+/// Waits until the kernel will explain the next OOM kill.
+fn await_explanations() -> Result<(), Failure> {
+    loop {
+        let now = trace::monotonic_us()?;
+        let recent = Log::oldest()?
+            .lines()
+            .iter()
+            .filter(|line| constraint(&line.text).is_some())
+            .filter(|line| Duration::from_micros(now.saturating_sub(line.at_us)) < BURST)
+            .count();
+        if recent < EXPLAINED {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(100));
+    }
+}
+
+/// The constraint that a line of the log names as an OOM kill's.
+fn constraint(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("oom-kill:constraint=")?;
+    Some(rest.split(',').next().unwrap_or(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constraints() {
+        let line = "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=victim,pid=55,uid=0";
+        assert_eq!(constraint(line), Some("CONSTRAINT_NONE"));
+        assert_eq!(
+            constraint("oom-kill:constraint=CONSTRAINT_MEMCG"),
+            Some("CONSTRAINT_MEMCG")
+        );
+        assert_eq!(
+            constraint("Out of memory: Killed process 55 (victim)"),
+            None
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! 3: the OOM killer on request kills one process, by `oom_score_adj`.
+
+use std::time::Duration;
+
+use super::{Need, Scenario};
+use crate::context::Context;
+use crate::failure::{Failure, ensure};
+use crate::oom::only_kill;
+use crate::procfs;
+use crate::trace::{Clock, Trace};
+use crate::victim::{Area, Kind, Spec, Victim};
+
+pub struct SysrqF;
+
+impl Scenario for SysrqF {
+    fn name(&self) -> &'static str {
+        "sysrq-f"
+    }
+
+    fn number(&self) -> u32 {
+        3
+    }
+
+    fn summary(&self) -> &'static str {
+        "sysrq-f kills the one process with the highest oom_score_adj"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Sysrq, Need::OomEvents]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
+        let trace = Trace::new(self.name(), Clock::Counter, 64)?;
+        trace.event("oom/mark_victim")?;
+        // Neither the largest nor the first or last to come: only its adj can
+        // have made it the one. A point of adj is 1 MiB in a guest of 1 GiB.
+        let spawn = |oom_score_adj, pages| {
+            Victim::spawn(&Spec {
+                areas: vec![Area::new(Kind::Anon, 1, pages)],
+                oom_score_adj,
+                ..Spec::default()
+            })
+        };
+        let mut bystanders = vec![spawn(0, 4096)?];
+        let mut victim = spawn(800, 16)?;
+        bystanders.push(spawn(400, 2048)?);
+        bystanders.push(spawn(-1000, 16)?);
+        let before = oom_kills()?;
+
+        procfs::write("/proc/sysrq-trigger", "f")?;
+        victim.wait_killed()?;
+
+        for bystander in &mut bystanders {
+            bystander.ping()?;
+        }
+        only_kill(&trace.events()?, victim.pid())?;
+        let killed = oom_kills()?.saturating_sub(before);
+        ensure(killed == 1, || {
+            format!("vmstat counts {killed} OOM kills instead of 1")
+        })
+    }
+}
+
+fn oom_kills() -> Result<u64, Failure> {
+    procfs::value(&procfs::read("/proc/vmstat")?, "oom_kill")
+        .ok_or_else(|| Failure::unmet("/proc/vmstat has no oom_kill"))
+}
