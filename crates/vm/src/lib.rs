@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// virtme-ng answered something other than a QEMU command for the kernel.
     #[error(
-        "`{}` did not print a QEMU command that boots {} but: {answer:?}; virtme-ng 1.18 or later is needed",
+        "`{}` did not print a QEMU command that boots {} but: {answer:?}; virtme-ng 1.42 is known to",
         program.display(), image.display()
     )]
     NotComposed {

@@ -230,22 +230,22 @@ impl State {
             line.into()
         };
         let line = plain.as_ref();
-        let text = PREFIX.replace(line, "");
-        if !text.trim().is_empty() {
-            self.last = text.trim().to_owned();
+        if !line.trim().is_empty() {
+            self.last.clear();
+            self.last.push_str(line);
         }
         self.began = self.began || BEGAN.is_match(line);
         self.came_up = self.came_up || CAME_UP.is_match(line);
-        let caller = if self.open.is_empty() && !SUSPECT.is_match(line) {
+        let suspect = SUSPECT.is_match(line);
+        if !suspect && self.open.is_empty() {
             return;
-        } else {
-            CALLER
-                .captures(line)
-                .and_then(|found| found.get(1))
-                .map(|found| found.as_str())
-        };
+        }
+        let caller = CALLER
+            .captures(line)
+            .and_then(|found| found.get(1))
+            .map(|found| found.as_str());
         self.close_old();
-        match SUSPECT.is_match(line).then(|| header(line)).flatten() {
+        match suspect.then(|| header(line)).flatten() {
             Some(header) => self.header(header, caller),
             None => self.continuation(line, caller),
         }
@@ -410,7 +410,7 @@ impl State {
             } else {
                 cut(&format!(
                     "user space never started; last: {}",
-                    steady(&self.last)
+                    steady(&PREFIX.replace(&self.last, ""))
                 ))
             };
             self.events.push(Event {

@@ -320,6 +320,8 @@ fn no_qemu_outlives_a_command_that_is_killed() {
     let mut command = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "helper_that_gets_killed", "--nocapture"])
         .env("VM_TEST_IMAGE", &lab.guest.image)
+        // It has no chance to remove what it makes.
+        .env("TMPDIR", lab.dir.path())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();

@@ -215,9 +215,6 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             true,
             |found| (die(&group(found, 1)), None),
         ),
-        rule(Kind::Oops, r"\bInternal error: (.+)", true, |found| {
-            (die(&steady(&group(found, 1))), None)
-        }),
         rule(
             Kind::Ubsan,
             r"UBSAN: (.+?)(?: in (\S+?)(?::\d+)*)?$",
@@ -281,7 +278,7 @@ fn die(message: &str) -> String {
 /// the other lines.
 pub(super) static SUSPECT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"BUG|WARNING: |INFO: |Kernel panic|Oops|\[#\d|Internal error|UBSAN|(?i:unable to handle|hard lockup)|general protection|Killed process|unreferenced object|kmemleak: |Dropping to|mergency mode|bootable device|root password",
+        r"BUG|WARNING: |INFO: |Kernel panic|\[#\d|UBSAN|(?i:unable to handle|hard lockup)|general protection|Killed process|unreferenced object|kmemleak: |Dropping to|mergency mode|bootable device|root password",
     )
 });
 
