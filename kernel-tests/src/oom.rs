@@ -108,6 +108,13 @@ impl Watch {
     /// events already taken.
     pub fn reaped(&mut self, pid: Pid, earlier: Vec<Event>) -> Result<Reaped, Failure> {
         let mut events = earlier;
+        // Fast reapers are done by the time that their start is noticed.
+        if events
+            .iter()
+            .any(|event| is(event, "finish_task_reaping", pid))
+        {
+            return stations(&events, pid);
+        }
         events.extend(
             self.0
                 .wait("finish_task_reaping", pid, PATIENCE)
@@ -115,6 +122,10 @@ impl Watch {
         );
         stations(&events, pid)
     }
+}
+
+fn is(event: &Event, name: &str, pid: Pid) -> bool {
+    event.name == name && event.number("pid") == Some(pid.as_raw().into())
 }
 
 fn not_reached(failure: Failure) -> Failure {
@@ -127,7 +138,7 @@ fn stations(events: &[Event], pid: Pid) -> Result<Reaped, Failure> {
     let time = |name: &str| {
         events
             .iter()
-            .find(|event| event.name == name && event.number("pid") == Some(pid.as_raw().into()))
+            .find(|event| is(event, name, pid))
             .map(|event| event.time)
             .ok_or_else(|| Failure::unmet(format!("did not reach the reaper: no {name}")))
     };
@@ -139,9 +150,32 @@ fn stations(events: &[Event], pid: Pid) -> Result<Reaped, Failure> {
     )?;
     let waited = Duration::from_micros(woken - marked);
     ensure(waited + TICK >= REAPER_DELAY, || {
-        format!("the reaper was woken {} ms after the kill, before its time", waited.as_millis())
+        format!(
+            "the reaper was woken {} ms after the kill, before its time",
+            waited.as_millis()
+        )
     })?;
-    Ok(Reaped { delay: started - marked, reap: finished - started })
+    Ok(Reaped {
+        delay: started - marked,
+        reap: finished - started,
+    })
+}
+
+/// Checks that a trace saw one OOM kill, that of `pid`, and returns its time by
+/// the trace's clock.
+pub fn only_kill(events: &[Event], pid: Pid) -> Result<u64, Failure> {
+    let kills: Vec<_> = events
+        .iter()
+        .filter(|event| event.name == "mark_victim")
+        .map(|event| (event.number("pid"), event.time))
+        .collect();
+    match *kills.as_slice() {
+        [(Some(killed), time)] if killed == i64::from(pid.as_raw()) => Ok(time),
+        _ => Err(Failure::unmet(format!(
+            "instead of {pid} alone the OOM killer chose {:?}",
+            kills.iter().map(|kill| kill.0).collect::<Vec<_>>()
+        ))),
+    }
 }
 
 /// The reaper's kernel thread.

@@ -1,9 +1,17 @@
 //! The scenarios, one file each, and what they have in common.
 
+mod both_ends;
+mod global_oom;
+mod hugetlb;
+mod memcg_limit;
+mod mlocked;
 mod mrelease_errors;
 mod mrelease_exit_race;
 mod order;
 mod pin_reap;
+mod reaper_exit_race;
+mod shared;
+mod sysrq_f;
 
 use std::path::Path;
 use std::time::Duration;
@@ -40,10 +48,18 @@ pub trait Scenario: Sync {
 
 /// All scenarios, by number.
 pub const ALL: &[&dyn Scenario] = &[
+    &memcg_limit::MemcgLimit,
+    &sysrq_f::SysrqF,
+    &global_oom::GlobalOom,
     &pin_reap::PinReap,
     &order::WalkOrder,
+    &both_ends::BothEnds,
+    &mlocked::Mlocked,
+    &hugetlb::Hugetlb,
+    &shared::Shared,
     &mrelease_errors::MreleaseErrors,
     &mrelease_exit_race::MreleaseExitRace,
+    &reaper_exit_race::ReaperExitRace,
 ];
 
 /// The scenario of a name.
@@ -71,6 +87,8 @@ pub enum Need {
     Smaps,
     /// A pool of huge pages.
     Hugetlb,
+    /// Requests to the kernel by key, which may be written too.
+    Sysrq,
 }
 
 impl Need {
@@ -111,6 +129,10 @@ impl Need {
             Self::Hugetlb => (
                 Path::new("/proc/sys/vm/nr_hugepages").exists(),
                 "no huge page pool (CONFIG_HUGETLBFS)",
+            ),
+            Self::Sysrq => (
+                Path::new("/proc/sysrq-trigger").exists(),
+                "no sysrq (CONFIG_MAGIC_SYSRQ)",
             ),
         };
         (!there).then_some(why)
