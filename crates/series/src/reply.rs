@@ -17,6 +17,9 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
+/// The most trailers that are taken from one answer.
+const MAX_OFFERS: usize = 500;
+
 /// An answer, taken apart.
 #[derive(Default)]
 pub(crate) struct Answer {
@@ -177,6 +180,9 @@ fn offers(paragraphs: &[Vec<String>]) -> Vec<Offer> {
     for (at, paragraph) in paragraphs.iter().enumerate() {
         let mut said: Vec<&str> = Vec::new();
         for line in paragraph {
+            if offers.len() == MAX_OFFERS {
+                return offers;
+            }
             let Some((name, value)) = trailer(line.trim_start()).filter(|tag| is_offer(*tag))
             else {
                 said.push(line);

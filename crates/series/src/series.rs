@@ -339,7 +339,7 @@ pub fn from_thread(thread: &Thread) -> Result<Series, Error> {
 fn slug(title: &str) -> String {
     let mut name = String::new();
     for c in title.chars() {
-        if c.is_ascii_alphanumeric() || c == '_' {
+        if c.is_ascii_alphanumeric() || (c == '_' && !name.is_empty()) {
             name.push(c.to_ascii_lowercase());
         } else if !name.is_empty() && !name.ends_with('-') {
             name.push('-');
@@ -706,6 +706,20 @@ impl People {
 mod tests {
     use super::*;
     use crate::thread;
+
+    #[test]
+    fn slugs() {
+        for (title, name) in [
+            ("mm/oom_kill: The OOM reaper", "mm-oom_kill-the-oom-reaper"),
+            ("_x: __y--z!", "x-__y-z"),
+            ("\u{fc}", "series"),
+            ("", "series"),
+        ] {
+            assert_eq!(slug(title), name);
+        }
+        assert_eq!(slug(&"ab ".repeat(50)).len(), 59);
+        assert_eq!(slug(&"a".repeat(100)).len(), 60);
+    }
 
     #[test]
     fn subjects() {
