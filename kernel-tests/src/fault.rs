@@ -1,18 +1,16 @@
 //! What the harness can make a guest do wrong, to prove that the host names it
 //! rightly.
 
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use nix::unistd::Pid;
 use results::plan::Fault;
 
 use crate::context::Context;
 use crate::failure::{Doing, Failure};
 use crate::procfs;
 use crate::scenarios::{Need, Scenario};
-use crate::sys;
-use crate::victim::bind;
 
 /// The pseudo scenario that commits a fault; none for those that the runner
 /// commits between scenarios.
@@ -24,8 +22,12 @@ pub fn scenario(fault: Fault) -> Option<&'static dyn Scenario> {
     }
 }
 
-/// Takes every CPU away from everybody.
+/// Freezes the runner and its watchdog. Real-time threads that spin on every
+/// CPU would not do: recent kernels keep a part of each second for others.
 struct Hang;
+
+/// The group that is frozen.
+const FROZEN: &str = "/sys/fs/cgroup/fault-hang";
 
 impl Scenario for Hang {
     fn name(&self) -> &'static str {
@@ -49,25 +51,12 @@ impl Scenario for Hang {
     }
 
     fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
-        procfs::write("/proc/sys/kernel/sched_rt_runtime_us", "-1")?;
-        let cpus = thread::available_parallelism()
-            .doing(|| "counting CPUs".into())?
-            .get();
-        // This thread spins on CPU 0, last: the others must get going first.
-        for cpu in (0..cpus).rev() {
-            let spin = move || -> Result<(), Failure> {
-                bind(Pid::from_raw(0), cpu)?;
-                sys::be_realtime().doing(|| "asking for real time".into())?;
-                loop {
-                    std::hint::spin_loop();
-                }
-            };
-            if cpu == 0 {
-                return spin();
-            }
-            thread::spawn(spin);
+        fs::create_dir(FROZEN).doing(|| format!("making {FROZEN}"))?;
+        procfs::write(format!("{FROZEN}/cgroup.procs"), "0")?;
+        procfs::write(format!("{FROZEN}/cgroup.freeze"), "1")?;
+        loop {
+            thread::park();
         }
-        Ok(())
     }
 }
 

@@ -46,20 +46,12 @@ pub fn run(plan: &Plan) -> Result<(), Failure> {
     thread::scope(|scope| {
         let mut entries = entries.into_iter().enumerate();
         for (index, entry) in entries.by_ref() {
-            let Some(scenario) = entry.scenario else {
-                report.note("this guest knows no scenario of this name")?;
-                report.test(entry.name, &Outcome::Fail)?;
-                continue;
-            };
-            if let Some(why) = scenario.needs().iter().find_map(|need| need.missing()) {
-                report.test(entry.name, &Outcome::Skip(why.to_owned()))?;
-                continue;
-            }
-            if !run_one(scope, plan, &report, scenario)? {
-                break;
-            }
+            let go_on = run_entry(scope, plan, &report, &entry)?;
             if index == 0 && plan.fault == Some(Fault::Panic) {
                 procfs::write("/proc/sysrq-trigger", "c")?;
+            }
+            if !go_on {
+                break;
             }
         }
         let mut healed = true;
@@ -108,12 +100,21 @@ fn begin(plan: &Plan) -> Result<Record, Failure> {
 }
 
 /// Runs one scenario and reports it. Returns whether the guest can go on.
-fn run_one<'scope, 'env: 'scope>(
+fn run_entry<'scope, 'env: 'scope>(
     scope: &'scope thread::Scope<'scope, 'env>,
     plan: &'env Plan,
     report: &'scope Report,
-    scenario: &'static dyn Scenario,
+    entry: &Entry<'_>,
 ) -> Result<bool, Failure> {
+    let Some(scenario) = entry.scenario else {
+        report.note("this guest knows no scenario of this name")?;
+        report.test(entry.name, &Outcome::Fail)?;
+        return Ok(true);
+    };
+    if let Some(why) = scenario.needs().iter().find_map(|need| need.missing()) {
+        report.test(entry.name, &Outcome::Skip(why.to_owned()))?;
+        return Ok(true);
+    }
     let name = scenario.name();
     let deadline = scenario.deadline();
     let deadline_s = u32::try_from(deadline.as_secs()).unwrap_or(u32::MAX);

@@ -37,14 +37,6 @@ pub fn process_mrelease_raw(fd: i32, flags: u32) -> Result<(), Errno> {
     Errno::result(unsafe { libc::syscall(libc::SYS_process_mrelease, fd, flags) }).map(drop)
 }
 
-/// Makes the calling thread a real-time one that nothing preempts.
-pub fn be_realtime() -> io::Result<()> {
-    let param = libc::sched_param { sched_priority: 99 };
-    // SAFETY: `param` lives across the call, which only reads it.
-    Errno::result(unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const param) })?;
-    Ok(())
-}
-
 /// A mapping that this process made and keeps to its end.
 #[derive(Debug, Clone, Copy)]
 pub struct Mapping {
