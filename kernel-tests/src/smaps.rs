@@ -167,6 +167,32 @@ VmFlags: ex
     }
 
     #[test]
+    fn what_the_reaper_left() {
+        let vmas = parse(SMAPS);
+        let says = |verdict: Result<(), Failure>| verdict.map_err(|failure| failure.to_string());
+        assert_eq!(
+            says(ensure_reaped(&vmas)),
+            Err("0x10000000000-0x10000040000  still has 252 KiB, 248 of them anonymous".into())
+        );
+        assert_eq!(says(ensure_reaped(&vmas[1..])), Ok(()));
+        let (private, shared) = (
+            (0x100_0000_0000, 0x100_0004_0000),
+            (0x100_0004_1000, 0x100_0004_2000),
+        );
+        assert_eq!(says(ensure_resident(&vmas, &[shared])), Ok(()));
+        assert_eq!(
+            says(ensure_resident(&vmas, &[shared, private])),
+            Err("0x10000000000-0x10000040000 has 252 KiB instead of all 256".into())
+        );
+        assert_eq!(
+            says(ensure_resident(&vmas, &[(0x1000, 0x2000)])),
+            Err("smaps has no VMA 0x1000-0x2000".into())
+        );
+        let huge = at(&vmas, (0x100_0020_0000, 0x100_0040_0000));
+        assert!(huge.is_ok_and(|vma| vma.private_hugetlb == 2048));
+    }
+
+    #[test]
     fn garbage_is_no_vma() {
         assert_eq!(
             parse("Rss: 4 kB\nno-thing here\n\nxyz-abc rw-p 0 0 0\n"),

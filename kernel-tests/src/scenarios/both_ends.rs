@@ -56,8 +56,9 @@ impl Scenario for BothEnds {
         smaps::ensure_resident(&before, &ends)?;
         let outermost = before.first().zip(before.iter().max_by_key(|vma| vma.end));
         let (first, last) = outermost.map_or((0, 0), |(a, b)| (a.start, b.end));
+        let highest = ends.last().map_or(0, |end| end.1);
         context.note(format!(
-            "the victim's VMAs reach from {first:#x} to {last:#x}"
+            "VMAs at {first:#x} and below {highest:#x}; the address space is used up to {last:#x}"
         ))?;
         ensure(ends.first().is_some_and(|end| end.0 == first), || {
             format!("{first:#x} lies below what was to be the lowest VMA")
