@@ -5,7 +5,6 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -174,8 +173,6 @@ fn reap() {
             break;
         }
     }
-    // Nothing is left to wait for.
-    Errno::clear();
 }
 
 #[cfg(test)]

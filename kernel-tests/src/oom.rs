@@ -186,3 +186,46 @@ pub fn reaper() -> Result<Pid, Failure> {
         .map(|process| process.pid)
         .ok_or_else(|| Failure::unmet("the kernel has no oom_reaper"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stations_at(times: [u64; 4]) -> Result<Reaped, String> {
+        let names = [
+            "mark_victim",
+            "wake_reaper",
+            "start_task_reaping",
+            "finish_task_reaping",
+        ];
+        let events: Vec<_> = names
+            .iter()
+            .zip(times)
+            .map(|(name, time)| Event::new(1, time, name, "pid=55", &[]))
+            .collect();
+        stations(&events, Pid::from_raw(55)).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn the_way_through_the_reaper() {
+        assert_eq!(
+            stations_at([1_000, 2_005_000, 2_006_000, 2_009_000]),
+            Ok(Reaped {
+                delay: 2_005_000,
+                reap: 3_000
+            })
+        );
+        assert_eq!(
+            stations_at([1_000, 1_901_000, 2_006_000, 2_009_000]),
+            Err("the reaper was woken 1900 ms after the kill, before its time".into())
+        );
+        assert_eq!(
+            stations_at([1_000, 2_005_000, 2_004_000, 2_009_000]),
+            Err("the reaper's stations are out of order: 1000 2005000 2004000 2009000".into())
+        );
+        assert_eq!(
+            stations(&[], Pid::from_raw(55)).map_err(|failure| failure.to_string()),
+            Err("did not reach the reaper: no mark_victim".into())
+        );
+    }
+}

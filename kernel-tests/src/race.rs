@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use nix::unistd::Pid;
+use results::plan::Plan;
 use results::record::{Record, Step, Walk, Walker};
 
 use crate::context::{Context, Metric, Repetition};
@@ -61,18 +62,18 @@ impl Walkers {
 /// even sweep: five of eight start within the first eighth), where the walkers
 /// have most of the way in common. The sweep is the same in each boot, so that
 /// the medians of two boots differ by what happened, not by what was asked.
-pub fn repetitions(context: &Context<'_>, at_most: u32) -> Vec<Repetition> {
-    let warmups = if context.plan.trace {
+pub fn repetitions(plan: &Plan, at_most: u32) -> Vec<Repetition> {
+    let warmups = if plan.trace {
         0
     } else {
-        context.plan.warmups.min(at_most)
+        plan.warmups.min(at_most)
     };
-    let at_most = if context.plan.trace {
+    let at_most = if plan.trace {
         at_most.min(WALKS)
     } else {
         at_most
     };
-    let counted = context.plan.repetitions.min(at_most);
+    let counted = plan.repetitions.min(at_most);
     let sweep = (0..counted).map(|nth| 100.0 * (f64::from(nth) / f64::from(counted)).powi(3));
     (0..warmups)
         .map(|_| (true, 0.0))
@@ -314,7 +315,37 @@ mod tests {
     use super::*;
 
     fn event(tid: i32, time: u64, name: &str, stack: &[&str]) -> Event {
-        Event::new(tid, time, name, stack)
+        Event::new(tid, time, name, "", stack)
+    }
+
+    #[test]
+    fn the_sweep_starts_at_zero_and_is_dense_there() {
+        let mut plan = Plan {
+            nonce: String::new(),
+            seed: 0,
+            scenarios: Vec::new(),
+            repetitions: 8,
+            warmups: 2,
+            order: None,
+            probes: Vec::new(),
+            trace: false,
+            fault: None,
+        };
+        let sweep = repetitions(&plan, u32::MAX);
+        let at: Vec<_> = sweep
+            .iter()
+            .filter(|r| !r.warmup)
+            .filter_map(|r| r.at)
+            .collect();
+        assert_eq!(sweep.len(), 10);
+        assert_eq!(sweep.last().map(|r| r.index), Some(9));
+        assert_eq!((at.first(), at.len()), (Some(&0.0), 8));
+        assert_eq!(at.iter().filter(|at| **at <= 12.5).count(), 5);
+        assert!(at.is_sorted() && at.iter().all(|at| *at < 100.0));
+        plan.trace = true;
+        assert_eq!(repetitions(&plan, u32::MAX).len(), 4);
+        plan.repetitions = 0;
+        assert_eq!(repetitions(&plan, u32::MAX).len(), 0);
     }
 
     #[test]

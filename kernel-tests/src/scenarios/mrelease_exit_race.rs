@@ -86,7 +86,7 @@ impl Scenario for MreleaseExitRace {
                 "a reap without the other walker takes {} us",
                 solo.as_micros()
             ))?;
-            for repetition in race::repetitions(context, u32::MAX) {
+            for repetition in race::repetitions(context.plan, u32::MAX) {
                 for _ in 0..TRIES {
                     let victim = Victim::spawn(&spec())?;
                     let walkers = Walkers {

@@ -71,7 +71,7 @@ impl Scenario for ReaperExitRace {
             "a reap without the other walker takes {} us",
             solo.as_micros()
         ))?;
-        for repetition in race::repetitions(context, REPETITIONS) {
+        for repetition in race::repetitions(context.plan, REPETITIONS) {
             let mut oom = victim()?;
             let pid = oom.victim.pid();
             observer.start()?;

@@ -17,12 +17,12 @@ pub struct Event {
 
 impl Event {
     #[cfg(test)]
-    pub fn new(tid: i32, time: u64, name: &str, stack: &[&str]) -> Self {
+    pub fn new(tid: i32, time: u64, name: &str, fields: &str, stack: &[&str]) -> Self {
         Self {
             tid,
             time,
             name: name.to_owned(),
-            fields: String::new(),
+            fields: fields.to_owned(),
             stack: stack.iter().map(|&symbol| symbol.to_owned()).collect(),
         }
     }
