@@ -1,0 +1,607 @@
+//! Builds of a small tree under the real make, which decides by its own time
+//! stamps what is compiled: the tree's makefile "compiles" by copying, so that
+//! an image is the concatenation of what went into it, and a stale object shows.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use kernel::build::diagnose::Cause;
+use kernel::build::{Arm, BuildError, Builder, Built, Event, Source, Toolchain};
+use kernel::cache::{Cache, Kind};
+use kernel::config::{Fragment, Request};
+use kernel::process::{Invocation, Runner, Stream};
+
+const MAKEFILE: &str = r#"
+sources := $(sort $(wildcard *.c))
+objects := $(sources:%.c=$(O)/%.o)
+image := $(O)/arch/x86/boot/bzImage
+
+tinyconfig:
+	@echo 'CONFIG_DEFAULT=y' > $(O)/.config
+
+# Knows the options that Kconfig lists, and nothing else.
+olddefconfig:
+	@grep -wFf Kconfig $(O)/.config > $(O)/.new; mv $(O)/.new $(O)/.config
+
+bzImage: $(image)
+	@env | sort > $(O)/environment
+	@mkdir -p $(O)/include/config && echo 6.12.0-test > $(O)/include/config/kernel.release
+
+# As kbuild's command files do: an object that is gone changes the command.
+$(O)/objects: FORCE
+	@echo '$(objects)' | cmp -s - $@ || echo '$(objects)' > $@
+
+$(image): $(objects) $(O)/objects Makefile
+	@mkdir -p $(@D) && cat $(objects) > $@
+
+$(O)/%.o: %.c all.h $(O)/.config
+	@echo '  CC      $@'
+	@if grep -n BROKEN $<; then echo "$(CURDIR)/$<:1:2: error: broken" >&2; exit 1; fi
+	@if grep -q SLOW $<; then echo half > $@; until test -e ../go; do sleep 0.01; done; fi
+	@if grep -q LAST $<; then until test -s $(O)/b.o; do sleep 0.01; done; fi
+	@cat all.h $< > $@
+	@echo 'deps $(CURDIR)/$< $(CURDIR)/all.h' > $(O)/.$*.o.cmd
+
+FORCE:
+"#;
+
+type Files = BTreeMap<&'static str, String>;
+
+/// The trees of a repository: each is named after what it holds.
+struct Tree {
+    dir: PathBuf,
+    trees: BTreeMap<String, Files>,
+    /// Give every file written this time instead of the present.
+    written: Option<SystemTime>,
+}
+
+impl Tree {
+    fn new(dir: &Path) -> Self {
+        Self {
+            dir: dir.into(),
+            trees: BTreeMap::new(),
+            written: None,
+        }
+    }
+
+    /// A tree that differs from the first one in the named files.
+    fn arm(&mut self, name: &str, changes: &[(&'static str, &str)]) -> Arm {
+        let mut files: Files = ["a.c", "b.c", "c.c", "all.h"]
+            .map(|f| (f, format!("{f}\n")))
+            .into();
+        files.insert("Makefile", MAKEFILE.into());
+        files.insert("Kconfig", "CONFIG_DEFAULT\nCONFIG_SMP\n".into());
+        for (file, text) in changes {
+            files.insert(file, format!("{text}\n"));
+        }
+        self.trees.insert(format!("tree-{name}"), files);
+        Arm {
+            name: name.into(),
+            commit: format!("commit-{name}"),
+            tree: format!("tree-{name}"),
+        }
+    }
+
+    /// What the image of an arm must be.
+    fn image(&self, arm: &Arm) -> String {
+        let files = &self.trees[&arm.tree];
+        let sources = files.iter().filter(|(name, _)| name.ends_with(".c"));
+        sources
+            .map(|(_, text)| format!("{}{text}", files["all.h"]))
+            .collect()
+    }
+}
+
+impl Source for Tree {
+    fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn switch(&mut self, arm: &Arm) -> Result<(), Box<dyn Error + Send + Sync>> {
+        fs_err::create_dir_all(&self.dir)?;
+        let files = self.trees.get(&arm.tree).ok_or("no such tree")?;
+        for entry in fs_err::read_dir(&self.dir)? {
+            let path = entry?.path();
+            if !files.contains_key(path.file_name().unwrap().to_str().unwrap()) {
+                fs_err::remove_file(path)?;
+            }
+        }
+        for (name, text) in files {
+            let path = self.dir.join(name);
+            if fs_err::read_to_string(&path).ok().as_deref() != Some(text) {
+                fs_err::write(&path, text)?;
+                if let Some(written) = self.written {
+                    fs_err::File::open(&path)?.set_modified(written)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn changed(
+        &mut self,
+        tree: &str,
+        other: &str,
+    ) -> Result<Vec<PathBuf>, Box<dyn Error + Send + Sync>> {
+        let (one, two) = (
+            &self.trees[tree],
+            self.trees.get(other).ok_or("no such tree")?,
+        );
+        let names = one.keys().chain(two.keys());
+        Ok(names
+            .filter(|n| one.get(*n) != two.get(*n))
+            .map(PathBuf::from)
+            .collect())
+    }
+}
+
+/// Runs programs for real, remembers the makes, and stops one at a line.
+#[derive(Default)]
+struct Direct {
+    makes: Mutex<Vec<String>>,
+    stop_at: Option<&'static str>,
+    stopped: AtomicBool,
+    env: Vec<(&'static str, &'static str)>,
+}
+
+impl Direct {
+    fn makes(&self) -> Vec<String> {
+        std::mem::take(&mut self.makes.lock().unwrap())
+    }
+}
+
+impl Runner for Direct {
+    fn run(
+        &self,
+        invocation: &Invocation,
+        on_line: &mut dyn FnMut(Stream, &str),
+    ) -> io::Result<i32> {
+        if invocation.args.iter().any(|arg| arg == "make") {
+            let target = invocation
+                .args
+                .last()
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
+            self.makes.lock().unwrap().push(target);
+        }
+        let (reader, writer) = io::pipe()?;
+        let mut child = Command::new(&invocation.program)
+            .args(&invocation.args)
+            .current_dir(&invocation.dir)
+            .envs(invocation.env.iter().map(|(name, value)| (name, value)))
+            .envs(self.env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone()?)
+            .stderr(writer)
+            .spawn()?;
+        for line in BufReader::new(reader).lines() {
+            let line = line?;
+            on_line(Stream::Out, &line);
+            if self.stop_at.is_some_and(|stop| line.contains(stop)) {
+                // As hard as it gets: nobody cleans up.
+                self.stopped.store(true, Ordering::SeqCst);
+                child.kill()?;
+                child.wait()?;
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+        }
+        Ok(child.wait()?.code().unwrap_or(137))
+    }
+
+    fn cancelled(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+}
+
+struct Lab {
+    folder: tempfile::TempDir,
+    cache: Cache,
+    tree: Tree,
+    runner: Direct,
+    toolchain: Toolchain,
+    requests: Vec<Request>,
+    keep_objects: bool,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("lab").tempdir().unwrap();
+        // A compiler that only has a name; the rest is the host's.
+        let tools = folder.path().join("tools");
+        fs_err::create_dir(&tools).unwrap();
+        for tool in ["gcc", "ld"] {
+            let path = tools.join(tool);
+            fs_err::write(&path, format!("#!/bin/sh\necho {tool} 12; echo more\n")).unwrap();
+            fs_err::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        let path = format!("{}:/usr/bin:/bin", tools.display());
+        Self {
+            cache: Cache::open(&folder.path().join("cache")).unwrap(),
+            tree: Tree::new(&folder.path().join("source")),
+            runner: Direct::default(),
+            toolchain: Toolchain {
+                path: path.into(),
+                jobs: 2,
+            },
+            requests: requests("CONFIG_SMP=y\n"),
+            keep_objects: true,
+            folder,
+        }
+    }
+
+    fn ensure(&mut self, arms: &[&Arm]) -> (Result<Vec<Built>, BuildError>, Vec<String>) {
+        let arms: Vec<_> = arms.iter().copied().cloned().collect();
+        let mut events = Vec::new();
+        let builder = Builder {
+            cache: &self.cache,
+            runner: &self.runner,
+            toolchain: &self.toolchain,
+            requests: &self.requests,
+            keep_objects: self.keep_objects,
+        };
+        let built = builder.ensure(&mut self.tree, &arms, &mut |arm, event| {
+            events.push(match event {
+                Event::Object { name, total, .. } => {
+                    format!("{}: {name} of {total:?}", arm.name)
+                }
+                event => format!("{}: {event:?}", arm.name),
+            });
+        });
+        (built, events)
+    }
+
+    /// The objects compiled to have these kernels, all of them verified.
+    fn compiled(&mut self, arms: &[&Arm]) -> Vec<String> {
+        let (built, events) = self.ensure(arms);
+        for (arm, built) in arms.iter().zip(built.unwrap()) {
+            let image = fs_err::read_to_string(&built.image).unwrap();
+            assert_eq!(image, self.tree.image(arm), "{}: stale objects", arm.name);
+        }
+        let object = |event: &String| Some(event.split_once(".o of")?.0.to_owned());
+        let mut objects: Vec<_> = events.iter().filter_map(object).collect();
+        objects.sort();
+        objects
+    }
+
+    fn forget_kernels(&self) {
+        fs_err::remove_dir_all(self.cache.root().join("kernels")).unwrap();
+        fs_err::create_dir(self.cache.root().join("kernels")).unwrap();
+    }
+}
+
+fn requests(text: &str) -> Vec<Request> {
+    Fragment::parse("t.config", text).unwrap().requests
+}
+
+#[test]
+fn the_second_arm_compiles_what_differs_and_the_second_run_nothing() {
+    let mut lab = Lab::new();
+    let base = lab.tree.arm("base", &[]);
+    let patched = lab.tree.arm("patched", &[("b.c", "patched")]);
+    let (built, events) = lab.ensure(&[&base, &patched]);
+    let built = built.unwrap();
+    insta::assert_debug_snapshot!(events, @r#"
+    [
+        "base: Preparing",
+        "base: Configuring",
+        "base: Preparing",
+        "base: Started { total: Some(4) }",
+        "base: a.o of Some(4)",
+        "base: b.o of Some(4)",
+        "base: c.o of Some(4)",
+        "base: Ready { cached: false }",
+        "patched: Preparing",
+        "patched: Started { total: Some(10) }",
+        "patched: b.o of Some(10)",
+        "patched: Ready { cached: false }",
+    ]
+    "#);
+    assert_eq!(
+        lab.runner.makes(),
+        ["tinyconfig", "olddefconfig", "bzImage", "bzImage"]
+    );
+    assert_eq!(
+        built.iter().map(|b| b.meta.objects).collect::<Vec<_>>(),
+        [3, 1]
+    );
+    assert_eq!(built[0].meta.release, "6.12.0-test");
+    assert_eq!(built[0].meta.compiler, "gcc 12; ld 12");
+    assert_eq!(
+        fs_err::read_to_string(&built[0].config).unwrap(),
+        "CONFIG_DEFAULT=y\nCONFIG_SMP=y\n"
+    );
+
+    let (again, events) = lab.ensure(&[&base, &patched]);
+    assert!(again.unwrap().iter().all(|built| built.cached));
+    assert!(lab.runner.makes().is_empty());
+    insta::assert_debug_snapshot!(events, @r#"
+    [
+        "base: Ready { cached: true }",
+        "patched: Ready { cached: true }",
+    ]
+    "#);
+}
+
+#[test]
+fn no_order_of_builds_leaves_a_stale_object() {
+    for keep_objects in [true, false] {
+        let mut lab = Lab::new();
+        lab.keep_objects = keep_objects;
+        let arms = [
+            lab.tree.arm("0", &[]),
+            lab.tree.arm("1", &[("b.c", "one")]),
+            lab.tree.arm("2", &[("b.c", "two"), ("c.c", "two")]),
+            lab.tree.arm("3", &[("all.h", "three")]),
+            lab.tree.arm("4", &[("all.h", "three"), ("d.c", "four")]),
+        ];
+        for at in [0, 1, 0, 2, 4, 3, 1, 3, 0, 4, 2, 1] {
+            lab.forget_kernels();
+            lab.compiled(&[&arms[at]]);
+        }
+    }
+}
+
+#[test]
+fn a_mutant_starts_from_the_arm_it_differs_least_from() {
+    let mut lab = Lab::new();
+    let base = lab.tree.arm("base", &[]);
+    let patched = lab.tree.arm("patched", &[("all.h", "patched")]);
+    let mutant = lab
+        .tree
+        .arm("mutant", &[("all.h", "patched"), ("a.c", "mutant")]);
+    lab.compiled(&[&base, &patched]);
+    assert_eq!(lab.compiled(&[&mutant]), ["mutant: a"]);
+}
+
+#[test]
+fn files_older_than_the_objects_are_compiled_all_the_same() {
+    let mut lab = Lab::new();
+    let base = lab.tree.arm("base", &[]);
+    let patched = lab.tree.arm("patched", &[("b.c", "patched")]);
+    lab.compiled(&[&base]);
+    lab.tree.written = Some(SystemTime::now() - Duration::from_secs(86_400));
+    assert_eq!(lab.compiled(&[&patched]), ["patched: b"]);
+}
+
+#[test]
+fn a_change_of_kconfig_resolves_the_configuration_again() {
+    let mut lab = Lab::new();
+    let base = lab.tree.arm("base", &[]);
+    let patched = lab.tree.arm(
+        "patched",
+        &[("Kconfig", "CONFIG_DEFAULT\nCONFIG_SMP\nCONFIG_X")],
+    );
+    lab.compiled(&[&base, &patched]);
+    let config = ["tinyconfig", "olddefconfig"];
+    assert_eq!(
+        lab.runner.makes(),
+        [&config[..], &["bzImage"], &config, &["bzImage"]].concat()
+    );
+}
+
+#[test]
+fn options_that_do_not_survive_are_named() {
+    let mut lab = Lab::new();
+    lab.requests =
+        requests("CONFIG_SMP=y\nCONFIG_NONE=y\n\n# optional: not here\nCONFIG_MAYBE=y\n");
+    let base = lab.tree.arm("base", &[]);
+    insta::assert_snapshot!(lab.ensure(&[&base]).0.unwrap_err(), @r"
+    the kernel does not grant a required option
+      CONFIG_NONE: wanted y, got nothing (unknown to this kernel, or what it depends on is off) (t.config:2)
+    ");
+    lab.requests.remove(1);
+    let notes = lab.ensure(&[&base]).0.unwrap().remove(0).meta.notes;
+    insta::assert_snapshot!(notes[0], @"CONFIG_MAYBE: wanted y, got nothing (unknown to this kernel, or what it depends on is off) (t.config:5)");
+}
+
+#[test]
+fn the_callers_environment_stays_outside() {
+    let mut lab = Lab::new();
+    lab.runner.env = vec![
+        ("KCFLAGS", "-O0"),
+        ("MAKEFLAGS", "--dry-run"),
+        ("CFLAGS", "-O0"),
+        ("O", "/nowhere"),
+        ("LANG", "de_DE.UTF-8"),
+    ];
+    let base = lab.tree.arm("base", &[]);
+    lab.compiled(&[&base]);
+    let objects = lab.cache.list().unwrap().remove(0);
+    assert_eq!(objects.kind, Kind::Objects);
+    let environment = fs_err::read_to_string(objects.path.join("environment")).unwrap();
+    assert!(
+        !environment.contains("-O0") && !environment.contains("LANG="),
+        "{environment}"
+    );
+    assert!(environment.contains("LC_ALL=C\n"), "{environment}");
+    assert!(
+        environment.contains("KBUILD_BUILD_HOST=reaperlab\n"),
+        "{environment}"
+    );
+}
+
+#[test]
+fn a_failed_build_shows_its_first_error_and_keeps_the_log() {
+    let mut lab = Lab::new();
+    let base = lab.tree.arm("base", &[("b.c", "BROKEN")]);
+    let error = lab.ensure(&[&base]).0.unwrap_err();
+    let BuildError::Failed { arm, cause, log } = error else {
+        panic!("{error}");
+    };
+    let Cause::Compiler(found) = *cause else {
+        panic!("{cause}");
+    };
+    assert_eq!(
+        (arm.as_str(), found.to_string().as_str()),
+        ("base", "b.c:1: broken")
+    );
+    assert!(fs_err::read_to_string(log).unwrap().contains("  CC "));
+    // Nothing half built is taken for a kernel; the mended tree builds.
+    let mended = lab.tree.arm("base", &[("b.c", "mended")]);
+    assert_eq!(lab.compiled(&[&mended]).len(), 3);
+}
+
+#[test]
+fn a_missing_compiler_is_named_with_its_package() {
+    let mut lab = Lab::new();
+    lab.toolchain.path = lab.folder.path().into();
+    let base = lab.tree.arm("base", &[]);
+    insta::assert_snapshot!(lab.ensure(&[&base]).0.unwrap_err(), @"building kernels needs `gcc`, which is missing; install the package gcc");
+}
+
+#[test]
+fn a_killed_build_is_gone_on_with_without_its_half_written_file() {
+    for seeded in [false, true] {
+        let mut lab = Lab::new();
+        let base = lab.tree.arm("base", &[]);
+        if seeded {
+            lab.compiled(&[&base]);
+        }
+        let slow = lab.tree.arm("arm", &[("b.c", "SLOW"), ("c.c", "LAST")]);
+        lab.runner.stop_at = Some("c.o");
+        let error = lab.ensure(&[&slow]).0.unwrap_err();
+        assert!(matches!(error, BuildError::Cancelled), "{error}");
+        assert!(
+            lab.cache.list().unwrap().iter().all(|entry| !entry.in_use),
+            "a lock is left"
+        );
+
+        fs_err::write(lab.folder.path().join("go"), "").unwrap();
+        lab.runner = Direct::default();
+        lab.compiled(&[&slow]);
+        assert!(
+            !lab.runner.makes().contains(&"tinyconfig".into()),
+            "resolved twice"
+        );
+    }
+}
+
+#[test]
+fn a_damaged_kernel_is_built_again() {
+    let mut lab = Lab::new();
+    let base = lab.tree.arm("base", &[]);
+    for damage in ["", "a.c\n", "as long as the real one"] {
+        let built = lab.ensure(&[&base]).0.unwrap().remove(0);
+        fs_err::write(&built.image, damage).unwrap();
+        drop(built);
+        lab.compiled(&[&base]);
+    }
+    let config = lab.ensure(&[&base]).0.unwrap().remove(0).config;
+    fs_err::write(config, "CONFIG_OTHER=y\n").unwrap();
+    lab.compiled(&[&base]);
+    assert_eq!(
+        lab.runner
+            .makes()
+            .iter()
+            .filter(|target| *target == "bzImage")
+            .count(),
+        5
+    );
+}
+
+#[test]
+fn two_commands_build_a_kernel_once() {
+    let mut lab = Lab::new();
+    let base = lab.tree.arm("base", &[]);
+    let patched = lab.tree.arm("patched", &[("b.c", "patched")]);
+    let (arms, cached) = ([base, patched], AtomicU32::new(0));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                // Each opens the cache as a process of its own would.
+                let cache = Cache::open(lab.cache.root()).unwrap();
+                let mut tree = Tree {
+                    dir: lab.tree.dir.clone(),
+                    trees: lab.tree.trees.clone(),
+                    written: None,
+                };
+                let builder = Builder {
+                    cache: &cache,
+                    runner: &lab.runner,
+                    toolchain: &lab.toolchain,
+                    requests: &lab.requests,
+                    keep_objects: true,
+                };
+                let built = builder.ensure(&mut tree, &arms, &mut |_, _| {}).unwrap();
+                for (arm, built) in arms.iter().zip(built) {
+                    cached.fetch_add(built.cached.into(), Ordering::SeqCst);
+                    assert_eq!(
+                        fs_err::read_to_string(built.image).unwrap(),
+                        tree.image(arm)
+                    );
+                }
+            });
+        }
+    });
+    assert_eq!(
+        lab.runner
+            .makes()
+            .iter()
+            .filter(|target| *target == "bzImage")
+            .count(),
+        2
+    );
+    assert_eq!(cached.into_inner(), 6);
+}
+
+#[test]
+fn pruning_takes_objects_before_kernels_and_never_what_is_in_use() {
+    let mut lab = Lab::new();
+    let base = lab.tree.arm("base", &[]);
+    let patched = lab.tree.arm("patched", &[("b.c", "patched")]);
+    lab.compiled(&[&base]);
+    let held = lab.ensure(&[&patched]).0.unwrap();
+    let kinds =
+        |entries: &[kernel::cache::Entry]| entries.iter().map(|e| e.kind).collect::<Vec<_>>();
+    let before = lab.cache.list().unwrap();
+    assert_eq!(
+        kinds(&before),
+        [Kind::Objects, Kind::Objects, Kind::Kernel, Kind::Kernel]
+    );
+    let size = lab.cache.size().unwrap();
+    assert_eq!(lab.cache.prune(size).unwrap(), []);
+    assert_eq!(kinds(&lab.cache.prune(size - 1).unwrap()), [Kind::Objects]);
+    assert_eq!(
+        kinds(&lab.cache.prune(0).unwrap()),
+        [Kind::Objects, Kind::Kernel]
+    );
+    let left = lab.cache.list().unwrap();
+    assert_eq!(
+        left.iter().map(|e| (e.kind, e.in_use)).collect::<Vec<_>>(),
+        [(Kind::Kernel, true)]
+    );
+    assert!(held[0].image.exists());
+    drop(held);
+    assert_eq!(kinds(&lab.cache.prune(0).unwrap()), [Kind::Kernel]);
+    assert_eq!(lab.compiled(&[&patched]).len(), 3);
+}
+
+#[test]
+fn opening_removes_what_dead_processes_left_and_nothing_else() {
+    let folder = tempfile::Builder::new().prefix("lab").tempdir().unwrap();
+    let root = folder.path().join("cache");
+    let alive = Cache::open(&root).unwrap();
+    let of_alive = || fs_err::read_dir(root.join("tmp")).unwrap().count();
+    fs_err::create_dir_all(root.join("tmp/dead/kernel")).unwrap();
+    fs_err::write(root.join("tmp/dead/.alive"), "").unwrap();
+    fs_err::create_dir_all(root.join("tmp/dead-before-it-locked")).unwrap();
+    let second = Cache::open(&root).unwrap();
+    assert_eq!(of_alive(), 2);
+    drop(alive);
+    assert_eq!(of_alive(), 1);
+    drop(second);
+    assert_eq!(of_alive(), 0);
+    let error = Cache::open(&folder.path().join("a b")).unwrap_err();
+    assert!(error.to_string().contains("REAPERLAB_CACHE"), "{error}");
+}
