@@ -1,7 +1,16 @@
 //! Where a kernel tree comes from, what a series does to it, and how it is
 //! built.
 
+pub mod apply;
+pub mod archive;
 pub mod build;
 pub mod cache;
+pub mod checkout;
 pub mod config;
+mod hunks;
+pub mod import;
+mod pack;
 pub mod process;
+pub mod source;
+pub mod store;
+pub mod symbols;

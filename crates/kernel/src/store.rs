@@ -6,13 +6,14 @@
 //! named by their content, therefore readers need no lock; writers of whole
 //! packs hold [`Store::lock`].
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use git2::Oid;
-use git2::{ErrorCode, Repository, RepositoryInitOptions, Signature, Time};
+use git2::{ErrorCode, ObjectType, Repository, RepositoryInitOptions, Signature, Time, Tree};
 
 /// Why the store could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +66,18 @@ pub struct Origin {
 pub struct Store {
     root: PathBuf,
     repo: Repository,
+    lenders: RefCell<Vec<Repository>>,
 }
+
+/// A path whose file differs between two trees: id and mode, on both sides.
+pub(crate) struct Change {
+    pub path: Vec<u8>,
+    pub old: Option<(Oid, i32)>,
+    pub new: Option<(Oid, i32)>,
+}
+
+/// The mode of a folder in a tree.
+pub(crate) const FOLDER: i32 = 0o040_000;
 
 /// Held while packs are written; released when dropped.
 #[derive(Debug)]
@@ -79,6 +91,9 @@ impl Store {
     /// # Errors
     /// When the folder can't be made or is no git repository.
     pub fn open(cache: &Path) -> Result<Self, StoreError> {
+        // Every object in a pack carries zlib's own checksum; hashing each one
+        // again when it is read would double the time of a checkout.
+        git2::opts::strict_hash_verification(false);
         let root = cache.join("kernels.git");
         let failed = |source| StoreError::Git { path: root.clone(), source };
         let repo = match Repository::open_bare(&root) {
@@ -92,7 +107,7 @@ impl Store {
             Err(e) => return Err(failed(e)),
         };
         fs_err::create_dir_all(root.join("reaperlab/symbols"))?;
-        Ok(Self { root, repo })
+        Ok(Self { root, repo, lenders: RefCell::default() })
     }
 
     /// The repository's folder.
@@ -101,14 +116,21 @@ impl Store {
         &self.root
     }
 
-    /// Lets three-way merges find base blobs in another repository's objects
-    /// folder, for as long as this value lives.
-    ///
-    /// # Errors
-    /// When `objects` can't be read.
-    pub fn borrow_objects(&self, objects: &Path) -> Result<(), StoreError> {
-        let odb = self.repo.odb().map_err(|e| self.failed(e))?;
-        odb.add_disk_alternate(&objects.to_string_lossy()).map_err(|e| self.failed(e))
+    /// Lets three-way merges find base blobs in another repository, for as long
+    /// as this value lives. Its objects are read and never relied on: the store
+    /// stays whole without it.
+    pub fn borrow_objects(&self, repo: Repository) {
+        self.lenders.borrow_mut().push(repo);
+    }
+
+    /// A blob by its abbreviated id, here or with a lender; none when unknown
+    /// or ambiguous.
+    pub(crate) fn blob_by_prefix(&self, prefix: &str) -> Option<Vec<u8>> {
+        let lenders = self.lenders.borrow();
+        std::iter::once(&self.repo).chain(lenders.iter()).find_map(|repo| {
+            let object = repo.find_object_by_prefix(prefix, Some(ObjectType::Blob)).ok()?;
+            object.as_blob().map(|blob| blob.content().to_vec())
+        })
     }
 
     /// Every imported kernel, by id.
@@ -202,6 +224,49 @@ impl Store {
         self.repo.reference(&name, commit, true, "arm").map(drop).map_err(|e| self.failed(e))
     }
 
+    /// What differs between two trees. libgit2's own diff reads every subtree,
+    /// equal ones too.
+    pub(crate) fn changes(&self, old: Oid, new: Oid) -> Result<Vec<Change>, git2::Error> {
+        let mut changes = Vec::new();
+        let (old, new) = (self.repo.find_tree(old)?, self.repo.find_tree(new)?);
+        self.compare(Some(&old), Some(&new), b"", &mut changes)?;
+        Ok(changes)
+    }
+
+    fn compare(
+        &self,
+        old: Option<&Tree<'_>>,
+        new: Option<&Tree<'_>>,
+        folder: &[u8],
+        changes: &mut Vec<Change>,
+    ) -> Result<(), git2::Error> {
+        let mut pairs: BTreeMap<Vec<u8>, [Option<(Oid, i32)>; 2]> = BTreeMap::new();
+        for (side, tree) in [old, new].into_iter().enumerate() {
+            for entry in tree.into_iter().flatten() {
+                let pair = pairs.entry(entry.name_bytes().to_vec()).or_default();
+                pair[side] = Some((entry.id(), entry.filemode()));
+            }
+        }
+        for (name, [old, new]) in pairs.into_iter().filter(|(_, [old, new])| old != new) {
+            let path = [folder, &name].concat();
+            let is_tree = |side: &Option<(Oid, i32)>| side.is_some_and(|(_, mode)| mode == FOLDER);
+            let tree = |side: &Option<(Oid, i32)>| match side {
+                Some((id, FOLDER)) => self.repo.find_tree(*id).map(Some),
+                _ => Ok(None),
+            };
+            if is_tree(&old) || is_tree(&new) {
+                let below = [&path[..], b"/"].concat();
+                self.compare(tree(&old)?.as_ref(), tree(&new)?.as_ref(), &below, changes)?;
+            }
+            let file = |side: Option<(Oid, i32)>| side.filter(|(_, mode)| *mode != FOLDER);
+            let (old, new) = (file(old), file(new));
+            if old != new {
+                changes.push(Change { path, old, new });
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn repo(&self) -> &Repository {
         &self.repo
     }
@@ -210,7 +275,7 @@ impl Store {
         StoreError::Git { path: self.root.clone(), source }
     }
 
-    fn makefile_version(&self, root: &git2::Tree<'_>) -> Option<String> {
+    fn makefile_version(&self, root: &Tree<'_>) -> Option<String> {
         let blob = self.repo.find_blob(root.get_name("Makefile")?.id()).ok()?;
         let text = String::from_utf8_lossy(blob.content()).into_owned();
         let field = |name: &str| {

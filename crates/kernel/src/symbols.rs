@@ -240,12 +240,10 @@ impl Symbols {
         let mut added = Hashes::default();
         while at.parent_count() == 1 && !index_path(store, at.tree_id()).exists() {
             let parent = at.parent(0).map_err(fail)?;
-            let (old, new) = (parent.tree().map_err(fail)?, at.tree().map_err(fail)?);
-            let diff = repo.diff_tree_to_tree(Some(&old), Some(&new), None).map_err(fail)?;
-            for delta in diff.deltas() {
-                let file = delta.new_file();
-                if file.path_bytes().is_some_and(is_public_header)
-                    && let Ok(blob) = repo.find_blob(file.id())
+            for change in store.changes(parent.tree_id(), at.tree_id()).map_err(fail)? {
+                if is_public_header(&change.path)
+                    && let Some((id, _)) = change.new
+                    && let Ok(blob) = repo.find_blob(id)
                 {
                     collect(blob.content(), &mut added);
                 }
@@ -364,55 +362,55 @@ const BUILTIN: &[&[u8]] = &[
     b"__has_include", b"else", b"do", b"case", b"goto", b"offsetof", b"__VA_OPT__",
 ];
 
-/// The calls on chosen lines of one C file that nothing in sight explains,
-/// with the answers that need no index: what the file already said before,
-/// what the lines define, members, builtins.
-///
-/// `new` is the file after patching, `chosen` tells its added lines (from 0),
-/// `old` is the file before.
-pub(crate) fn unexplained_calls<'a>(
+/// What chosen lines of a C file bring.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct NewNames<'a> {
+    /// Names called, as functions or macros, that the file did not have
+    /// before; members and builtins aside.
+    pub called: BTreeSet<&'a str>,
+    /// Names defined, declared or at least used otherwise than by a call.
+    pub defined: BTreeSet<&'a str>,
+}
+
+/// Reads the lines of `new` that `chosen` tells (by number, from 0); `old` is
+/// the file before.
+pub(crate) fn new_names<'a>(
     new: &'a [u8],
     chosen: impl Fn(usize) -> bool,
     old: &[u8],
-) -> BTreeSet<&'a str> {
+) -> NewNames<'a> {
     let tokens: Vec<_> = Tokens::new(new).collect();
-    let mut calls = BTreeSet::new();
-    let mut defined = HashSet::new();
-    for (i, (line, token)) in tokens.iter().enumerate() {
-        let Token::Name(name) = *token else { continue };
+    let token = |at: Option<usize>| at.and_then(|at| tokens.get(at)).map(|(_, token)| *token);
+    let mut names = NewNames::default();
+    for (i, (line, this)) in tokens.iter().enumerate() {
+        let Token::Name(word) = *this else { continue };
+        let Ok(name) = std::str::from_utf8(word) else { continue };
         if !chosen(*line) {
             continue;
         }
-        let before = i.checked_sub(1).and_then(|b| tokens.get(b));
-        let called = matches!(tokens.get(i + 1), Some((_, Token::Mark(b'('))));
+        let called = token(Some(i + 1)) == Some(Token::Mark(b'('));
+        let (before, second) = (token(i.checked_sub(1)), token(i.checked_sub(2)));
         let declared = match before {
-            _ if !called => true,
-            Some((_, Token::Name(word))) => !BUILTIN.contains(word),
+            Some(Token::Name(word)) => !BUILTIN.contains(&word),
             // `struct page *find(…)` at the margin is a declaration, `a * f(…)`
             // inside a function a product.
-            Some((above, Token::Mark(b'*'))) => starts_line(new, *above),
+            Some(Token::Mark(b'*')) => starts_line(new, *line),
             _ => false,
         };
-        let member = match before {
-            Some((_, Token::Mark(b'.'))) => true,
-            Some((_, Token::Mark(b'>'))) => {
-                matches!(i.checked_sub(2).and_then(|b| tokens.get(b)), Some((_, Token::Mark(b'-'))))
-            }
-            _ => false,
-        };
-        if declared {
-            defined.insert(name);
-        } else if !member && !BUILTIN.contains(&name) && !name.starts_with(b"__builtin_") {
-            calls.extend(std::str::from_utf8(name));
+        let member = before == Some(Token::Mark(b'.'))
+            || (before == Some(Token::Mark(b'>')) && second == Some(Token::Mark(b'-')));
+        if !called || declared {
+            names.defined.insert(name);
+        } else if !member && !BUILTIN.contains(&word) && !name.starts_with("__builtin_") {
+            names.called.insert(name);
         }
     }
-    if calls.is_empty() {
-        return calls;
+    names.called.retain(|name| !names.defined.contains(name));
+    if !names.called.is_empty() {
+        let known = self::names(old);
+        names.called.retain(|name| !known.contains(name.as_bytes()));
     }
-    calls.retain(|name| !defined.contains(name.as_bytes()));
-    let known = names(old);
-    calls.retain(|name| !known.contains(name.as_bytes()));
-    calls
+    names
 }
 
 /// Every name a C text uses outside comments.

@@ -1,0 +1,400 @@
+//! One file and its hunks: where they belong, and what to make of those that
+//! don't fit. Pure: bytes in, bytes out.
+//!
+//! Tried in this order: as `git apply` would place them (exact, else the
+//! nearest offset); as changes that the file has already; with fuzz, as GNU
+//! `patch` would; as a three-way merge with the version the patch was made on.
+
+use std::collections::HashSet;
+
+use series::patch::{Hunk, LineKind};
+use similar::{ChangeTag, TextDiff};
+
+use crate::symbols::code_lines;
+
+/// How many context lines may be ignored at each end.
+const MAX_FUZZ: usize = 2;
+
+/// How one hunk fared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Applied, moved by `offset` lines with `fuzz` context lines ignored.
+    Placed { offset: i64, fuzz: usize },
+    /// Applied by the merge.
+    Merged,
+    /// There already.
+    Already,
+    /// Found nowhere; what the file has instead.
+    Lost(String),
+}
+
+/// How a file fared: the content after, where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Applied(Vec<u8>, Vec<Fate>),
+    Already(Vec<Fate>),
+    Conflict(Vec<Fate>),
+}
+
+/// Applies hunks to a file's text. `ancestor` gives the text the patch was
+/// made on, and is asked only when nothing else helps.
+pub(crate) fn apply<'a>(
+    text: &[u8],
+    hunks: &[Hunk],
+    ancestor: impl FnOnce() -> Option<Vec<u8>>,
+    merge: impl FnOnce(&[u8], &[u8], &[u8]) -> Option<Vec<u8>>,
+) -> Outcome {
+    if let Some((content, fates)) = strictly(text, hunks) {
+        return Outcome::Applied(content, fates);
+    }
+    let already = there_already(text, hunks);
+    if already.iter().all(|there| *there) {
+        return Outcome::Already(vec![Fate::Already; hunks.len()]);
+    }
+    let (content, mut fates) = leniently(text, hunks);
+    if !fates.iter().any(|fate| matches!(fate, Fate::Lost(_))) {
+        return Outcome::Applied(content, fates);
+    }
+    let merged = ancestor().and_then(|base| {
+        let (theirs, _) = strictly(&base, hunks)?;
+        merge(&base, text, &theirs)
+    });
+    match merged {
+        Some(merged) if merged == text => Outcome::Already(vec![Fate::Already; hunks.len()]),
+        Some(merged) => Outcome::Applied(merged, vec![Fate::Merged; hunks.len()]),
+        None => {
+            for (fate, there) in fates.iter_mut().zip(already) {
+                if there {
+                    *fate = Fate::Already;
+                }
+            }
+            Outcome::Conflict(fates)
+        }
+    }
+}
+
+/// A file's lines, each with its newline, and which of them a hunk covers.
+struct Image<'a> {
+    lines: Vec<(&'a [u8], bool)>,
+}
+
+impl<'a> Image<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self { lines: text.split_inclusive(|b| *b == b'\n').map(|line| (line, false)).collect() }
+    }
+
+    fn fits(&self, at: usize, pattern: &[&[u8]]) -> bool {
+        self.lines.get(at..at + pattern.len()).is_some_and(|lines| {
+            lines.iter().zip(pattern).all(|((line, taken), wanted)| !taken && line == wanted)
+        })
+    }
+
+    /// The place nearest to `guess`, behind it before in front of it.
+    fn search(&self, guess: usize, least: usize, pattern: &[&[u8]]) -> Option<usize> {
+        let last = self.lines.len().checked_sub(pattern.len())?;
+        (0..=self.lines.len().max(guess)).find_map(|distance| {
+            let behind = guess.checked_add(distance).filter(|at| *at <= last);
+            let before = guess.checked_sub(distance).filter(|at| *at <= last);
+            [behind, before]
+                .into_iter()
+                .flatten()
+                .find(|at| *at >= least && self.fits(*at, pattern))
+        })
+    }
+
+    fn replace(&mut self, at: usize, count: usize, new: &[&'a [u8]]) {
+        self.lines.splice(at..at + count, new.iter().map(|line| (*line, true)));
+    }
+
+    fn text(&self) -> Vec<u8> {
+        self.lines.iter().flat_map(|(line, _)| *line).copied().collect()
+    }
+}
+
+/// A hunk's two sides and its context.
+struct Shape<'a> {
+    old: Vec<&'a [u8]>,
+    new: Vec<&'a [u8]>,
+    /// Context lines before the first change and behind the last.
+    lead: usize,
+    trail: usize,
+    /// First line before, from 1.
+    old_start: usize,
+    /// Where it goes, from 0, when all before it went where they said.
+    expected: usize,
+}
+
+impl<'a> Shape<'a> {
+    fn new(hunk: &'a Hunk, reversed: bool) -> Self {
+        let side = |other: LineKind| {
+            hunk.lines.iter().filter(move |l| l.kind != other).map(|l| l.text.as_slice()).collect()
+        };
+        let context = |l: &&series::patch::Line| l.kind == LineKind::Context;
+        let (mut old, mut new) = (side(LineKind::Added), side(LineKind::Removed));
+        let (mut old_start, mut new_start) = (hunk.old_start as usize, hunk.new_start as usize);
+        if reversed {
+            std::mem::swap(&mut old, &mut new);
+            std::mem::swap(&mut old_start, &mut new_start);
+        }
+        Self {
+            old,
+            new,
+            lead: hunk.lines.iter().take_while(context).count(),
+            trail: hunk.lines.iter().rev().take_while(context).count(),
+            old_start,
+            expected: new_start.saturating_sub(1),
+        }
+    }
+
+    /// As `git apply` looks for it. A hunk without trailing context belongs to
+    /// the end of the file, one that begins at line 1 to its start.
+    fn place_strictly(&self, image: &Image<'_>) -> Option<usize> {
+        let end = image.lines.len().checked_sub(self.old.len())?;
+        let at = match (self.old_start <= 1, self.trail == 0) {
+            (true, true) if end != 0 => return None,
+            (true, _) => 0,
+            (false, true) => end,
+            (false, false) => return image.search(self.expected, 0, &self.old),
+        };
+        image.fits(at, &self.old).then_some(at)
+    }
+}
+
+fn moved(at: usize, expected: usize) -> i64 {
+    i64::try_from(at).unwrap_or(i64::MAX) - i64::try_from(expected).unwrap_or(i64::MAX)
+}
+
+/// All hunks as `git apply` would, or nothing.
+fn strictly(text: &[u8], hunks: &[Hunk]) -> Option<(Vec<u8>, Vec<Fate>)> {
+    let mut image = Image::new(text);
+    let mut fates = Vec::new();
+    for hunk in hunks {
+        let shape = Shape::new(hunk, false);
+        let at = shape.place_strictly(&image)?;
+        image.replace(at, shape.old.len(), &shape.new);
+        fates.push(Fate::Placed { offset: moved(at, shape.expected), fuzz: 0 });
+    }
+    Some((image.text(), fates))
+}
+
+/// Each hunk as GNU `patch` would place it: where the one before went is where
+/// this one is expected, and context may be cut.
+fn leniently(text: &[u8], hunks: &[Hunk]) -> (Vec<u8>, Vec<Fate>) {
+    let mut image = Image::new(text);
+    let mut fates = Vec::new();
+    let (mut drift, mut least) = (0_i64, 0);
+    for hunk in hunks {
+        let shape = Shape::new(hunk, false);
+        let guess = usize::try_from(moved(shape.expected, 0) + drift).unwrap_or(0).max(least);
+        let context = shape.lead.max(shape.trail);
+        let placed = (0..=MAX_FUZZ.min(context)).find_map(|fuzz| {
+            let head = (fuzz + shape.lead).saturating_sub(context);
+            let tail = (fuzz + shape.trail).saturating_sub(context);
+            let pattern = shape.old.get(head..shape.old.len().checked_sub(tail)?)?;
+            let end = image.lines.len().checked_sub(pattern.len());
+            let at = if fuzz + shape.lead < context && shape.old_start <= 1 {
+                image.fits(0, pattern).then_some(0)
+            } else if fuzz + shape.trail < context {
+                end.filter(|at| *at >= least && image.fits(*at, pattern))
+            } else {
+                image.search(guess + head, least + head, pattern)
+            };
+            at.map(|at| (at, head, tail, fuzz))
+        });
+        match placed {
+            Some((at, head, tail, fuzz)) => {
+                let new = shape.new.get(head..shape.new.len() - tail).unwrap_or_default();
+                image.replace(at, shape.old.len() - head - tail, new);
+                drift = moved(at, shape.expected + head);
+                least = at + new.len();
+                fates.push(Fate::Placed { offset: drift, fuzz });
+            }
+            None => fates.push(Fate::Lost(explain(hunk, &shape, &image, guess))),
+        }
+    }
+    (image.text(), fates)
+}
+
+/// For each hunk whether the file has it: its new side stands there, or its
+/// code does, with other comments and context around it.
+fn there_already(text: &[u8], hunks: &[Hunk]) -> Vec<bool> {
+    let mut image = Image::new(text);
+    let code = code_lines(text);
+    let mut found = Vec::new();
+    for hunk in hunks {
+        let shape = Shape::new(hunk, true);
+        let reversed = match shape.place_strictly(&image) {
+            // Nothing to find in an empty new side.
+            Some(at) if !shape.old.is_empty() => {
+                image.replace(at, shape.old.len(), &shape.new);
+                true
+            }
+            _ => false,
+        };
+        found.push(reversed || code_is_there(text, &code, hunk));
+    }
+    found
+}
+
+/// Whether a function that the hunk names contains the hunk's code: each run
+/// of added lines, beside a context line that it stands beside in the patch,
+/// and none of the removed ones. White space and comments don't count.
+///
+/// Sound as far as text can be: a hunk without code, outside a function, or
+/// whose neighbours changed too is not claimed to be there.
+fn code_is_there(text: &[u8], code: &[Vec<u8>], hunk: &Hunk) -> bool {
+    let blocks = blocks(hunk);
+    if blocks.is_empty() {
+        return false;
+    }
+    let kept: HashSet<&[u8]> = blocks
+        .iter()
+        .flat_map(|b| b.added.iter().chain(&b.before).chain(&b.after))
+        .map(Vec::as_slice)
+        .collect();
+    regions(text, code, &hunk.section).into_iter().any(|region| {
+        let region: Vec<&[u8]> =
+            region.iter().map(Vec::as_slice).filter(|line| !line.is_empty()).collect();
+        blocks.iter().all(|block| {
+            let gone = block
+                .removed
+                .iter()
+                .all(|line| kept.contains(line.as_slice()) || !region.contains(&line.as_slice()));
+            gone && block.stands_in(&region)
+        })
+    })
+}
+
+/// One change of a hunk, as code.
+#[derive(Default)]
+struct Block {
+    before: Option<Vec<u8>>,
+    removed: Vec<Vec<u8>>,
+    added: Vec<Vec<u8>>,
+    after: Option<Vec<u8>>,
+}
+
+impl Block {
+    fn stands_in(&self, region: &[&[u8]]) -> bool {
+        let same = |wanted: &Option<Vec<u8>>, at: Option<usize>| match (wanted, at) {
+            (Some(wanted), Some(at)) => region.get(at).is_some_and(|line| line == wanted),
+            _ => false,
+        };
+        if self.added.is_empty() {
+            return (0..region.len())
+                .any(|at| same(&self.before, Some(at)) && same(&self.after, Some(at + 1)));
+        }
+        let says_something =
+            |line: &Vec<u8>| line.iter().filter(|b| b.is_ascii_alphanumeric()).count() > 2;
+        self.added.iter().any(says_something)
+            && region.windows(self.added.len()).enumerate().any(|(at, lines)| {
+                lines.iter().zip(&self.added).all(|(line, wanted)| line == wanted)
+                    && (same(&self.before, at.checked_sub(1))
+                        || same(&self.after, Some(at + self.added.len())))
+            })
+    }
+}
+
+/// The changes of a hunk that are code at all.
+fn blocks(hunk: &Hunk) -> Vec<Block> {
+    let side = |other: LineKind| -> Vec<Vec<u8>> {
+        let text: Vec<u8> = hunk
+            .lines
+            .iter()
+            .filter(|line| line.kind != other)
+            .flat_map(|line| line.text.iter().copied())
+            .collect();
+        // A hunk may begin in the middle of a comment.
+        let position = |what: &[u8]| text.windows(2).position(|w| w == what);
+        let inside = match (position(b"*/"), position(b"/*")) {
+            (Some(end), start) => start.is_none_or(|start| end < start),
+            (None, _) => text
+                .split(|b| *b == b'\n')
+                .map(<[u8]>::trim_ascii_start)
+                .all(|line| line.is_empty() || line.starts_with(b"*")),
+        };
+        if inside { code_lines(&[b"/*", text.as_slice()].concat()) } else { code_lines(&text) }
+    };
+    let (mut old, mut new) =
+        (side(LineKind::Added).into_iter(), side(LineKind::Removed).into_iter());
+    let mut blocks = Vec::new();
+    let (mut block, mut before) = (Block::default(), None);
+    for line in &hunk.lines {
+        match line.kind {
+            LineKind::Removed => block.removed.extend(old.next().filter(|c| !c.is_empty())),
+            LineKind::Added => block.added.extend(new.next().filter(|c| !c.is_empty())),
+            LineKind::Context => {
+                old.next();
+                let Some(code) = new.next().filter(|c| !c.is_empty()) else { continue };
+                let mut done = std::mem::take(&mut block);
+                done.before = before.replace(code.clone());
+                done.after = Some(code);
+                blocks.push(done);
+            }
+        }
+    }
+    block.before = before;
+    blocks.push(block);
+    blocks.retain(|block| !(block.added.is_empty() && block.removed.is_empty()));
+    blocks
+}
+
+/// The functions whose head is the text behind a hunk's second `@@`, as lines
+/// of code from the head to the brace at the margin that ends them.
+fn regions<'a>(text: &[u8], code: &'a [Vec<u8>], section: &str) -> Vec<&'a [Vec<u8>]> {
+    let head = code_lines(section.as_bytes()).concat();
+    if head.is_empty() {
+        return Vec::new();
+    }
+    let raw: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
+    let margin = |at: usize| raw.get(at).and_then(|line| line.first());
+    (0..code.len())
+        .filter(|at| margin(*at).is_some_and(|b| !b.is_ascii_whitespace()))
+        .filter(|at| code.get(*at).is_some_and(|line| line.starts_with(&head)))
+        .filter_map(|start| {
+            let end = (start..code.len()).find(|at| margin(*at) == Some(&b'}'))?;
+            code.get(start..=end)
+        })
+        .collect()
+}
+
+/// What the hunk expected, against the most similar place near where it should
+/// be, with the file's line numbers.
+fn explain(hunk: &Hunk, shape: &Shape<'_>, image: &Image<'_>, guess: usize) -> String {
+    const NEAR: usize = 400;
+    let count = shape.old.len();
+    let alike = |at: usize| {
+        let lines = image.lines.get(at..).unwrap_or_default();
+        let same = lines.iter().zip(&shape.old).filter(|((line, _), old)| line == *old);
+        same.filter(|((line, _), _)| !line.trim_ascii().is_empty()).count()
+    };
+    let last = image.lines.len().saturating_sub(count);
+    let range = guess.saturating_sub(NEAR).min(last)..=(guess + NEAR).min(last);
+    let at = range
+        .max_by_key(|at| (alike(*at), std::cmp::Reverse(at.abs_diff(guess))))
+        .unwrap_or_default();
+    let show = |line: &&[u8]| String::from_utf8_lossy(line).trim_end().to_owned();
+    let wanted: Vec<String> = shape.old.iter().map(show).collect();
+    let found: Vec<String> =
+        image.lines.iter().skip(at).take(count).map(|(line, _)| show(line)).collect();
+    let mut out = format!(
+        "expected at line {} (-), found at line {} (+){}{}\n",
+        hunk.old_start,
+        at + 1,
+        if hunk.section.is_empty() { "" } else { ", in " },
+        hunk.section,
+    );
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    for change in TextDiff::from_slices(&wanted, &found).iter_all_changes() {
+        let (sign, number) = match change.tag() {
+            ChangeTag::Equal => (' ', change.new_index()),
+            ChangeTag::Delete => ('-', None),
+            ChangeTag::Insert => ('+', change.new_index()),
+        };
+        let number = number.map_or(String::new(), |n| (at + n + 1).to_string());
+        out.push_str(format!("{number:>6} {sign}{}", change.value()).trim_end());
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,312 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Evidence for kernel memory-management patches: apply a series, build the
+/// kernel with and without it, boot both, drive the OOM scenarios, compare.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The main job: from a series to a report
+    ///
+    /// Takes the series, applies it to a kernel with what it needs, builds the
+    /// kernel with and without it, boots both by turns, runs the scenarios and
+    /// says with statistics what the series does.
+    #[command(after_help = "Example:
+  cargo xtask patch-test --setup --yes
+  cargo xtask patch-test --series patches/oom-reaper-reverse --kernel 6.12 --rounds 6")]
+    PatchTest(PatchTest),
+    /// Apply the series to kernels, without a build: a verdict for each
+    #[command(after_help = "Example:
+  cargo xtask apply --series thread.mbox --kernel 6.12 --json")]
+    Apply(Shared),
+    /// Build both arms, or one of them
+    #[command(after_help = "Example:
+  cargo xtask build --kernel 6.12 --arm base")]
+    Build(Build),
+    /// Boot one built kernel with a shell, or with a command
+    #[command(after_help = "Example:
+  cargo xtask boot --arm patched -- uname -a")]
+    Boot(Boot),
+    /// Compare again, from the samples of a run folder
+    #[command(after_help = "Example:
+  cargo xtask compare runs/latest --require-conclusion")]
+    Compare(Again),
+    /// Write the reports of a run folder again
+    #[command(after_help = "Example:
+  cargo xtask report runs/latest")]
+    Report(Again),
+    /// Make a folder under patches/ from a thread, an mbox or patch files
+    #[command(after_help = "Example:
+  cargo xtask series thread.txt --into patches/my-series")]
+    Series(SeriesFolder),
+    /// Read a KTAP log
+    #[command(after_help = "Example:
+  cargo xtask ktap ktap.log --json")]
+    Ktap(Log),
+    /// Classify a kernel console
+    #[command(after_help = "Example:
+  cargo xtask triage console.log --json")]
+    Triage(Log),
+    /// List, size and prune what is cached
+    #[command(after_help = "Example:
+  cargo xtask cache prune --max 20G")]
+    Cache(Cache),
+    /// What this host has, lacks and how to get it
+    #[command(after_help = "Example:
+  cargo xtask doctor --setup")]
+    Doctor(Shared),
+    /// The project's own tests, booted guests among them
+    #[command(after_help = "Example:
+  cargo xtask test --setup --yes")]
+    Test(Shared),
+    /// All that CI runs
+    #[command(after_help = "Example:
+  cargo xtask ci --setup --yes")]
+    Ci(Shared),
+}
+
+/// Options that most commands take.
+#[derive(Debug, Clone, Args)]
+pub struct Shared {
+    /// The series: mbox, thread text, patch file, folder of patches, folder
+    /// with a manifest, git range REPO:A..B, or - for standard input
+    #[arg(long, default_value = "patches/oom-reaper-reverse")]
+    pub series: String,
+    /// The kernel: 6.12 for the nearest packaged version,
+    /// debian:SUITE/VERSION, git:PATH#REV, a folder or a tarball
+    #[arg(long = "kernel", default_value = "6.12")]
+    pub kernels: Vec<String>,
+    /// Boots of each arm
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// Only the scenarios whose name matches (* and ?; repeatable)
+    #[arg(long = "scenario", value_name = "GLOB")]
+    pub scenarios: Vec<String>,
+    /// How the guest's instructions are run
+    #[arg(long, value_enum, default_value_t = Accel::Auto)]
+    pub accel: Accel,
+    /// Virtual CPUs of a guest
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub cpus: u32,
+    /// Memory of a guest, such as 1G or 1536M
+    #[arg(long, default_value = "1G", value_parser = mebibytes)]
+    pub memory: u32,
+    /// The folder for the run [default: runs/TIME]
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Use nothing but what is here already
+    #[arg(long)]
+    pub offline: bool,
+    /// Install what is missing
+    #[arg(long)]
+    pub setup: bool,
+    /// Don't ask before installing
+    #[arg(long)]
+    pub yes: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `patch-test`'s own options.
+#[derive(Debug, Args)]
+pub struct PatchTest {
+    /// The shared ones.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// Exit with 6 unless the primary metrics come to a conclusion
+    #[arg(long)]
+    pub require_conclusion: bool,
+    /// Seeds the order of the rounds and the scenarios' choices
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Have the guest of the first patched round commit a fault, to see it named
+    #[arg(long, value_enum, hide = true)]
+    pub fault: Option<Fault>,
+}
+
+/// `build`'s own options.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// The shared ones.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// Only this arm
+    #[arg(long, value_enum)]
+    pub arm: Option<Arm>,
+}
+
+/// `boot`'s own options.
+#[derive(Debug, Args)]
+pub struct Boot {
+    /// The shared ones.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// The arm to boot
+    #[arg(long, value_enum, default_value_t = Arm::Patched)]
+    pub arm: Arm,
+    /// A command to run in the guest instead of a shell
+    #[arg(last = true)]
+    pub command: Vec<String>,
+}
+
+/// From a run folder.
+#[derive(Debug, Args)]
+pub struct Again {
+    /// The run folder
+    pub run: PathBuf,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 6 unless the primary metrics come to a conclusion
+    #[arg(long)]
+    pub require_conclusion: bool,
+}
+
+/// `series`' options.
+#[derive(Debug, Args)]
+pub struct SeriesFolder {
+    /// mbox, thread text, patch file, folder of patches, or - for standard input
+    pub source: String,
+    /// The folder to make [default: patches/NAME]
+    #[arg(long)]
+    pub into: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A log to read.
+#[derive(Debug, Args)]
+pub struct Log {
+    /// The file, or - for standard input
+    pub file: String,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `cache`'s options.
+#[derive(Debug, Args)]
+pub struct Cache {
+    /// What to do with it
+    #[command(subcommand)]
+    pub action: Option<CacheAction>,
+    /// One JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do with the cache.
+#[derive(Debug, Subcommand)]
+pub enum CacheAction {
+    /// What there is and how large (the default)
+    List,
+    /// Remove what was used longest ago
+    Prune {
+        /// What may stay, such as 20G; 0 for nothing
+        #[arg(long, default_value = "20G", value_parser = bytes)]
+        max: u64,
+    },
+}
+
+/// How the guest's instructions are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Accel {
+    /// KVM where a guest proves it, else emulation
+    Auto,
+    /// KVM, or fail
+    Kvm,
+    /// Emulation
+    Tcg,
+}
+
+/// One side of the comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Arm {
+    /// The kernel with the prerequisites
+    Base,
+    /// Base plus the series
+    Patched,
+}
+
+/// What a guest can be made to do wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Fault {
+    /// Panic
+    Panic,
+    /// Go silent
+    Hang,
+    /// Take too long
+    Slow,
+    /// End without a word
+    Cut,
+    /// Lose its QEMU
+    KillQemu,
+}
+
+fn mebibytes(text: &str) -> Result<u32, String> {
+    let size = bytes(text)? >> 20;
+    match u32::try_from(size) {
+        Ok(size @ 256..=1_048_576) => Ok(size),
+        _ => Err(format!("{text} is not between 256M and 1T")),
+    }
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text.get(digits.len()..).unwrap_or_default() {
+        "" => 0,
+        "k" | "K" | "KiB" => 10,
+        "M" | "MiB" => 20,
+        "G" | "GiB" => 30,
+        "T" | "TiB" => 40,
+        unit => return Err(format!("{unit} is no unit: K, M, G or T")),
+    };
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(1 << shift))
+        .ok_or_else(|| format!("{text} is no size: write 512M or 20G"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("cargo xtask"), "{} has none", command.get_name());
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(bytes("20G"), Ok(20 << 30));
+        assert_eq!(bytes("0"), Ok(0));
+        assert!(bytes("20X").is_err());
+        assert!(bytes("99999999999T").is_err());
+        assert_eq!(mebibytes("1G"), Ok(1024));
+        assert!(mebibytes("1M").is_err());
+    }
+}

@@ -1,0 +1,68 @@
+//! `apply`: the series against kernels, no build.
+
+use std::fmt::Write;
+
+use kernel::apply::Verdict;
+use serde_json::json;
+
+use super::{print, print_json};
+use crate::exit::{Kind, Result, fail};
+use crate::input;
+use crate::job::Job;
+use crate::kernels;
+
+/// Says for each kernel how the series fares. Ends with 3 where it can't be
+/// put to the test on one of them.
+pub fn run(job: Job) -> Result {
+    let work = input::load(&job.options.series)?;
+    let store = kernels::store(&job)?;
+    let mut trees = Vec::new();
+    for name in &job.options.kernels {
+        trees.push(kernels::apply(&job, &store, &work, name)?);
+    }
+    let manifest = &work.manifest;
+    if job.options.json {
+        print_json(&json!({
+            "series": {
+                "name": manifest.name,
+                "version": manifest.version,
+                "patches": work.patches.iter().map(|p| p.subject.as_str()).collect::<Vec<_>>(),
+                "missing": manifest.missing,
+            },
+            "kernels": trees.iter().map(|tree| &tree.report).collect::<Vec<_>>(),
+        }))?;
+    } else {
+        let mut text = format!("{} v{}\n", manifest.name, manifest.version);
+        for index in &manifest.missing {
+            let _ = writeln!(text, "  patch {index} is missing from the input");
+        }
+        for warning in &work.warnings {
+            let _ = writeln!(text, "  {warning}");
+        }
+        for tree in &trees {
+            let _ = writeln!(text, "{}", kernels::in_words(&tree.report));
+            for patch in &tree.report.patches {
+                let _ = writeln!(text, "  {:<18} {}", patch.verdict.as_str(), patch.subject);
+                for hunk in &patch.hunks {
+                    let moved = match hunk.offset {
+                        0 => String::new(),
+                        offset => format!(" at {offset:+} lines"),
+                    };
+                    let fuzz = match hunk.fuzz {
+                        0 => String::new(),
+                        fuzz => format!(" with fuzz {fuzz}"),
+                    };
+                    let word = hunk.verdict.as_str();
+                    let _ = writeln!(text, "    {word:<16} {}{moved}{fuzz}", hunk.file);
+                }
+            }
+        }
+        print(&text)?;
+    }
+    let refused: Vec<_> = trees
+        .iter()
+        .filter(|t| t.arms.is_none() && t.report.verdict != Verdict::AlreadyApplied)
+        .map(kernels::explain)
+        .collect();
+    if refused.is_empty() { Ok(()) } else { fail(Kind::Apply, refused.join("\n")) }
+}

@@ -1,0 +1,52 @@
+//! `series`: a folder under `patches/` from a thread, an mbox or patch files.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{print, print_json};
+use crate::cli::SeriesFolder;
+use crate::exit::{Classify, Kind, Result, fail};
+use crate::input;
+use crate::job::workspace;
+
+/// Makes the folder.
+pub fn run(args: &SeriesFolder) -> Result {
+    let series = input::series(&args.source)?;
+    let files = ::series::format::pack(&series).kind(Kind::Usage)?;
+    let folder: PathBuf =
+        args.into.clone().unwrap_or_else(|| workspace().join("patches").join(&series.name));
+    if folder.join(::series::manifest::FILE).exists() {
+        return fail(
+            Kind::Usage,
+            format!("{} has a manifest already; name another folder with --into", folder.display()),
+        );
+    }
+    fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
+    for (name, bytes) in &files {
+        crate::rundir::write(&folder.join(name), bytes)?;
+    }
+    let warnings: Vec<String> = series.warnings.iter().map(ToString::to_string).collect();
+    if args.json {
+        return print_json(&json!({
+            "folder": folder,
+            "name": series.name,
+            "version": series.version,
+            "patches": series.patches.iter().map(|p| &p.subject).collect::<Vec<_>>(),
+            "missing": series.missing,
+            "warnings": warnings,
+        }));
+    }
+    let mut text = format!("{}: {} v{}\n", folder.display(), series.title, series.version);
+    for patch in &series.patches {
+        let _ = writeln!(text, "  {}/{} {}", patch.index, patch.total, patch.subject);
+    }
+    for index in &series.missing {
+        let _ = writeln!(text, "  {index}/{} is missing from the input", series.total);
+    }
+    for warning in warnings {
+        let _ = writeln!(text, "warning: {warning}");
+    }
+    print(&text)
+}

@@ -1,0 +1,180 @@
+//! The series under test, from wherever the user has it.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use series::manifest::{self, Manifest};
+use series::patch::Patch;
+use series::series::{Reply, Series};
+use series::{format, thread};
+use xshell::{Shell, cmd};
+
+use crate::exit::{Classify, Kind, Result, fail};
+use crate::job::workspace;
+
+/// The largest input that is read, in bytes.
+const LARGEST: u64 = 256 << 20;
+
+/// A series and what its manifest says of it.
+pub struct Work {
+    /// The manifest; made up where the input has none.
+    pub manifest: Manifest,
+    /// The patches, in order.
+    pub patches: Vec<Patch>,
+    /// What both arms get where a tree lacks the symbol.
+    pub prerequisites: Vec<(String, Vec<Patch>)>,
+    /// What takes the series out of a kernel that has it.
+    pub inverses: Vec<Vec<Patch>>,
+    /// What people answered.
+    pub replies: Vec<Reply>,
+    /// What the user should know about the input.
+    pub warnings: Vec<String>,
+    folder: Option<PathBuf>,
+}
+
+impl Work {
+    /// The patches for one kernel: the manifest's variant for it, if any.
+    pub fn patches_for(&self, version: &str) -> Result<Vec<Patch>> {
+        match &self.folder {
+            Some(folder) if !self.manifest.variants.is_empty() => {
+                Ok(read_files(folder, self.manifest.patches_for(version))?.patches)
+            }
+            _ => Ok(self.patches.clone()),
+        }
+    }
+}
+
+/// Reads the series that `--series` names, with its manifest.
+pub fn load(from: &str) -> Result<Work> {
+    let path = Path::new(from);
+    // The default is meant from the workspace, wherever the command is run.
+    let path = if path.exists() { path.to_owned() } else { workspace().join(path) };
+    if path.join(manifest::FILE).is_file() {
+        return with_manifest(&path);
+    }
+    plain(series(from)?)
+}
+
+/// Reads a series as it comes, without a manifest.
+pub fn series(from: &str) -> Result<Series> {
+    if from == "-" {
+        return parse(&read_all(std::io::stdin().lock(), "standard input")?);
+    }
+    let path = Path::new(from);
+    if path.is_dir() {
+        return folder(path);
+    }
+    if path.is_file() {
+        return parse(&read_all(fs_err::File::open(path).kind(Kind::Usage)?, from)?);
+    }
+    if let Some((repository, range)) = from.rsplit_once(':').filter(|(_, r)| r.contains("..")) {
+        return git_range(repository, range);
+    }
+    fail(Kind::Usage, format!("{from} is no file, no folder and no git range (REPO:A..B)"))
+}
+
+fn parse(bytes: &[u8]) -> Result<Series> {
+    series::series::parse(bytes).kind(Kind::Usage)
+}
+
+fn plain(series: Series) -> Result<Work> {
+    let files = format::pack(&series).kind(Kind::Usage)?;
+    let text = files.iter().find(|(name, _)| name == manifest::FILE).map(|(_, bytes)| bytes);
+    let text = text.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+    let manifest = manifest::parse(&text).kind(Kind::Usage)?;
+    Ok(Work {
+        manifest,
+        patches: series.patches,
+        prerequisites: Vec::new(),
+        inverses: Vec::new(),
+        replies: series.replies,
+        warnings: series.warnings.iter().map(ToString::to_string).collect(),
+        folder: None,
+    })
+}
+
+fn with_manifest(folder: &Path) -> Result<Work> {
+    let path = folder.join(manifest::FILE);
+    let text = fs_err::read_to_string(&path).kind(Kind::Usage)?;
+    let manifest = manifest::parse(&text)
+        .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+        .kind(Kind::Usage)?;
+    let series = read_files(folder, &manifest.patches)?;
+    let read = |file: &String| read_files(folder, std::slice::from_ref(file)).map(|s| s.patches);
+    let prerequisites = manifest
+        .prerequisites
+        .iter()
+        .map(|p| Ok((p.symbol.clone(), read(&p.file)?)))
+        .collect::<Result<_>>()?;
+    let inverses = manifest.inverses.iter().map(|i| read(&i.file)).collect::<Result<_>>()?;
+    Ok(Work {
+        patches: series.patches,
+        prerequisites,
+        inverses,
+        replies: series.replies,
+        warnings: Vec::new(),
+        folder: Some(folder.to_owned()),
+        manifest,
+    })
+}
+
+fn read_files(folder: &Path, names: &[String]) -> Result<Series> {
+    let mut files = Vec::new();
+    for name in names {
+        let file = fs_err::File::open(folder.join(name)).kind(Kind::Usage)?;
+        files.push((name.clone(), read_all(file, name)?));
+    }
+    let thread = thread::parse_files(&files).kind(Kind::Usage)?;
+    series::series::from_thread(&thread).kind(Kind::Usage)
+}
+
+/// A folder of patch files, or a maildir.
+fn folder(path: &Path) -> Result<Series> {
+    let maildir: Vec<_> = ["cur", "new"].map(|d| path.join(d)).into_iter().collect();
+    let places =
+        if maildir.iter().all(|d| d.is_dir()) { maildir } else { vec![path.to_owned()] };
+    let mut files = Vec::new();
+    let is_mail = places.len() > 1;
+    for place in &places {
+        for entry in fs_err::read_dir(place).kind(Kind::Usage)? {
+            let file = entry.kind(Kind::Usage)?.path();
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let wanted = is_mail || [".patch", ".mbox", ".eml"].iter().any(|e| name.ends_with(e));
+            if file.is_file() && wanted {
+                let bytes = read_all(fs_err::File::open(&file).kind(Kind::Usage)?, &name)?;
+                files.push((name, bytes));
+            }
+        }
+    }
+    if files.is_empty() {
+        return fail(
+            Kind::Usage,
+            format!(
+                "{} has no {} and no file ending in .patch, .mbox or .eml",
+                path.display(),
+                manifest::FILE
+            ),
+        );
+    }
+    let thread = thread::parse_files(&files).kind(Kind::Usage)?;
+    series::series::from_thread(&thread).kind(Kind::Usage)
+}
+
+fn git_range(repository: &str, range: &str) -> Result<Series> {
+    let sh = Shell::new().kind(Kind::Infrastructure)?;
+    let mail = cmd!(sh, "git -C {repository} format-patch --stdout --end-of-options {range}")
+        .quiet()
+        .output()
+        .map_err(|error| anyhow::anyhow!("{repository}:{range}: {error}"))
+        .kind(Kind::Usage)?;
+    parse(&mail.stdout)
+}
+
+fn read_all(from: impl Read, name: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(LARGEST + 1).read_to_end(&mut bytes).kind(Kind::Usage)?;
+    if bytes.len() as u64 > LARGEST {
+        return fail(Kind::Usage, format!("{name} is larger than {} MiB", LARGEST >> 20));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,128 @@
+//! What every command has at hand: its options, the cache folder, the cancel
+//! token and the progress.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kernel::cache::Cache;
+use kernel::process::{Invocation, Runner, Stream};
+use vm::process::{self, Cancel, Exit, Program};
+
+use crate::cli::Shared;
+use crate::exit::{Classify, Kind, Result, fail};
+use crate::progress::Progress;
+
+/// The command at work.
+pub struct Job {
+    /// What the user asked for.
+    pub options: Shared,
+    /// The user's cache folder for this tool.
+    pub cache: PathBuf,
+    /// Cancelled by Ctrl-C.
+    pub cancel: Cancel,
+    /// Tells the user how far it is.
+    pub progress: Progress,
+}
+
+impl Job {
+    /// A job with these options.
+    pub fn new(options: Shared, cancel: &Cancel) -> Result<Self> {
+        Ok(Self {
+            options,
+            cache: Cache::default_root().kind(Kind::Infrastructure)?,
+            cancel: cancel.clone(),
+            progress: Progress::new(),
+        })
+    }
+
+    /// Runs programs until this job is cancelled.
+    pub fn programs(&self) -> Programs {
+        Programs(self.cancel.clone())
+    }
+
+    /// Runs one program, hands over its lines, and returns its exit code.
+    pub fn run_program(
+        &self,
+        program: &str,
+        args: &[String],
+        on_line: &mut dyn FnMut(&str),
+    ) -> Result<i32> {
+        self.run_program_in(Path::new("."), program, args, &[], on_line)
+    }
+
+    /// The same in another folder, with these variables set.
+    pub fn run_program_in(
+        &self,
+        dir: &Path,
+        program: &str,
+        args: &[String],
+        env: &[(OsString, OsString)],
+        on_line: &mut dyn FnMut(&str),
+    ) -> Result<i32> {
+        let invocation = Invocation {
+            program: program.into(),
+            args: args.iter().map(OsString::from).collect(),
+            dir: dir.into(),
+            env: env.to_vec(),
+        };
+        match self.programs().run(&invocation, &mut |_, line| on_line(line)) {
+            Ok(code) => Ok(code),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                fail(Kind::Interrupted, "interrupted")
+            }
+            Err(error) => Err(anyhow::Error::new(error).context(format!("can't run {program}")))
+                .kind(Kind::Infrastructure),
+        }
+    }
+
+    /// Fails where the job was cancelled.
+    pub fn alive(&self) -> Result {
+        if self.cancel.cancelled() { fail(Kind::Interrupted, "interrupted") } else { Ok(()) }
+    }
+}
+
+/// The process code of the crate `vm`, as the crate `kernel` asks for it.
+pub struct Programs(Cancel);
+
+/// Longer than any build: what bounds a build is the user's patience, and a
+/// build that never ends is ended all the same.
+const DEADLINE: Duration = Duration::from_secs(4 * 3600);
+
+impl Runner for Programs {
+    fn run(
+        &self,
+        invocation: &Invocation,
+        on_line: &mut dyn FnMut(Stream, &str),
+    ) -> io::Result<i32> {
+        let program = Program {
+            program: invocation.program.clone(),
+            args: invocation.args.clone(),
+            dir: Some(invocation.dir.clone()),
+            env: invocation.env.clone(),
+        };
+        let exit = process::run(&program, Some(DEADLINE), &self.0, &mut |stream, line| {
+            let stream = match stream {
+                process::Stream::Out => Stream::Out,
+                process::Stream::Err => Stream::Err,
+            };
+            on_line(stream, line);
+        })?;
+        match exit {
+            Exit::Code(code) => Ok(code),
+            Exit::Signal(signal) => Ok(128 + signal),
+            Exit::Deadline => Err(io::Error::new(io::ErrorKind::TimedOut, "took over 4 hours")),
+            Exit::Cancelled => Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+}
+
+/// The workspace this binary was built from.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}

@@ -1,0 +1,311 @@
+//! From a kernel's name to its built arms.
+
+use std::error::Error;
+use std::ffi::OsStr;
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use evidence::run;
+use git2::{Oid, Repository};
+use kernel::apply::{self, Arms, Prerequisite, Report, Verdict};
+use kernel::build::{self, BuildError, Builder, Built, Source, Toolchain};
+use kernel::cache::Cache;
+use kernel::config::{Fragment, merge};
+use kernel::source::{self, SourceError, Sources, Spec};
+use kernel::store::Store;
+use kernel::checkout;
+
+use crate::cli::Arm;
+use crate::exit::{Classify, Failure, Kind, Result, fail};
+use crate::input::Work;
+use crate::job::{Job, workspace};
+
+/// A kernel with its series applied.
+pub struct Tree {
+    /// What the user called it.
+    pub name: String,
+    /// What its Makefile says.
+    pub version: String,
+    /// How the series fared.
+    pub report: Report,
+    /// The commits to compare; none where the series does not apply.
+    pub arms: Option<Arms>,
+    /// How the source is told from others in the cache.
+    id: String,
+}
+
+/// A kernel whose arms are built.
+pub struct Kernel {
+    /// What the user called it.
+    pub name: String,
+    /// What its Makefile says.
+    pub version: String,
+    /// How the series fared.
+    pub apply: Report,
+    /// The subjects of what both arms got beside the series.
+    pub prerequisites: Vec<String>,
+    /// The kernels; held, so that no prune takes them.
+    pub built: Vec<Built>,
+    arms: Arms,
+}
+
+impl Kernel {
+    /// One arm's kernel.
+    pub fn built(&self, arm: run::Arm) -> Result<&Built> {
+        match self.built.iter().find(|b| b.arm == arm.as_str()) {
+            Some(built) => Ok(built),
+            None => fail(Kind::Build, format!("the arm {} was not built", arm.as_str())),
+        }
+    }
+
+    /// One arm's image.
+    pub fn image(&self, arm: run::Arm) -> Result<&Path> {
+        Ok(&self.built(arm)?.image)
+    }
+
+    /// One arm's commit.
+    pub fn commit(&self, arm: run::Arm) -> String {
+        match arm {
+            run::Arm::Base => self.arms.base.to_string(),
+            run::Arm::Patched => self.arms.patched.to_string(),
+        }
+    }
+}
+
+/// Imports a kernel where it is not yet, and applies the series to it.
+pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> {
+    let spec: Spec = name.parse().kind(Kind::Usage)?;
+    let programs = job.programs();
+    let sources =
+        Sources { store, cache: &job.cache, runner: &programs, offline: job.options.offline };
+    let mut stage = "";
+    let mut begin = |name: &'static str| {
+        if stage != name {
+            stage = name;
+            job.progress.stage(name);
+        }
+    };
+    let found = sources
+        .ensure(&spec, &mut |event| match event {
+            source::Event::Fetching(_) => begin("Fetching the kernel's source"),
+            source::Event::Importing(progress) => {
+                begin("Importing the kernel's source");
+                let total = progress
+                    .share
+                    .filter(|share| *share > 0.0)
+                    .map(|share| (progress.files as f64 / share) as u64);
+                job.progress.step(progress.files, total, "files");
+            }
+        })
+        .map_err(|error| {
+            let kind = match error {
+                SourceError::Spec(_) | SourceError::Unknown { .. } | SourceError::NoKernel(_) => {
+                    Kind::Usage
+                }
+                SourceError::Git { .. } => Kind::Usage,
+                SourceError::Cancelled => Kind::Interrupted,
+                _ => Kind::Infrastructure,
+            };
+            Failure { kind, error: error.into() }
+        })?;
+    job.progress.finish(&found.version);
+    let patches = work.patches_for(&found.version)?;
+    let prerequisites: Vec<Prerequisite> = work
+        .prerequisites
+        .iter()
+        .flat_map(|(symbol, patches)| {
+            patches.iter().map(|p| Prerequisite { symbol: symbol.clone(), patch: p.clone() })
+        })
+        .collect();
+    let inverses: Vec<_> = work.inverses.iter().flatten().cloned().collect();
+    let outfit =
+        apply::arms(store, name, found.commit, &patches, &prerequisites, &inverses).kind(Kind::Apply)?;
+    Ok(Tree {
+        name: name.to_owned(),
+        version: found.version,
+        report: outfit.report,
+        arms: outfit.arms,
+        id: found.id,
+    })
+}
+
+/// The store of the user's cache.
+pub fn store(job: &Job) -> Result<Store> {
+    fs_err::create_dir_all(&job.cache).kind(Kind::Infrastructure)?;
+    Store::open(&job.cache).kind(Kind::Infrastructure)
+}
+
+/// Applies the series to a kernel and builds the arms that are not built yet,
+/// base first.
+pub fn build(job: &Job, work: &Work, name: &str, wanted: &[Arm]) -> Result<Kernel> {
+    let store = store(job)?;
+    let tree = apply(job, &store, work, name)?;
+    let Some(arms) = tree.arms else {
+        return fail(Kind::Apply, explain(&tree));
+    };
+    job.progress.note(&in_words(&tree.report));
+    let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
+    let requests = merge(&fragments()?);
+    let programs = job.programs();
+    let toolchain = Toolchain::default();
+    let builder = Builder {
+        cache: &cache,
+        runner: &programs,
+        toolchain: &toolchain,
+        requests: &requests,
+        keep_objects: true,
+    };
+    let repo = Repository::open_bare(store.path()).kind(Kind::Infrastructure)?;
+    let arm = |arm: Arm| {
+        let (name, commit) = match arm {
+            Arm::Base => ("base", arms.base),
+            Arm::Patched => ("patched", arms.patched),
+        };
+        let tree = repo.find_commit(commit).kind(Kind::Infrastructure)?.tree_id();
+        Ok(build::Arm { name: name.into(), commit: commit.to_string(), tree: tree.to_string() })
+    };
+    let list = wanted.iter().copied().map(arm).collect::<Result<Vec<_>>>()?;
+    let mut folder = Folder {
+        store: &store,
+        repo: &repo,
+        dir: cache.source_dir(&tree.id.replace('/', "-")),
+        job,
+    };
+    let mut stage = String::new();
+    let built = builder
+        .ensure(&mut folder, &list, &mut |arm, event| {
+            progress(job, &mut stage, &arm.name, &event);
+        })
+        .map_err(|error| {
+            let kind = match error {
+                BuildError::Cancelled => Kind::Interrupted,
+                BuildError::NoSpace { .. } => Kind::Infrastructure,
+                _ => Kind::Build,
+            };
+            Failure { kind, error: error.into() }
+        })?;
+    Ok(Kernel {
+        name: tree.name,
+        version: tree.version,
+        prerequisites: tree.report.prerequisites.clone(),
+        apply: tree.report,
+        built,
+        arms,
+    })
+}
+
+fn progress(job: &Job, stage: &mut String, arm: &str, event: &build::Event<'_>) {
+    let mut begin = |what: &str| {
+        let name = format!("{what} {arm}");
+        if *stage != name {
+            job.progress.stage(&name);
+            *stage = name;
+        }
+    };
+    match event {
+        build::Event::Waiting => begin("Waiting for another command that builds"),
+        build::Event::Configuring => begin("Configuring"),
+        build::Event::Preparing => begin("Laying out the source of"),
+        build::Event::Started { .. } => begin("Building"),
+        build::Event::Object { done, total, name } => {
+            let total = total.map(u64::from);
+            let name: String = name.chars().filter(|c| !c.is_control()).take(60).collect();
+            job.progress.step(u64::from(*done), total, &name);
+        }
+        build::Event::Ready { cached: true } => {}
+        build::Event::Ready { cached: false } => job.progress.finish(""),
+    }
+}
+
+/// The Kconfig fragments of the lean flavour.
+fn fragments() -> Result<Vec<Fragment>> {
+    let path = workspace().join("kernel-tests/configs/lean.config");
+    let text = fs_err::read_to_string(&path).kind(Kind::Infrastructure)?;
+    Ok(vec![Fragment::parse("lean.config", &text).kind(Kind::Usage)?])
+}
+
+/// How the series fared, in a line.
+pub fn in_words(report: &Report) -> String {
+    let mut text = format!("{}: {}", report.kernel, report.verdict.as_str());
+    if !report.missing_symbols.is_empty() {
+        text.push_str(&format!("; lacks {}", report.missing_symbols.join(", ")));
+    }
+    for prerequisite in &report.prerequisites {
+        text.push_str(&format!("; both arms get {prerequisite:?}"));
+    }
+    text
+}
+
+/// Why there are no arms, and what to do.
+pub fn explain(tree: &Tree) -> String {
+    let report = &tree.report;
+    match report.verdict {
+        Verdict::Conflict => {
+            let mut text = format!("the series does not apply to {}", tree.name);
+            for patch in &report.patches {
+                for conflict in patch.hunks.iter().filter_map(|h| h.conflict.as_ref()) {
+                    text.push_str(&format!("\n{}:\n{conflict}", patch.subject));
+                }
+            }
+            text
+        }
+        Verdict::AlreadyApplied => format!(
+            "{} has the series already; name a change that takes it out as [[inverse]] in the manifest",
+            tree.name
+        ),
+        _ => format!(
+            "{} lacks {}; name the patch that provides it as [[prerequisite]] in the manifest",
+            tree.name,
+            report.missing_symbols.join(", ")
+        ),
+    }
+}
+
+/// The source folder that the arms of one kernel share.
+struct Folder<'a> {
+    store: &'a Store,
+    repo: &'a Repository,
+    dir: PathBuf,
+    job: &'a Job,
+}
+
+type Outcome<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+impl Source for Folder<'_> {
+    fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn switch(&mut self, arm: &build::Arm) -> Outcome<()> {
+        let commit = Oid::from_str(&arm.commit)?;
+        checkout::checkout(self.store, commit, &self.dir, &mut |progress| {
+            let total = progress.share.map(|share| (progress.files as f64 / share) as u64);
+            self.job.progress.step(progress.files, total, "files");
+            if self.job.cancel.cancelled() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        Ok(())
+    }
+
+    fn changed(
+        &mut self,
+        tree: &str,
+        other: &str,
+    ) -> Outcome<Vec<PathBuf>> {
+        let find = |id: &str| self.repo.find_tree(Oid::from_str(id)?);
+        let diff = self.repo.diff_tree_to_tree(Some(&find(tree)?), Some(&find(other)?), None)?;
+        let mut paths: Vec<PathBuf> = diff
+            .deltas()
+            .flat_map(|d| [d.old_file().path_bytes(), d.new_file().path_bytes()])
+            .flatten()
+            .map(|bytes| PathBuf::from(OsStr::from_bytes(bytes)))
+            .collect();
+        paths.sort();
+        paths.dedup();
+        Ok(paths)
+    }
+}

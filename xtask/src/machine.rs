@@ -1,0 +1,108 @@
+//! The machines that guests run on: virtme-ng, QEMU and the accelerator.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use results::plan::{PORT, Plan};
+use vm::{Accelerator, Deadlines, Guest, Versions, Virtme, Want};
+
+use crate::cli::Accel;
+use crate::exit::{Classify, Kind, Result};
+use crate::guest::Program;
+use crate::host;
+use crate::job::Job;
+
+/// Slow hosts boot a guest in seconds; this long only a broken one needs.
+const BOOT: Duration = Duration::from_secs(90);
+/// What a guest may be silent for beyond what it announced: its own watchdog
+/// has reported by then.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Everything a boot needs but the kernel.
+pub struct Machine {
+    /// virtme-ng.
+    pub virtme: Virtme,
+    /// Its version, and QEMU's.
+    pub versions: Versions,
+    /// What runs the guests.
+    pub accelerator: Accelerator,
+    cpus: u32,
+    memory_mib: u32,
+}
+
+impl Machine {
+    /// Finds virtme-ng and proves the accelerator with this kernel.
+    pub fn find(job: &Job, program: &Program, image: &Path) -> Result<Self> {
+        let virtme = Virtme::find(Some(&host::private_environment(&job.cache)))
+            .kind(Kind::Infrastructure)?;
+        let versions = virtme.versions(&job.cancel).kind(Kind::Infrastructure)?;
+        let want = match job.options.accel {
+            Accel::Auto => Want::Auto,
+            Accel::Kvm => Want::Kvm,
+            Accel::Tcg => Want::Tcg,
+        };
+        let folder = tempfile::tempdir().kind(Kind::Infrastructure)?;
+        let initrd = folder.path().join("initrd");
+        program.initramfs(&hello(), &initrd)?;
+        let probe = Guest {
+            image: image.to_owned(),
+            initrd,
+            memory_mib: job.options.memory,
+            cpus: job.options.cpus,
+            accel: vm::Accel::Tcg,
+            port: PORT.into(),
+            kernel_args: Vec::new(),
+            deadlines: Deadlines { boot: BOOT, grace: GRACE, total: BOOT },
+        };
+        let accelerator = vm::accelerator(&virtme, want, Some(&probe), &job.cache, &job.cancel)
+            .kind(Kind::Infrastructure)?;
+        job.alive()?;
+        Ok(Self {
+            virtme,
+            versions,
+            accelerator,
+            cpus: job.options.cpus,
+            memory_mib: job.options.memory,
+        })
+    }
+
+    /// A guest of this machine that may run for `work` once it is up.
+    pub fn guest(&self, image: PathBuf, initrd: PathBuf, work: Duration) -> Guest {
+        Guest {
+            image,
+            initrd,
+            memory_mib: self.memory_mib,
+            cpus: self.cpus,
+            accel: self.accelerator.kind,
+            port: PORT.into(),
+            kernel_args: Vec::new(),
+            deadlines: Deadlines { boot: BOOT, grace: GRACE, total: BOOT + work + GRACE },
+        }
+    }
+}
+
+/// A plan without a scenario: the guest says that it is up, and that it ends.
+fn hello() -> Plan {
+    Plan {
+        nonce: "hello".into(),
+        seed: 0,
+        scenarios: Vec::new(),
+        repetitions: 0,
+        warmups: 0,
+        order: None,
+        probes: Vec::new(),
+        trace: false,
+        fault: None,
+    }
+}
+
+/// What is known of the accelerator without booting anything, in words.
+pub fn remembered(job: &Job) -> impl fmt::Display + serde::Serialize + use<> {
+    let known = Virtme::find(Some(&host::private_environment(&job.cache)))
+        .and_then(|virtme| vm::accelerator(&virtme, Want::Auto, None, &job.cache, &job.cancel));
+    match known {
+        Ok(a) => format!("{}: {}", a.kind, a.why),
+        Err(error) => format!("unknown: {error}"),
+    }
+}

@@ -1,0 +1,39 @@
+//! What a run came to: its reports, and the command's exit code.
+
+use std::path::Path;
+
+use evidence::run::Run;
+use evidence::{Report, Status, render};
+
+use crate::exit::{Classify, Kind, Result, fail};
+use crate::rundir;
+
+/// Writes every report of a run into its folder.
+pub fn write(folder: &Path, run: &Run) -> Result<Report> {
+    let report = evidence::analyse(run);
+    let files = [
+        ("run.json", render::run_json(run, &report).kind(Kind::Infrastructure)?),
+        ("report.json", render::json(&report).kind(Kind::Infrastructure)?),
+        ("report.md", render::markdown(&report)),
+        ("report.html", render::html(run, &report)),
+        ("junit.xml", render::junit(&report).kind(Kind::Infrastructure)?),
+    ];
+    for (name, text) in files {
+        rundir::write(&folder.join(name), text.as_bytes())?;
+    }
+    Ok(report)
+}
+
+/// The exit code that a report calls for.
+pub fn judge(report: &Report, require_conclusion: bool) -> Result {
+    let reasons = report.reasons.join("; ");
+    match report.status {
+        Status::Failed => fail(Kind::Judgement, reasons),
+        Status::Infrastructure => fail(Kind::Infrastructure, reasons),
+        Status::Passed if require_conclusion && !report.conclusive => fail(
+            Kind::Inconclusive,
+            "the primary metrics do not come to a conclusion; run more --rounds",
+        ),
+        Status::Passed => Ok(()),
+    }
+}

@@ -1,0 +1,248 @@
+//! One round: one boot of one arm, from its plan to what it said.
+
+use std::path::Path;
+use std::time::Duration;
+
+use evidence::run::{Arm, ConsoleEvent, Round, RoundStatus};
+use results::ktap::{self, Test};
+use results::plan::Plan;
+use results::record::Record;
+use vm::{End, Progress};
+
+use crate::exit::{Classify, Kind, Result};
+use crate::guest::Program;
+use crate::job::Job;
+use crate::machine::Machine;
+use crate::rundir;
+
+/// What to boot, and what to ask of it.
+pub struct Boot<'a> {
+    /// Counted from 0 over the run.
+    pub index: u32,
+    /// Which arm.
+    pub arm: Arm,
+    /// Its kernel.
+    pub image: &'a Path,
+    /// What the guest is to do.
+    pub plan: &'a Plan,
+    /// Where its console and results go; made if it is not there.
+    pub folder: &'a Path,
+    /// Kill QEMU once the first test has ended, to see it named.
+    pub kill_qemu: bool,
+}
+
+/// What the user sees of a round while it runs.
+pub enum Sight<'a> {
+    /// The guest is up.
+    Up,
+    /// A scenario runs.
+    Scenario(&'a str),
+}
+
+/// Boots a guest, keeps what it says, and judges how it ended.
+pub fn run(
+    job: &Job,
+    machine: &Machine,
+    program: &Program,
+    boot: &Boot<'_>,
+    on_sight: &mut dyn FnMut(Sight<'_>),
+) -> Result<Round> {
+    fs_err::create_dir_all(boot.folder).kind(Kind::Infrastructure)?;
+    let scratch = tempfile::tempdir().kind(Kind::Infrastructure)?;
+    let initrd = scratch.path().join("initrd");
+    program.initramfs(boot.plan, &initrd)?;
+    let work = boot.plan.scenarios.iter().map(|name| program.deadline(name)).sum();
+    let guest = machine.guest(boot.image.to_owned(), initrd, work);
+
+    let mut console =
+        fs_err::File::create(boot.folder.join("console.log")).kind(Kind::Infrastructure)?;
+    let mut said = Said::new(&boot.plan.nonce);
+    let outcome = vm::boot(&machine.virtme, &guest, &job.cancel, &mut console, &mut |line| {
+        let progress = said.line(line, on_sight);
+        if boot.kill_qemu && said.tests == 1 {
+            kill_qemu();
+        }
+        progress
+    })
+    .kind(Kind::Infrastructure)?;
+
+    let ktap = ktap::read(said.ktap.as_bytes()).kind(Kind::Infrastructure)?;
+    let round = Round {
+        index: boot.index,
+        arm: boot.arm,
+        traced: boot.plan.trace,
+        status: status(&outcome.end, &ktap),
+        console_verdict: outcome.triage.verdict.to_string(),
+        console_events: outcome
+            .triage
+            .events
+            .iter()
+            .map(|event| ConsoleEvent {
+                kind: event.kind.to_string(),
+                title: event.title.clone(),
+                line: event.line as u64,
+            })
+            .collect(),
+        boot_s: outcome.up_after.map(|t| t.as_secs_f64()),
+        wall_s: outcome.took.as_secs_f64(),
+        ktap,
+        records: said.records,
+    };
+    rundir::save_round(boot.folder, &round, &said.ktap)?;
+    if let Some(why) = trouble(&outcome, boot.folder) {
+        job.progress.note(&why);
+    }
+    Ok(round)
+}
+
+/// What to tell the user of a guest that did not end well.
+fn trouble(outcome: &vm::Outcome, folder: &Path) -> Option<String> {
+    if matches!(outcome.end, End::Completed | End::Interrupted) {
+        return None;
+    }
+    let mut text = format!("the guest {}; see {}", outcome.end, folder.join("console.log").display());
+    for line in outcome.console_tail.iter().rev().take(5).rev() {
+        text.push_str("\n  | ");
+        text.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }));
+    }
+    Some(text)
+}
+
+/// The round's status: how the guest ended, and if well, what it said.
+fn status(end: &End, ktap: &ktap::Report) -> RoundStatus {
+    match end {
+        End::Completed if ktap.tests.iter().any(timed_out) => RoundStatus::Timeout,
+        // A guest that was asked for no scenario says so and is well.
+        End::Completed if ktap.status.is_ok() || ktap.status == ktap::Status::NoTests => {
+            RoundStatus::Ok
+        }
+        End::Completed => RoundStatus::Failed,
+        End::Panic { .. } => RoundStatus::Panic,
+        End::Hang { .. } => RoundStatus::Hang,
+        End::Timeout => RoundStatus::Timeout,
+        End::BootFailed { .. } => RoundStatus::BootFailed,
+        End::QemuDied { .. } => RoundStatus::QemuDied,
+        End::Cut => RoundStatus::Cut,
+        End::Interrupted => RoundStatus::Interrupted,
+    }
+}
+
+/// Whether the guest's own watchdog ended it.
+fn timed_out(test: &Test) -> bool {
+    !test.status.is_ok() && test.why.as_deref().is_some_and(|why| why.contains("timeout:"))
+}
+
+/// What a guest has said so far.
+struct Said {
+    nonce: String,
+    begun: bool,
+    ktap: String,
+    records: Vec<Record>,
+    tests: u32,
+}
+
+impl Said {
+    fn new(nonce: &str) -> Self {
+        Self {
+            nonce: nonce.to_owned(),
+            begun: false,
+            ktap: String::new(),
+            records: Vec::new(),
+            tests: 0,
+        }
+    }
+
+    fn line(&mut self, line: &str, on_sight: &mut dyn FnMut(Sight<'_>)) -> Progress {
+        let record = match Record::from_line(line) {
+            Some(Ok(record)) => record,
+            // A record that can't be read stays in the log, where one sees it.
+            Some(Err(_)) | None => {
+                self.ktap.push_str(line);
+                self.ktap.push('\n');
+                if line.starts_with("ok ") || line.starts_with("not ok ") {
+                    self.tests += 1;
+                }
+                return Progress::Ignore;
+            }
+        };
+        let progress = match &record {
+            Record::Begin { nonce, .. } if *nonce == self.nonce => {
+                self.begun = true;
+                on_sight(Sight::Up);
+                Progress::Up
+            }
+            Record::Start { scenario, deadline_s } if self.begun => {
+                on_sight(Sight::Scenario(scenario));
+                Progress::ExpectWithin(Duration::from_secs(u64::from(*deadline_s)))
+            }
+            Record::End { nonce } if self.begun && *nonce == self.nonce => Progress::Done,
+            _ => Progress::Ignore,
+        };
+        self.records.push(record);
+        progress
+    }
+}
+
+/// Kills the QEMU that this process runs.
+fn kill_qemu() {
+    let ours = std::process::id().to_string();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return };
+    for process in processes.flatten() {
+        let Some(pid) = process.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else {
+            continue;
+        };
+        let Ok(status) = std::fs::read_to_string(process.path().join("status")) else { continue };
+        let field = |name: &str| {
+            status.lines().find_map(|l| l.strip_prefix(name)).map(str::trim).unwrap_or_default()
+        };
+        if field("PPid:") == ours && field("Name:").starts_with("qemu-system") {
+            let pid = nix::unistd::Pid::from_raw(pid);
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(lines: &[&str]) -> (Said, Vec<Progress>) {
+        let mut said = Said::new("n1");
+        let progress = lines.iter().map(|l| said.line(l, &mut |_| {})).collect();
+        (said, progress)
+    }
+
+    const BEGIN: &str = r#"# reaperlab: {"type":"begin","nonce":"n1","kernel":"6.12","cpus":2,"memory_kib":1}"#;
+
+    #[test]
+    fn a_guest_is_up_and_done_by_its_nonce_alone() {
+        let stale = BEGIN.replace("n1", "n0");
+        let end = r#"# reaperlab: {"type":"end","nonce":"n1"}"#;
+        assert_eq!(feed(&[&stale, end]).1, [Progress::Ignore, Progress::Ignore]);
+        assert_eq!(feed(&[BEGIN, &end.replace("n1", "n0")]).1, [Progress::Up, Progress::Ignore]);
+        assert_eq!(feed(&[BEGIN, end]).1, [Progress::Up, Progress::Done]);
+    }
+
+    #[test]
+    fn what_is_no_record_is_ktap() {
+        let (said, _) = feed(&[BEGIN, "1..1", "ok 1 order", "# reaperlab: {damaged"]);
+        assert_eq!(said.ktap, "1..1\nok 1 order\n# reaperlab: {damaged\n");
+        assert_eq!((said.records.len(), said.tests), (1, 1));
+    }
+
+    #[test]
+    fn missing_output_is_no_pass() {
+        let cut = ktap::read("KTAP version 1\n1..2\nok 1 a\n".as_bytes()).unwrap();
+        assert_eq!(status(&End::Completed, &cut), RoundStatus::Failed);
+        let all = ktap::read("KTAP version 1\n1..1\nok 1 a\n".as_bytes()).unwrap();
+        assert_eq!(status(&End::Completed, &all), RoundStatus::Ok);
+        assert_eq!(status(&End::Cut, &all), RoundStatus::Cut);
+    }
+
+    #[test]
+    fn a_timeout_has_its_name() {
+        let log = "KTAP version 1\n1..1\n# timeout: no result within 1 s\nnot ok 1 slow\n";
+        let late = ktap::read(log.as_bytes()).unwrap();
+        assert_eq!(status(&End::Completed, &late), RoundStatus::Timeout);
+    }
+}

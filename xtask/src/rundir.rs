@@ -1,0 +1,123 @@
+//! A run folder on disk: written as the rounds end, so that an interrupted run
+//! keeps what it has, and read back by the commands that need no guest.
+
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use evidence::run::{Round, Run, SCHEMA};
+use results::ktap;
+use results::record::Record;
+
+use crate::exit::{Classify, Kind, Result, fail};
+use crate::job::workspace;
+
+/// A folder for a run that begins now: `--out`, else `runs/TIME`.
+pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> {
+    let folder = match out {
+        Some(out) => out.to_owned(),
+        None => {
+            let runs = workspace().join("runs");
+            fs_err::create_dir_all(&runs).kind(Kind::Infrastructure)?;
+            let name = started.strftime("%Y%m%dT%H%M%SZ").to_string();
+            // Two runs may start within a second.
+            let fresh = (0..100)
+                .map(|n| if n == 0 { name.clone() } else { format!("{name}-{n}") })
+                .map(|name| runs.join(name))
+                .find(|folder| std::fs::create_dir(folder).is_ok());
+            match fresh {
+                Some(folder) => folder,
+                None => {
+                    return fail(
+                        Kind::Infrastructure,
+                        format!("can't make a folder in {}; name one with --out", runs.display()),
+                    );
+                }
+            }
+        }
+    };
+    if folder.join("run.json").exists() {
+        return fail(
+            Kind::Usage,
+            format!("{} holds a run already; name another folder", folder.display()),
+        );
+    }
+    fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
+    Ok(folder)
+}
+
+/// Points `runs/latest` at a run that lies beside it.
+pub fn mark_latest(folder: &Path) {
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { return };
+    if parent != workspace().join("runs") {
+        return;
+    }
+    let link = parent.join("latest");
+    let fresh = parent.join(format!(".latest-{}", std::process::id()));
+    // Only a convenience: a run is none the worse without it.
+    if std::os::unix::fs::symlink(name, &fresh).is_ok() && std::fs::rename(&fresh, &link).is_err() {
+        let _ = std::fs::remove_file(&fresh);
+    }
+}
+
+/// Writes `run.json`.
+pub fn save(folder: &Path, run: &Run) -> Result {
+    let mut json = serde_json::to_vec_pretty(run).kind(Kind::Infrastructure)?;
+    json.push(b'\n');
+    write(&folder.join("run.json"), &json)
+}
+
+/// Writes what a round's guest said. Its console is there already.
+pub fn save_round(folder: &Path, round: &Round, ktap: &str) -> Result {
+    let records = serde_json::to_vec(&round.records).kind(Kind::Infrastructure)?;
+    write(&folder.join("ktap.log"), ktap.as_bytes())?;
+    write(&folder.join("record.json"), &records)
+}
+
+/// A file that is whole or not there.
+pub fn write(path: &Path, bytes: &[u8]) -> Result {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(parent)
+        .kind(Kind::Infrastructure)?;
+    file.write_all(bytes).kind(Kind::Infrastructure)?;
+    file.persist(path).kind(Kind::Infrastructure)?;
+    Ok(())
+}
+
+/// Reads a run back, its rounds' samples and results included.
+pub fn load(folder: &Path) -> Result<Run> {
+    let path = folder.join("run.json");
+    let text = fs_err::read(&path).kind(Kind::Usage)?;
+    let mut run: Run = match serde_json::from_slice(&text) {
+        Ok(run) => run,
+        Err(error) => {
+            return fail(Kind::Usage, format!("{} is no run: {error}", path.display()));
+        }
+    };
+    if run.schema != SCHEMA {
+        return fail(
+            Kind::Usage,
+            format!("{} has schema {}, this version reads {SCHEMA}", path.display(), run.schema),
+        );
+    }
+    let kernel = run.kernel.name.clone();
+    for round in &mut run.rounds {
+        let place = folder.join(round.folder(&kernel));
+        round.ktap = read_ktap(&place.join("ktap.log"))?;
+        round.records = read_records(&place.join("record.json"))?;
+    }
+    Ok(run)
+}
+
+fn read_ktap(path: &Path) -> Result<ktap::Report> {
+    let file = fs_err::File::open(path).kind(Kind::Usage)?;
+    ktap::read(BufReader::new(file)).kind(Kind::Usage)
+}
+
+fn read_records(path: &Path) -> Result<Vec<Record>> {
+    let bytes = fs_err::read(path).kind(Kind::Usage)?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| anyhow::anyhow!("{} is damaged: {error}", path.display()))
+        .kind(Kind::Usage)
+}

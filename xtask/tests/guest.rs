@@ -1,0 +1,125 @@
+//! The whole pipeline on real kernels in real guests. These tests need what
+//! `cargo xtask doctor` lists and build two kernels where the cache lacks them;
+//! where something is missing they fail and say so.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Mutex;
+
+use serde_json::Value;
+
+/// Guests are timed: two at once would measure each other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn patch_test(out: &Path, args: &[&str]) -> Output {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["patch-test", "--out"])
+        .arg(out)
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+fn read_json(path: &Path) -> Value {
+    let text = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// No QEMU whose initramfs lies in a temporary folder of a dead parent: every
+/// guest here is a child of the command that has ended.
+fn no_guest_is_left() {
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(status) = std::fs::read_to_string(entry.path().join("status")) else { continue };
+        let orphan = status.contains("PPid:\t1\n");
+        assert!(
+            !(orphan && status.starts_with("Name:\tqemu-system")),
+            "a guest outlived its command: {}",
+            entry.path().display()
+        );
+    }
+}
+
+#[test]
+fn the_series_is_judged_on_both_arms() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let output = patch_test(&out, &["--rounds", "2", "--seed", "7"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+
+    let report = read_json(&out.join("report.json"));
+    assert_eq!(report["order"]["base"], "ascending", "the positive control");
+    assert_eq!(report["order"]["patched"], "descending");
+    assert_eq!(report["order"]["held"], true);
+    let run = read_json(&out.join("run.json"));
+    for round in run["rounds"].as_array().unwrap() {
+        assert_eq!(round["status"], "ok", "{round}");
+        assert_eq!(round["console_verdict"], "clean", "{round}");
+    }
+    for file in ["report.md", "report.html", "junit.xml"] {
+        let text = std::fs::read_to_string(out.join(file)).unwrap();
+        assert!(text.contains("order"), "{file} says nothing of the order");
+    }
+
+    // The reports are a function of the run folder.
+    let before = std::fs::read(out.join("report.html")).unwrap();
+    let again = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("report").arg(&out).output().unwrap();
+    assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+    assert_eq!(std::fs::read(out.join("report.html")).unwrap(), before);
+    no_guest_is_left();
+}
+
+fn fault(name: &str, code: i32, status: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let output = patch_test(
+        &out,
+        &["--rounds", "1", "--scenario", "mrelease-errors", "--scenario", "memcg-limit", "--fault", name],
+    );
+    assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+    let run = read_json(&out.join("run.json"));
+    let rounds = run["rounds"].as_array().unwrap();
+    let faulty: Vec<_> = rounds.iter().filter(|r| r["status"] != "ok").collect();
+    assert_eq!(faulty.len(), 1, "{}", said(&output));
+    assert_eq!(faulty[0]["status"], status);
+    // What came before the fault is kept.
+    let kernel = run["kernel"]["name"].as_str().unwrap();
+    let index = faulty[0]["index"].as_u64().unwrap();
+    let ktap = out.join(kernel).join("patched").join(format!("{index:03}")).join("ktap.log");
+    let ktap = std::fs::read_to_string(ktap).unwrap();
+    assert!(ktap.contains("ok 1 "), "{ktap}");
+    no_guest_is_left();
+}
+
+#[test]
+fn a_panic_is_named() {
+    fault("panic", 1, "panic");
+}
+
+#[test]
+fn a_timeout_is_named() {
+    fault("slow", 1, "timeout");
+}
+
+#[test]
+fn a_hang_is_named() {
+    fault("hang", 5, "hang");
+}
+
+#[test]
+fn a_cut_log_does_not_pass() {
+    fault("cut", 5, "cut");
+}
+
+#[test]
+fn a_dead_qemu_is_named() {
+    fault("kill-qemu", 5, "qemu-died");
+}
