@@ -25,7 +25,6 @@
 
 pub mod diagnose;
 
-use std::collections::BTreeSet;
 use std::env;
 use std::error::Error;
 use std::ffi::OsString;
@@ -756,29 +755,22 @@ fn affected(objects: &Path, source: &Path, changed: &[PathBuf]) -> Option<u32> {
         .iter()
         .map(|path| source.join(path).to_string_lossy().into_owned())
         .collect();
-    let mut files = Vec::new();
-    walk(objects, Path::new(""), &mut files).ok()?;
+    let listing = Listing::of(objects).ok()?;
     let depends = |file: &&Found| {
         file.path.to_string_lossy().ends_with(".o.cmd")
             && fs_err::read_to_string(objects.join(&file.path))
                 .is_ok_and(|text| changed.iter().any(|path| text.contains(path.as_str())))
     };
-    Some(RELINKED.saturating_add(count(files.iter().filter(depends).count())))
+    Some(RELINKED.saturating_add(count(listing.files.iter().filter(depends).count())))
 }
 
 /// Takes an interrupted build back by a minute: whatever a killed program left
 /// half written is among the last files. Returns how many objects are left.
 fn rewind(objects: &Path) -> io::Result<u32> {
-    let mut files = Vec::new();
-    walk(objects, Path::new(""), &mut files)?;
-    let newest = files
-        .iter()
-        .map(|file| file.modified)
-        .max()
-        .unwrap_or(UNIX_EPOCH);
-    let keep = newest.checked_sub(REWIND).unwrap_or(UNIX_EPOCH);
+    let listing = Listing::of(objects)?;
+    let keep = listing.newest().checked_sub(REWIND).unwrap_or(UNIX_EPOCH);
     let mut left = 0;
-    for file in files {
+    for file in listing.files {
         if file.modified > keep {
             fs_err::remove_file(objects.join(&file.path))?;
         } else if file.path.extension().is_some_and(|e| e == "o") {
@@ -788,44 +780,70 @@ fn rewind(objects: &Path) -> io::Result<u32> {
     Ok(left)
 }
 
-/// A file or symbolic link, relative to the folder walked.
+/// What a folder holds, by paths relative to it.
+#[derive(Default)]
+struct Listing {
+    /// Each after the one it lies in.
+    folders: Vec<PathBuf>,
+    files: Vec<Found>,
+}
+
+/// A file or symbolic link.
 struct Found {
     path: PathBuf,
     modified: SystemTime,
     link: bool,
 }
 
-/// All files below; folders are made known by the files in them.
-fn walk(root: &Path, below: &Path, files: &mut Vec<Found>) -> io::Result<()> {
-    for entry in fs_err::read_dir(root.join(below))? {
-        let entry = entry?;
-        let path = below.join(entry.file_name());
-        let meta = entry.metadata()?;
-        if meta.is_dir() {
-            walk(root, &path, files)?;
-        } else {
-            files.push(Found {
-                path,
-                modified: meta.modified()?,
-                link: meta.is_symlink(),
-            });
-        }
+impl Listing {
+    fn of(root: &Path) -> io::Result<Self> {
+        let mut listing = Self::default();
+        listing.add(root, Path::new(""))?;
+        Ok(listing)
     }
-    Ok(())
+
+    fn add(&mut self, root: &Path, below: &Path) -> io::Result<()> {
+        for entry in fs_err::read_dir(root.join(below))? {
+            let entry = entry?;
+            let path = below.join(entry.file_name());
+            let meta = entry.metadata()?;
+            if meta.is_dir() {
+                self.folders.push(path.clone());
+                self.add(root, &path)?;
+            } else {
+                let (modified, link) = (meta.modified()?, meta.is_symlink());
+                self.files.push(Found {
+                    path,
+                    modified,
+                    link,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn newest(&self) -> SystemTime {
+        self.files
+            .iter()
+            .map(|file| file.modified)
+            .max()
+            .unwrap_or(UNIX_EPOCH)
+    }
 }
 
 /// Copies a folder that does not change meanwhile, time stamps and modes kept,
 /// sharing blocks where the file system can. Returns the newest time stamp.
 fn copy_tree(from: &Path, to: &Path, threads: usize) -> io::Result<SystemTime> {
-    let mut files = Vec::new();
-    walk(from, Path::new(""), &mut files)?;
-    let folders: BTreeSet<_> = files.iter().filter_map(|file| file.path.parent()).collect();
-    for folder in folders {
-        fs_err::create_dir_all(to.join(folder))?;
+    let listing = Listing::of(from)?;
+    fs_err::create_dir(to)?;
+    // Empty ones as well: kbuild reaches its notes through paths such as
+    // `arch/x86/entry/syscalls/../../../../arch/x86/include`.
+    for folder in &listing.folders {
+        fs_err::create_dir(to.join(folder))?;
     }
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some(file) = listing.files.get(next.fetch_add(1, Ordering::Relaxed)) {
             copy_file(from, to, file)?;
         }
         Ok(())
@@ -844,11 +862,7 @@ fn copy_tree(from: &Path, to: &Path, threads: usize) -> io::Result<SystemTime> {
             })
             .fold(mine, io::Result::and)
     })?;
-    Ok(files
-        .iter()
-        .map(|file| file.modified)
-        .max()
-        .unwrap_or(UNIX_EPOCH))
+    Ok(listing.newest())
 }
 
 fn copy_file(from: &Path, to: &Path, file: &Found) -> io::Result<()> {
@@ -905,12 +919,12 @@ mod tests {
         file(&tool, 7);
         fs_err::set_permissions(&tool, PermissionsExt::from_mode(0o755)).unwrap();
         symlink("/nowhere", from.join("source")).unwrap();
-        fs_err::create_dir(&to).unwrap();
+        fs_err::create_dir_all(from.join("empty/below")).unwrap();
         let newest = copy_tree(&from, &to, 4).unwrap();
         assert!(newest >= at(49));
-        let (mut old, mut new) = (Vec::new(), Vec::new());
-        walk(&from, Path::new(""), &mut old).unwrap();
-        walk(&to, Path::new(""), &mut new).unwrap();
+        assert!(to.join("empty/below").is_dir());
+        let mut old = Listing::of(&from).unwrap().files;
+        let new = Listing::of(&to).unwrap().files;
         old.retain(|found| !found.link);
         let key = |found: &Found| (found.path.clone(), found.modified);
         for found in &old {
