@@ -29,8 +29,6 @@ pub struct Scenario {
     pub name: String,
     /// Its number in the catalogue.
     pub number: u32,
-    /// What it proves, in a line.
-    pub summary: String,
     /// Seconds it may take.
     pub deadline_s: u64,
 }

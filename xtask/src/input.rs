@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use series::manifest::{self, Manifest};
 use series::patch::Patch;
-use series::series::{Reply, Series};
+use series::series::Series;
 use series::{format, thread};
 use xshell::{Shell, cmd};
 
@@ -25,8 +25,6 @@ pub struct Work {
     pub prerequisites: Vec<(String, Vec<Patch>)>,
     /// What takes the series out of a kernel that has it.
     pub inverses: Vec<Vec<Patch>>,
-    /// What people answered.
-    pub replies: Vec<Reply>,
     /// What the user should know about the input.
     pub warnings: Vec<String>,
     folder: Option<PathBuf>,
@@ -87,7 +85,6 @@ fn plain(series: Series) -> Result<Work> {
         patches: series.patches,
         prerequisites: Vec::new(),
         inverses: Vec::new(),
-        replies: series.replies,
         warnings: series.warnings.iter().map(ToString::to_string).collect(),
         folder: None,
     })
@@ -111,7 +108,6 @@ fn with_manifest(folder: &Path) -> Result<Work> {
         patches: series.patches,
         prerequisites,
         inverses,
-        replies: series.replies,
         warnings: Vec::new(),
         folder: Some(folder.to_owned()),
         manifest,

@@ -244,8 +244,11 @@ pub fn explain(tree: &Tree) -> String {
         Verdict::Conflict => {
             let mut text = format!("the series does not apply to {}", tree.name);
             for patch in &report.patches {
-                for conflict in patch.hunks.iter().filter_map(|h| h.conflict.as_ref()) {
-                    text.push_str(&format!("\n{}:\n{conflict}", patch.subject));
+                for hunk in &patch.hunks {
+                    if let Some(conflict) = &hunk.conflict {
+                        let conflict = conflict.trim_end();
+                        text.push_str(&format!("\n{}: {}:\n{conflict}", patch.subject, hunk.file));
+                    }
                 }
             }
             text

@@ -2,9 +2,13 @@
 //! `cargo xtask doctor` lists and build two kernels where the cache lacks them;
 //! where something is missing they fail and say so.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use serde_json::Value;
 
@@ -122,4 +126,56 @@ fn a_cut_log_does_not_pass() {
 #[test]
 fn a_dead_qemu_is_named() {
     fault("kill-qemu", 5, "qemu-died");
+}
+
+/// The process ids of QEMUs that are children of this process.
+fn guests_of(parent: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
+        let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+        if status.starts_with("Name:\tqemu-system")
+            && status.contains(&format!("PPid:\t{parent}\n"))
+        {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+#[test]
+fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["patch-test", "--rounds", "1", "--scenario", "mrelease-errors", "--out"])
+        .arg(&out)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    // The first boot has ended and is kept; the second one is up or about to be.
+    let mut said = Vec::new();
+    loop {
+        let line = lines.next().unwrap_or_else(|| panic!("it ended early: {said:?}")).unwrap();
+        let first_is_over = line.contains("boot 1 of");
+        said.push(line);
+        if first_is_over {
+            break;
+        }
+    }
+    let mut guests = guests_of(child.id());
+    while guests.is_empty() && child.try_wait().unwrap().is_none() {
+        guests = guests_of(child.id());
+    }
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    lines.for_each(drop);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    for guest in guests {
+        assert!(!Path::new(&format!("/proc/{guest}")).exists(), "a guest is left");
+    }
+    let rounds = read_json(&out.join("run.json"))["rounds"].clone();
+    assert_eq!(rounds[0]["status"], "ok", "{rounds}");
 }

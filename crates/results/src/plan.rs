@@ -70,7 +70,7 @@ pub enum Order {
 pub enum Fault {
     /// Panic the kernel when the first scenario has passed.
     Panic,
-    /// Spin with interrupts off, or as near to it as user space gets.
+    /// Fall silent with the kernel alive: the runner freezes itself.
     Hang,
     /// A scenario that sleeps past its deadline while the guest is well.
     Slow,

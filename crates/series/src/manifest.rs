@@ -32,6 +32,9 @@
 //! scenarios = ["mrelease-exit-race"]   # the scenarios that measure them
 //! margin = 0.05                        # below this change nobody cares
 //!
+//! [measure.labels]                     # what reports call a metric
+//! contended-entries = "contended page-table-lock entries"
+//!
 //! [[probe]]                            # where a walker's range can be seen, best first
 //! symbol = "unmap_page_range"
 //! start = "$arg3:x64"
@@ -42,6 +45,7 @@
 //! input like any other: file names can't leave its folder, and probes can't
 //! be anything but a symbol and two arguments.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -180,6 +184,9 @@ pub struct Measure {
     /// The relative change below which nobody cares, between 0 and 1.
     #[serde(default = "default_margin")]
     pub margin: f64,
+    /// What reports call a metric, where its name does not say enough.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }
 
 fn default_margin() -> f64 {

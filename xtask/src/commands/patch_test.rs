@@ -302,7 +302,7 @@ fn describe(
         expect_order: expected(work),
         primary: measure.map(|m| m.primary.clone()).unwrap_or_default(),
         margin: measure.map_or(0.05, |m| m.margin),
-        labels: Default::default(),
+        labels: measure.map(|m| m.labels.clone()).unwrap_or_default(),
     })
 }
 

@@ -1,0 +1,213 @@
+//! What users give the commands, good and bad: one clear error, its exit code,
+//! and nothing written outside the cache. No kernel is built here; the trees
+//! are small folders.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+struct World {
+    _folder: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl World {
+    /// A cache of its own and a tree that looks like a kernel's.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_owned();
+        let tree = root.join("linux");
+        for (path, text) in [
+            ("Makefile", "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 3\nEXTRAVERSION =\n"),
+            (".gitignore", "/*\n"),
+            ("include/linux/list.h", "#define list_walk(x) x\n"),
+            ("mm/reap.c", "one\ntwo\nthree\nfour\nfive\nsix\nseven\n"),
+        ] {
+            let path = tree.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        Self { _folder: folder, root }
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(args)
+            .current_dir(&self.root)
+            .env("REAPERLAB_CACHE", self.root.join("cache"))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .output()
+            .unwrap()
+    }
+
+    fn apply(&self, mail: &str) -> Output {
+        std::fs::write(self.root.join("series.patch"), mail).unwrap();
+        self.run(&["apply", "--series", "series.patch", "--kernel", "linux", "--json"])
+    }
+}
+
+/// A mail that changes one line of a file.
+fn mail(path: &str, old: &str, new: &str) -> String {
+    format!(
+        "From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\n\
+         From: A U Thor <author@example.org>\n\
+         Date: Fri, 29 Aug 2025 14:55:50 +0800\n\
+         Subject: [PATCH] mm: change a line\n\n\
+         Because.\n\n\
+         Signed-off-by: A U Thor <author@example.org>\n---\n\
+         \u{20}{path} | 2 +-\n 1 file changed, 1 insertion(+), 1 deletion(-)\n\n\
+         diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n\
+         @@ -2,3 +2,3 @@\n two\n-{old}\n+{new}\n four\n-- \n2.39.0\n"
+    )
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn refused(output: &Output, code: i32, word: &str) {
+    let text = said(output);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert_eq!(text.matches("error:").count(), 1, "{text}");
+    assert!(text.contains(word), "{text:?} does not say {word:?}");
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+#[test]
+fn apply_says_what_a_series_does() {
+    let world = World::new();
+    let output = world.apply(&mail("mm/reap.c", "three", "drei"));
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["kernels"][0]["verdict"], "clean");
+    assert_eq!(json["kernels"][0]["patches"][0]["hunks"][0]["file"], "mm/reap.c");
+    assert_eq!(json["series"]["patches"][0], "mm: change a line");
+    assert_eq!(json["series"]["missing"], serde_json::json!([]));
+}
+
+#[test]
+fn what_does_not_apply_is_shown() {
+    let world = World::new();
+    let output = world.apply(&mail("mm/reap.c", "elephant", "drei"));
+    refused(&output, 3, "mm: change a line");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["kernels"][0]["verdict"], "conflict");
+}
+
+#[test]
+fn a_patch_for_another_project_does_not_apply() {
+    let world = World::new();
+    refused(&world.apply(&mail("src/parser.py", "three", "drei")), 3, "src/parser.py");
+}
+
+#[test]
+fn a_missing_symbol_is_named() {
+    let world = World::new();
+    let output = world.apply(&mail("mm/reap.c", "three", "\tx = list_walk_back(three);"));
+    refused(&output, 3, "list_walk_back");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["kernels"][0]["verdict"], "needs-prerequisite");
+    assert_eq!(json["kernels"][0]["missing_symbols"][0], "list_walk_back");
+}
+
+#[test]
+fn hostile_and_broken_input_is_refused() {
+    let world = World::new();
+    let whole = mail("mm/reap.c", "three", "drei");
+    let cut = &whole[..whole.find("+drei").unwrap()];
+    for (name, input, word) in [
+        ("cut in its hunk", cut.to_owned(), "mm/reap.c"),
+        ("upwards", mail("../../etc/passwd", "three", "drei"), "passwd"),
+        ("absolute", whole.replace("mm/reap.c", "/etc/passwd"), "passwd"),
+        ("into git", mail(".git/config", "three", "drei"), ".git"),
+        ("no mail", "hello".to_owned(), "no mail"),
+        ("empty", String::new(), "empty"),
+        (
+            "binary",
+            whole.split("--- a/").next().unwrap().to_owned()
+                + "GIT binary patch\nliteral 4\nLcmZQzWMT#Y01f~L\n\nliteral 0\nHcmV?d00001\n\n-- \n2.39.0\n",
+            "binary",
+        ),
+    ] {
+        let output = world.apply(&input);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{name}: {text}");
+        assert_eq!(text.matches("error:").count(), 1, "{name}: {text}");
+        assert!(text.contains(word), "{name}: {text:?} does not say {word:?}");
+        assert!(output.stdout.is_empty(), "{name}");
+    }
+    let left: Vec<_> = std::fs::read_dir(&world.root)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !["linux", "cache", "series.patch"].contains(&name.as_str()))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn unknown_kernels_are_refused() {
+    let world = World::new();
+    std::fs::write(world.root.join("series.patch"), mail("mm/reap.c", "three", "drei")).unwrap();
+    let apply = |kernel: &str| {
+        world.run(&["apply", "--series", "series.patch", "--offline", "--kernel", kernel])
+    };
+    refused(&apply("no-such-thing"), 2, "no-such-thing");
+    refused(&apply("debian:sid"), 2, "debian:sid");
+    refused(&apply("git:linux#HEAD"), 2, "linux");
+    refused(&apply("6.12"), 5, "--offline");
+}
+
+#[test]
+fn a_folder_is_made_from_a_thread() {
+    let world = World::new();
+    let thread = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../patches/oom-reaper-reverse/thread.txt");
+    let output = world.run(&["series", thread.to_str().unwrap(), "--into", "made", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["missing"], serde_json::json!([1]));
+    assert_eq!(json["version"], 6);
+    // What it made is a series in turn.
+    let output = world.run(&["apply", "--series", "made", "--kernel", "linux", "--json"]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["series"]["missing"], serde_json::json!([1]));
+    assert_eq!(output.status.code(), Some(3));
+}
+
+#[test]
+fn logs_are_read() {
+    let world = World::new();
+    std::fs::write(world.root.join("ktap.log"), "KTAP version 1\n1..2\nok 1 a\n").unwrap();
+    let output = world.run(&["ktap", "ktap.log", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "a missing result is no pass");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["status"], "crashed");
+    assert_eq!(json["counts"]["passed"], 1);
+
+    let panic = "[    1.0] Kernel panic - not syncing: Attempted to kill init!\n";
+    std::fs::write(world.root.join("console.log"), panic).unwrap();
+    let output = world.run(&["triage", "console.log", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["verdict"], "panic");
+    assert_eq!(json["events"][0]["line"], 1);
+}
+
+#[test]
+fn a_missing_tool_is_one_message_with_its_package() {
+    let world = World::new();
+    std::fs::write(world.root.join("series.patch"), mail("mm/reap.c", "three", "drei")).unwrap();
+    let empty = world.root.join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["patch-test", "--series", "series.patch", "--kernel", "linux"])
+        .current_dir(&world.root)
+        .env("REAPERLAB_CACHE", world.root.join("cache"))
+        .env("PATH", &empty)
+        .output()
+        .unwrap();
+    refused(&output, 5, "qemu-system-x86");
+    assert!(said(&output).contains("--setup"));
+}
