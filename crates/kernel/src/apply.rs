@@ -184,7 +184,12 @@ pub enum ApplyError {
 /// verdict.
 pub fn apply(store: &Store, base: Oid, patches: &[Patch]) -> Result<Applied, ApplyError> {
     let symbols = Symbols::of_commit(store, base)?;
-    let mut state = State { store, commit: base, symbols, defined: HashSet::new() };
+    let mut state = State {
+        store,
+        commit: base,
+        symbols,
+        defined: HashSet::new(),
+    };
     let mut applied = Applied {
         commit: base,
         commits: Vec::new(),
@@ -236,7 +241,12 @@ pub fn arms(
         Verdict::AlreadyApplied if inverses.is_empty() => return Ok(outfit),
         Verdict::AlreadyApplied => {
             let base = reverse(store, commit, inverses)?;
-            Arms { base, patched: commit, commits: vec![commit], reversed: true }
+            Arms {
+                base,
+                patched: commit,
+                commits: vec![commit],
+                reversed: true,
+            }
         }
         Verdict::NeedsPrerequisite => {
             let (base, used) = provide(store, commit, &stock.missing_symbols, prerequisites)?;
@@ -258,7 +268,12 @@ pub fn arms(
 
 fn arms_of(base: Oid, applied: &Applied) -> Arms {
     let commits = applied.commits.iter().flatten().copied().collect();
-    Arms { base, patched: applied.commit, commits, reversed: false }
+    Arms {
+        base,
+        patched: applied.commit,
+        commits,
+        reversed: false,
+    }
 }
 
 /// Applies the prerequisites that provide what is missing, and what they miss
@@ -317,12 +332,19 @@ fn helper(role: &'static str, applied: &Applied) -> ApplyError {
         .filter_map(|hunk| Some(format!("{}: {}", hunk.file, hunk.conflict.as_deref()?)))
         .collect();
     let subject = patch.map_or(String::new(), |patch| patch.subject.clone());
-    ApplyError::Helper { role, subject, detail: detail.join("\n") }
+    ApplyError::Helper {
+        role,
+        subject,
+        detail: detail.join("\n"),
+    }
 }
 
 /// The worst; what the tree has already counts only when it is all there is.
 fn overall(verdicts: impl Iterator<Item = Verdict> + Clone) -> Verdict {
-    let rest = verdicts.clone().filter(|verdict| *verdict != Verdict::AlreadyApplied).max();
+    let rest = verdicts
+        .clone()
+        .filter(|verdict| *verdict != Verdict::AlreadyApplied)
+        .max();
     rest.or_else(|| verdicts.max()).unwrap_or(Verdict::Clean)
 }
 
@@ -354,7 +376,10 @@ impl Files<'_> {
     }
 
     fn now(&self, path: &str) -> Option<(Vec<u8>, u32)> {
-        self.changed.get(path).cloned().unwrap_or_else(|| self.before(path))
+        self.changed
+            .get(path)
+            .cloned()
+            .unwrap_or_else(|| self.before(path))
     }
 }
 
@@ -375,7 +400,11 @@ impl State<'_> {
         let repo = store.repo();
         let parent = repo.find_commit(self.commit).map_err(fail)?;
         let tree = parent.tree().map_err(fail)?;
-        let mut files = Files { store, tree, changed: BTreeMap::new() };
+        let mut files = Files {
+            store,
+            tree,
+            changed: BTreeMap::new(),
+        };
         let mut hunks = Vec::new();
         let mut verdicts = Vec::new();
         for diff in &patch.files {
@@ -390,16 +419,26 @@ impl State<'_> {
             verdicts.push(judged.verdict);
             hunks.extend(judged.hunks);
         }
-        let there = verdicts.iter().filter(|v| **v == Verdict::AlreadyApplied).count();
+        let there = verdicts
+            .iter()
+            .filter(|v| **v == Verdict::AlreadyApplied)
+            .count();
         let mut verdict = overall(verdicts.iter().copied());
         if there > 0 && there < verdicts.len() && verdict != Verdict::Conflict {
             // Half a patch is what nobody has tested.
             verdict = Verdict::Conflict;
-            for hunk in hunks.iter_mut().filter(|h| h.verdict == Verdict::AlreadyApplied) {
+            for hunk in hunks
+                .iter_mut()
+                .filter(|h| h.verdict == Verdict::AlreadyApplied)
+            {
                 hunk.conflict = Some("there already, while the rest of the patch is not\n".into());
             }
         }
-        let mut report = PatchReport { subject: patch.subject.clone(), verdict, hunks };
+        let mut report = PatchReport {
+            subject: patch.subject.clone(),
+            verdict,
+            hunks,
+        };
         if matches!(verdict, Verdict::Conflict | Verdict::AlreadyApplied) {
             return Ok((report, None, BTreeSet::new()));
         }
@@ -433,7 +472,9 @@ impl State<'_> {
     fn missing(&mut self, files: &Files<'_>, patch: &Patch) -> BTreeSet<String> {
         let mut calls = BTreeSet::new();
         for diff in patch.files.iter().filter(|diff| is_c(diff.path())) {
-            let Some((new, _)) = files.now(diff.path()) else { continue };
+            let Some((new, _)) = files.now(diff.path()) else {
+                continue;
+            };
             let old = diff.old_path.as_deref().and_then(|path| files.before(path));
             let added: HashSet<&[u8]> = diff
                 .hunks
@@ -448,11 +489,18 @@ impl State<'_> {
                 .collect();
             let old = old.map(|(text, _)| text).unwrap_or_default();
             let names = symbols::new_names(&new, |at| chosen.get(at) == Some(&true), &old);
-            self.defined.extend(names.defined.into_iter().map(str::to_owned));
-            let unknown = names.called.into_iter().filter(|name| !self.symbols.knows(name));
+            self.defined
+                .extend(names.defined.into_iter().map(str::to_owned));
+            let unknown = names
+                .called
+                .into_iter()
+                .filter(|name| !self.symbols.knows(name));
             let mut unknown: BTreeSet<String> = unknown.map(str::to_owned).collect();
             if !unknown.is_empty() {
-                let folder = diff.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+                let folder = diff
+                    .path()
+                    .rsplit_once('/')
+                    .map_or("", |(folder, _)| folder);
                 explain_by_includes(files, folder, &new, &mut unknown);
             }
             calls.extend(unknown);
@@ -484,15 +532,22 @@ fn explain_by_includes(
         if !seen.insert(path.clone()) {
             continue;
         }
-        let Some((header, _)) = files.now(&path) else { continue };
+        let Some((header, _)) = files.now(&path) else {
+            continue;
+        };
         let names = symbols::names(&header);
         unknown.retain(|name| !names.contains(name.as_bytes()));
-        queue.extend(headers(path.rsplit_once('/').map_or("", |(folder, _)| folder), &header));
+        queue.extend(headers(
+            path.rsplit_once('/').map_or("", |(folder, _)| folder),
+            &header,
+        ));
     }
 }
 
 fn headers(folder: &str, text: &[u8]) -> Vec<String> {
-    symbols::quoted_includes(text).filter_map(|name| join(folder, name)).collect()
+    symbols::quoted_includes(text)
+        .filter_map(|name| join(folder, name))
+        .collect()
 }
 
 /// A relative path from a folder, without `..`; none when it leaves the tree.
@@ -534,19 +589,26 @@ fn create(files: &mut Files<'_>, diff: &FileDiff, path: &str) -> Judged {
     match files.now(path) {
         None => {
             files.changed.insert(path.to_owned(), Some((text, mode)));
-            let fate = Fate::Placed { offset: 0, fuzz: 0 };
+            let fate = Fate::Placed { offset: 0 };
             judge(diff, &vec![fate; diff.hunks.len()], Verdict::Clean)
         }
         Some((there, _)) if there == text => {
             without(diff, Verdict::AlreadyApplied, "the file is there\n")
         }
-        Some(_) => without(diff, Verdict::Conflict, "the file exists, with other content\n"),
+        Some(_) => without(
+            diff,
+            Verdict::Conflict,
+            "the file exists, with other content\n",
+        ),
     }
 }
 
 fn added(diff: &FileDiff) -> Vec<u8> {
     let lines = diff.hunks.iter().flat_map(|hunk| &hunk.lines);
-    lines.filter(|l| l.kind == LineKind::Added).flat_map(|l| l.text.iter().copied()).collect()
+    lines
+        .filter(|l| l.kind == LineKind::Added)
+        .flat_map(|l| l.text.iter().copied())
+        .collect()
 }
 
 /// A rename or a copy, maybe with changes.
@@ -569,7 +631,11 @@ fn carry(files: &mut Files<'_>, diff: &FileDiff, old: &str, new: &str) -> Judged
                     }
                 }
             }
-            _ => without(diff, Verdict::Conflict, &format!("there is no file {old}\n")),
+            _ => without(
+                diff,
+                Verdict::Conflict,
+                &format!("there is no file {old}\n"),
+            ),
         };
     };
     if target.is_some() {
@@ -585,7 +651,11 @@ fn carry(files: &mut Files<'_>, diff: &FileDiff, old: &str, new: &str) -> Judged
 /// Applies hunks and a mode to a text, which then stands at the new path.
 fn modify(files: &mut Files<'_>, diff: &FileDiff, text: Vec<u8>, mode: u32) -> Judged {
     if !matches!(mode, FILE | EXECUTABLE) {
-        return without(diff, Verdict::Conflict, "it is a symbolic link or a folder here\n");
+        return without(
+            diff,
+            Verdict::Conflict,
+            "it is a symbolic link or a folder here\n",
+        );
     }
     let new_mode = file_mode(diff.new_mode, mode);
     let moves = diff.old_path != diff.new_path;
@@ -610,12 +680,20 @@ fn modify(files: &mut Files<'_>, diff: &FileDiff, text: Vec<u8>, mode: u32) -> J
     };
     match &diff.new_path {
         Some(path) => {
-            files.changed.insert(path.clone(), Some((content, new_mode)));
+            files
+                .changed
+                .insert(path.clone(), Some((content, new_mode)));
         }
         None if content.is_empty() => {
             files.changed.insert(diff.path().to_owned(), None);
         }
-        None => return without(diff, Verdict::Conflict, "the file to delete has more lines\n"),
+        None => {
+            return without(
+                diff,
+                Verdict::Conflict,
+                "the file to delete has more lines\n",
+            );
+        }
     }
     let worst = fates.iter().map(verdict).max().unwrap_or(Verdict::Clean);
     judge(diff, &fates, worst)
@@ -638,7 +716,11 @@ fn ancestor(store: &Store, diff: &FileDiff) -> Option<Vec<u8>> {
 }
 
 fn merge(ancestor: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
-    let mut inputs = [MergeFileInput::new(), MergeFileInput::new(), MergeFileInput::new()];
+    let mut inputs = [
+        MergeFileInput::new(),
+        MergeFileInput::new(),
+        MergeFileInput::new(),
+    ];
     let [a, o, t] = &mut inputs;
     a.content(ancestor);
     o.content(ours);
@@ -649,9 +731,9 @@ fn merge(ancestor: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
 
 fn verdict(fate: &Fate) -> Verdict {
     match fate {
-        Fate::Placed { offset: 0, fuzz: 0 } => Verdict::Clean,
-        Fate::Placed { fuzz: 0, .. } => Verdict::Offset,
-        Fate::Placed { .. } => Verdict::Fuzz,
+        Fate::Placed { offset: 0 } => Verdict::Clean,
+        Fate::Placed { .. } => Verdict::Offset,
+        Fate::Loose { .. } => Verdict::Fuzz,
         Fate::Merged => Verdict::ThreeWay,
         Fate::Already => Verdict::AlreadyApplied,
         Fate::Lost(_) => Verdict::Conflict,
@@ -661,7 +743,8 @@ fn verdict(fate: &Fate) -> Verdict {
 fn judge(diff: &FileDiff, fates: &[Fate], overall: Verdict) -> Judged {
     let hunks = fates.iter().map(|fate| {
         let (offset, fuzz) = match fate {
-            Fate::Placed { offset, fuzz } => (*offset, u32::try_from(*fuzz).unwrap_or(0)),
+            Fate::Placed { offset } => (*offset, 0),
+            Fate::Loose { offset, fuzz } => (*offset, u32::try_from(*fuzz).unwrap_or(0)),
             _ => (0, 0),
         };
         let conflict = match fate {
@@ -676,7 +759,10 @@ fn judge(diff: &FileDiff, fates: &[Fate], overall: Verdict) -> Judged {
             conflict,
         }
     });
-    Judged { hunks: hunks.collect(), verdict: overall }
+    Judged {
+        hunks: hunks.collect(),
+        verdict: overall,
+    }
 }
 
 /// A verdict on the whole file, which its hunks share.
@@ -695,7 +781,13 @@ fn without(diff: &FileDiff, verdict: Verdict, why: &str) -> Judged {
 
 fn lost(file: &str, why: String) -> HunkReport {
     let verdict = Verdict::Conflict;
-    HunkReport { file: file.to_owned(), offset: 0, fuzz: 0, verdict, conflict: Some(why) }
+    HunkReport {
+        file: file.to_owned(),
+        offset: 0,
+        fuzz: 0,
+        verdict,
+        conflict: Some(why),
+    }
 }
 
 fn write(repo: &Repository, files: &Files<'_>) -> Result<Oid, git2::Error> {
@@ -730,10 +822,18 @@ fn author(patch: &Patch, otherwise: i64) -> Result<(Signature<'static>, i64), gi
     });
     // What git itself takes out of names.
     let plain = |text: &str| -> String {
-        text.chars().filter(|c| !c.is_control() && !"<>".contains(*c)).collect()
+        text.chars()
+            .filter(|c| !c.is_control() && !"<>".contains(*c))
+            .collect()
     };
     let (name, email) = (plain(&patch.author.name), plain(&patch.author.email));
-    let or = |text: String| if text.trim().is_empty() { "unknown".to_owned() } else { text };
+    let or = |text: String| {
+        if text.trim().is_empty() {
+            "unknown".to_owned()
+        } else {
+            text
+        }
+    };
     let author = Signature::new(&or(name), &or(email), &Time::new(seconds, offset))?;
     Ok((author, seconds))
 }

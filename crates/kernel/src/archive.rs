@@ -29,7 +29,7 @@ impl Read for Counted {
 ///
 /// # Errors
 /// When it can't be opened or is no archive of a known kind.
-pub fn with_tar<T>(
+pub(crate) fn with_tar<T>(
     path: &Path,
     then: impl FnOnce(Box<dyn Read + '_>, Box<dyn Fn() -> f64>) -> T,
 ) -> io::Result<T> {
@@ -85,7 +85,9 @@ fn decompressed<'a>(mut input: impl BufRead + 'a) -> io::Result<Box<dyn Read + '
     } else if head.get(257..262) == Some(b"ustar") {
         Ok(Box::new(input))
     } else {
-        Err(invalid("not a tar archive, nor one compressed by xz or gzip"))
+        Err(invalid(
+            "not a tar archive, nor one compressed by xz or gzip",
+        ))
     }
 }
 
@@ -96,12 +98,18 @@ fn ar_member<'a>(mut input: impl Read + 'a, wanted: &str) -> io::Result<impl Rea
         let mut header = [0; 60];
         input.read_exact(&mut header)?;
         let field = |from, to| {
-            header.get(from..to).and_then(|f| std::str::from_utf8(f).ok()).unwrap_or("").trim()
+            header
+                .get(from..to)
+                .and_then(|f| std::str::from_utf8(f).ok())
+                .unwrap_or("")
+                .trim()
         };
         if header.get(58..60) != Some(b"`\n") {
             return Err(invalid("a damaged Debian package"));
         }
-        let size: u64 = field(48, 58).parse().map_err(|_| invalid("a damaged Debian package"))?;
+        let size: u64 = field(48, 58)
+            .parse()
+            .map_err(|_| invalid("a damaged Debian package"))?;
         if field(0, 16).starts_with(wanted) {
             return Ok(input.take(size));
         }
@@ -110,17 +118,26 @@ fn ar_member<'a>(mut input: impl Read + 'a, wanted: &str) -> io::Result<impl Rea
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::io::Write;
 
-    fn tarball() -> Vec<u8> {
+    fn tarball(makefile: &str) -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
         let mut header = tar::Header::new_ustar();
-        header.set_size(5);
+        header.set_size(makefile.len() as u64);
         header.set_mode(0o644);
-        tar.append_data(&mut header, "linux/Makefile", &b"all:\n"[..]).unwrap();
+        tar.append_data(&mut header, "linux/Makefile", makefile.as_bytes())
+            .unwrap();
         tar.into_inner().unwrap()
+    }
+
+    /// A Debian source package of a kernel that is but a Makefile.
+    pub(crate) fn package(makefile: &str) -> Vec<u8> {
+        wrapped(
+            &xz(&tarball(makefile)),
+            "./usr/src/linux-source-6.12.tar.xz",
+        )
     }
 
     fn xz(data: &[u8]) -> Vec<u8> {
@@ -129,7 +146,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    fn package(inner: &[u8], name: &str) -> Vec<u8> {
+    fn wrapped(inner: &[u8], name: &str) -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
         let mut header = tar::Header::new_gnu();
         header.set_size(inner.len() as u64);
@@ -138,7 +155,12 @@ mod tests {
         let mut ar = b"!<arch>\n".to_vec();
         for (name, body) in [("debian-binary", &b"2.0"[..]), ("data.tar.xz", &data)] {
             let size = body.len();
-            write!(ar, "{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, "100644").unwrap();
+            write!(
+                ar,
+                "{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n",
+                0, 0, 0, "100644"
+            )
+            .unwrap();
             ar.extend_from_slice(body);
             if size % 2 == 1 {
                 ar.push(b'\n');
@@ -151,31 +173,35 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
         let mut out = Vec::new();
-        with_tar(file.path(), |mut reader, _| reader.read_to_end(&mut out).map(drop))??;
+        with_tar(file.path(), |mut reader, _| {
+            reader.read_to_end(&mut out).map(drop)
+        })??;
         Ok(out)
     }
 
     #[test]
     fn every_wrapping_yields_the_tar() {
-        let plain = tarball();
+        let plain = tarball("all:\n");
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gz.write_all(&plain).unwrap();
         assert_eq!(read(&plain).unwrap(), plain);
         assert_eq!(read(&xz(&plain)).unwrap(), plain);
         assert_eq!(read(&gz.finish().unwrap()).unwrap(), plain);
-        let deb = package(&xz(&plain), "./usr/src/linux-source-6.12.tar.xz");
-        assert_eq!(read(&deb).unwrap(), plain);
+        assert_eq!(read(&package("all:\n")).unwrap(), plain);
     }
 
     #[test]
     fn what_is_no_archive_says_so() {
-        let deb = package(&xz(&tarball()), "./usr/share/doc/linux-source-6.12/changelog");
+        let deb = wrapped(
+            &xz(&tarball("")),
+            "./usr/share/doc/linux-source-6.12/changelog",
+        );
         for (bytes, why) in [
             (&b""[..], "not a tar"),
             (b"<html>", "not a tar"),
             (&deb, "holds no usr/src"),
             (&deb[..40], "failed to fill"),
-            (&xz(&tarball())[..100], "premature eof"),
+            (&xz(&tarball(""))[..100], "premature eof"),
         ] {
             let error = read(bytes).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");

@@ -75,7 +75,9 @@ const LINK: i32 = 0o120_000;
 #[must_use]
 pub fn held(folder: &Path) -> Option<Oid> {
     let text = fs::read_to_string(marker(folder)).ok()?;
-    Oid::from_str(text.strip_suffix('\n')?).ok().filter(|_| folder.is_dir())
+    Oid::from_str(text.strip_suffix('\n')?)
+        .ok()
+        .filter(|_| folder.is_dir())
 }
 
 /// Makes `folder` hold a commit's tree: nothing to do when it does, the files
@@ -98,10 +100,16 @@ pub fn checkout(
     };
     let git = |e| store.failed(e);
     let repo = store.repo();
-    let tree = repo.find_commit(commit).and_then(|c| c.tree()).map_err(git)?;
+    let tree = repo
+        .find_commit(commit)
+        .and_then(|c| c.tree())
+        .map_err(git)?;
     let before = held(folder);
     if before == Some(commit) {
-        return Ok(Written { files: 0, whole: false });
+        return Ok(Written {
+            files: 0,
+            whole: false,
+        });
     }
     // Unknown after garbage collection: then everything is written.
     let before = before.and_then(|id| repo.find_commit(id).ok()?.tree().ok());
@@ -125,7 +133,11 @@ pub fn checkout(
                     gone.push(change.path.clone());
                 }
                 if let Some((id, mode)) = change.new {
-                    items.push(Item { path: change.path, id, mode });
+                    items.push(Item {
+                        path: change.path,
+                        id,
+                        mode,
+                    });
                 }
             }
             (items, false)
@@ -134,8 +146,10 @@ pub fn checkout(
     for path in &gone {
         remove(folder, path).map_err(fail(&place(folder, path)))?;
     }
-    let folders: BTreeSet<&[u8]> =
-        items.iter().filter_map(|i| i.path.rsplitn(2, |b| *b == b'/').nth(1)).collect();
+    let folders: BTreeSet<&[u8]> = items
+        .iter()
+        .filter_map(|i| i.path.rsplitn(2, |b| *b == b'/').nth(1))
+        .collect();
     for path in folders {
         let path = place(folder, path);
         fs::create_dir_all(&path).map_err(fail(&path))?;
@@ -154,7 +168,10 @@ pub fn checkout(
     }
     fs::write(&marker, format!("{commit}\n")).map_err(fail(&marker))?;
     let kept = files.len() + links.len();
-    Ok(Written { files: if whole { kept } else { kept.max(gone.len()) }, whole })
+    Ok(Written {
+        files: if whole { kept } else { kept.max(gone.len()) },
+        whole,
+    })
 }
 
 fn marker(folder: &Path) -> PathBuf {
@@ -168,7 +185,11 @@ fn place(folder: &Path, path: &[u8]) -> PathBuf {
 }
 
 fn refused(commit: Oid, path: &[u8], why: &'static str) -> CheckoutError {
-    CheckoutError::Refused { commit, path: String::from_utf8_lossy(path).into_owned(), why }
+    CheckoutError::Refused {
+        commit,
+        path: String::from_utf8_lossy(path).into_owned(),
+        why,
+    }
 }
 
 fn check_path(path: &[u8]) -> Result<(), &'static str> {
@@ -190,9 +211,17 @@ fn all(
         } else if mode != FOLDER && entry.kind() != Some(ObjectType::Blob) {
             bad = Some(refused(commit, &path, "it is a submodule"));
         } else if mode != FOLDER {
-            items.push(Item { path, id: entry.id(), mode });
+            items.push(Item {
+                path,
+                id: entry.id(),
+                mode,
+            });
         }
-        if bad.is_some() { TreeWalkResult::Abort } else { TreeWalkResult::Ok }
+        if bad.is_some() {
+            TreeWalkResult::Abort
+        } else {
+            TreeWalkResult::Ok
+        }
     });
     match bad {
         Some(error) => Ok(Err(error)),
@@ -251,7 +280,9 @@ fn write_files(
         let odb = repo.odb().map_err(|e| store_failed(store, e))?;
         while !stop.load(Ordering::Relaxed) {
             let start = next.fetch_add(CHUNK, Ordering::Relaxed);
-            let Some(rest) = files.get(start..) else { break };
+            let Some(rest) = files.get(start..) else {
+                break;
+            };
             for item in rest.iter().take(CHUNK) {
                 let object = odb.read(item.id).map_err(|e| store_failed(store, e))?;
                 bytes.fetch_add(object.len(), Ordering::Relaxed);
@@ -265,7 +296,10 @@ fn write_files(
     let work = &|| {
         if let Err(error) = work() {
             stop.store(true, Ordering::Relaxed);
-            failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
+            failed
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .get_or_insert(error);
         }
     };
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
@@ -292,7 +326,10 @@ fn write_files(
         }
         cancelled
     });
-    match failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+    match failed
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    {
         Some(error) => Err(error),
         None if cancelled => Err(CheckoutError::Cancelled),
         None => Ok(()),
@@ -300,12 +337,20 @@ fn write_files(
 }
 
 fn store_failed(store: &Path, source: git2::Error) -> CheckoutError {
-    StoreError::Git { path: store.to_owned(), source }.into()
+    StoreError::Git {
+        path: store.to_owned(),
+        source,
+    }
+    .into()
 }
 
 fn write_file(path: &Path, mode: i32, data: &[u8]) -> io::Result<()> {
     let mode = if mode & 0o100 == 0 { 0o644 } else { 0o755 };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
     file.write_all(data)
 }
 
@@ -316,7 +361,11 @@ mod tests {
     #[test]
     fn links_are_judged_by_where_they_lead() {
         for (path, target, inside) in [
-            (&b"scripts/dtc/include-prefixes/arm"[..], &b"../../../arch/arm/boot/dts"[..], true),
+            (
+                &b"scripts/dtc/include-prefixes/arm"[..],
+                &b"../../../arch/arm/boot/dts"[..],
+                true,
+            ),
             (b"a", b"b", true),
             (b"a", b"../etc", false),
             (b"a/b", b"../../etc", false),

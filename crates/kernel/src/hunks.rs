@@ -18,8 +18,11 @@ const MAX_FUZZ: usize = 2;
 /// How one hunk fared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Applied, moved by `offset` lines with `fuzz` context lines ignored.
-    Placed { offset: i64, fuzz: usize },
+    /// Applied as `git am` would, moved by `offset` lines.
+    Placed { offset: i64 },
+    /// Applied as only GNU `patch` would: with `fuzz` context lines ignored, or
+    /// away from the start or end of the file where the hunk says it belongs.
+    Loose { offset: i64, fuzz: usize },
     /// Applied by the merge.
     Merged,
     /// There already.
@@ -38,7 +41,7 @@ pub(crate) enum Outcome {
 
 /// Applies hunks to a file's text. `ancestor` gives the text the patch was
 /// made on, and is asked only when nothing else helps.
-pub(crate) fn apply<'a>(
+pub(crate) fn apply(
     text: &[u8],
     hunks: &[Hunk],
     ancestor: impl FnOnce() -> Option<Vec<u8>>,
@@ -80,12 +83,20 @@ struct Image<'a> {
 
 impl<'a> Image<'a> {
     fn new(text: &'a [u8]) -> Self {
-        Self { lines: text.split_inclusive(|b| *b == b'\n').map(|line| (line, false)).collect() }
+        Self {
+            lines: text
+                .split_inclusive(|b| *b == b'\n')
+                .map(|line| (line, false))
+                .collect(),
+        }
     }
 
     fn fits(&self, at: usize, pattern: &[&[u8]]) -> bool {
         self.lines.get(at..at + pattern.len()).is_some_and(|lines| {
-            lines.iter().zip(pattern).all(|((line, taken), wanted)| !taken && line == wanted)
+            lines
+                .iter()
+                .zip(pattern)
+                .all(|((line, taken), wanted)| !taken && line == wanted)
         })
     }
 
@@ -103,11 +114,16 @@ impl<'a> Image<'a> {
     }
 
     fn replace(&mut self, at: usize, count: usize, new: &[&'a [u8]]) {
-        self.lines.splice(at..at + count, new.iter().map(|line| (*line, true)));
+        self.lines
+            .splice(at..at + count, new.iter().map(|line| (*line, true)));
     }
 
     fn text(&self) -> Vec<u8> {
-        self.lines.iter().flat_map(|(line, _)| *line).copied().collect()
+        self.lines
+            .iter()
+            .flat_map(|(line, _)| *line)
+            .copied()
+            .collect()
     }
 }
 
@@ -127,7 +143,11 @@ struct Shape<'a> {
 impl<'a> Shape<'a> {
     fn new(hunk: &'a Hunk, reversed: bool) -> Self {
         let side = |other: LineKind| {
-            hunk.lines.iter().filter(move |l| l.kind != other).map(|l| l.text.as_slice()).collect()
+            hunk.lines
+                .iter()
+                .filter(move |l| l.kind != other)
+                .map(|l| l.text.as_slice())
+                .collect()
         };
         let context = |l: &&series::patch::Line| l.kind == LineKind::Context;
         let (mut old, mut new) = (side(LineKind::Added), side(LineKind::Removed));
@@ -148,13 +168,22 @@ impl<'a> Shape<'a> {
 
     /// As `git apply` looks for it. A hunk without trailing context belongs to
     /// the end of the file, one that begins at line 1 to its start.
-    fn place_strictly(&self, image: &Image<'_>) -> Option<usize> {
+    fn place_strictly(&mut self, image: &Image<'a>) -> Option<usize> {
         let end = image.lines.len().checked_sub(self.old.len())?;
         let at = match (self.old_start <= 1, self.trail == 0) {
             (true, true) if end != 0 => return None,
             (true, _) => 0,
             (false, true) => end,
-            (false, false) => return image.search(self.expected, 0, &self.old),
+            (false, false) => {
+                // To git, context that ends a file without a newline fits the
+                // end of a file that has one, which is then lost.
+                if let (Some(wanted), Some((line, _))) = (self.old.last_mut(), image.lines.last())
+                    && line.strip_suffix(b"\n") == Some(wanted)
+                {
+                    *wanted = line;
+                }
+                return image.search(self.expected, 0, &self.old);
+            }
         };
         image.fits(at, &self.old).then_some(at)
     }
@@ -169,10 +198,12 @@ fn strictly(text: &[u8], hunks: &[Hunk]) -> Option<(Vec<u8>, Vec<Fate>)> {
     let mut image = Image::new(text);
     let mut fates = Vec::new();
     for hunk in hunks {
-        let shape = Shape::new(hunk, false);
+        let mut shape = Shape::new(hunk, false);
         let at = shape.place_strictly(&image)?;
         image.replace(at, shape.old.len(), &shape.new);
-        fates.push(Fate::Placed { offset: moved(at, shape.expected), fuzz: 0 });
+        fates.push(Fate::Placed {
+            offset: moved(at, shape.expected),
+        });
     }
     Some((image.text(), fates))
 }
@@ -185,7 +216,9 @@ fn leniently(text: &[u8], hunks: &[Hunk]) -> (Vec<u8>, Vec<Fate>) {
     let (mut drift, mut least) = (0_i64, 0);
     for hunk in hunks {
         let shape = Shape::new(hunk, false);
-        let guess = usize::try_from(moved(shape.expected, 0) + drift).unwrap_or(0).max(least);
+        let guess = usize::try_from(moved(shape.expected, 0) + drift)
+            .unwrap_or(0)
+            .max(least);
         let context = shape.lead.max(shape.trail);
         let placed = (0..=MAX_FUZZ.min(context)).find_map(|fuzz| {
             let head = (fuzz + shape.lead).saturating_sub(context);
@@ -203,11 +236,22 @@ fn leniently(text: &[u8], hunks: &[Hunk]) -> (Vec<u8>, Vec<Fate>) {
         });
         match placed {
             Some((at, head, tail, fuzz)) => {
-                let new = shape.new.get(head..shape.new.len() - tail).unwrap_or_default();
+                let end = image.lines.len() - (shape.old.len() - head - tail);
+                let anchored = (shape.old_start > 1 || at == 0) && (shape.trail > 0 || at == end);
+                let new = shape
+                    .new
+                    .get(head..shape.new.len() - tail)
+                    .unwrap_or_default();
                 image.replace(at, shape.old.len() - head - tail, new);
                 drift = moved(at, shape.expected + head);
                 least = at + new.len();
-                fates.push(Fate::Placed { offset: drift, fuzz });
+                fates.push(match fuzz == 0 && anchored {
+                    true => Fate::Placed { offset: drift },
+                    false => Fate::Loose {
+                        offset: drift,
+                        fuzz,
+                    },
+                });
             }
             None => fates.push(Fate::Lost(explain(hunk, &shape, &image, guess))),
         }
@@ -222,7 +266,7 @@ fn there_already(text: &[u8], hunks: &[Hunk]) -> Vec<bool> {
     let code = code_lines(text);
     let mut found = Vec::new();
     for hunk in hunks {
-        let shape = Shape::new(hunk, true);
+        let mut shape = Shape::new(hunk, true);
         let reversed = match shape.place_strictly(&image) {
             // Nothing to find in an empty new side.
             Some(at) if !shape.old.is_empty() => {
@@ -252,17 +296,21 @@ fn code_is_there(text: &[u8], code: &[Vec<u8>], hunk: &Hunk) -> bool {
         .flat_map(|b| b.added.iter().chain(&b.before).chain(&b.after))
         .map(Vec::as_slice)
         .collect();
-    regions(text, code, &hunk.section).into_iter().any(|region| {
-        let region: Vec<&[u8]> =
-            region.iter().map(Vec::as_slice).filter(|line| !line.is_empty()).collect();
-        blocks.iter().all(|block| {
-            let gone = block
-                .removed
+    regions(text, code, &hunk.section)
+        .into_iter()
+        .any(|region| {
+            let region: Vec<&[u8]> = region
                 .iter()
-                .all(|line| kept.contains(line.as_slice()) || !region.contains(&line.as_slice()));
-            gone && block.stands_in(&region)
+                .map(Vec::as_slice)
+                .filter(|line| !line.is_empty())
+                .collect();
+            blocks.iter().all(|block| {
+                let gone = block.removed.iter().all(|line| {
+                    kept.contains(line.as_slice()) || !region.contains(&line.as_slice())
+                });
+                gone && block.stands_in(&region)
+            })
         })
-    })
 }
 
 /// One change of a hunk, as code.
@@ -287,11 +335,17 @@ impl Block {
         let says_something =
             |line: &Vec<u8>| line.iter().filter(|b| b.is_ascii_alphanumeric()).count() > 2;
         self.added.iter().any(says_something)
-            && region.windows(self.added.len()).enumerate().any(|(at, lines)| {
-                lines.iter().zip(&self.added).all(|(line, wanted)| line == wanted)
-                    && (same(&self.before, at.checked_sub(1))
-                        || same(&self.after, Some(at + self.added.len())))
-            })
+            && region
+                .windows(self.added.len())
+                .enumerate()
+                .any(|(at, lines)| {
+                    lines
+                        .iter()
+                        .zip(&self.added)
+                        .all(|(line, wanted)| line == wanted)
+                        && (same(&self.before, at.checked_sub(1))
+                            || same(&self.after, Some(at + self.added.len())))
+                })
     }
 }
 
@@ -313,10 +367,16 @@ fn blocks(hunk: &Hunk) -> Vec<Block> {
                 .map(<[u8]>::trim_ascii_start)
                 .all(|line| line.is_empty() || line.starts_with(b"*")),
         };
-        if inside { code_lines(&[b"/*", text.as_slice()].concat()) } else { code_lines(&text) }
+        if inside {
+            code_lines(&[b"/*", text.as_slice()].concat())
+        } else {
+            code_lines(&text)
+        }
     };
-    let (mut old, mut new) =
-        (side(LineKind::Added).into_iter(), side(LineKind::Removed).into_iter());
+    let (mut old, mut new) = (
+        side(LineKind::Added).into_iter(),
+        side(LineKind::Removed).into_iter(),
+    );
     let mut blocks = Vec::new();
     let (mut block, mut before) = (Block::default(), None);
     for line in &hunk.lines {
@@ -325,7 +385,9 @@ fn blocks(hunk: &Hunk) -> Vec<Block> {
             LineKind::Added => block.added.extend(new.next().filter(|c| !c.is_empty())),
             LineKind::Context => {
                 old.next();
-                let Some(code) = new.next().filter(|c| !c.is_empty()) else { continue };
+                let Some(code) = new.next().filter(|c| !c.is_empty()) else {
+                    continue;
+                };
                 let mut done = std::mem::take(&mut block);
                 done.before = before.replace(code.clone());
                 done.after = Some(code);
@@ -365,8 +427,12 @@ fn explain(hunk: &Hunk, shape: &Shape<'_>, image: &Image<'_>, guess: usize) -> S
     let count = shape.old.len();
     let alike = |at: usize| {
         let lines = image.lines.get(at..).unwrap_or_default();
-        let same = lines.iter().zip(&shape.old).filter(|((line, _), old)| line == *old);
-        same.filter(|((line, _), _)| !line.trim_ascii().is_empty()).count()
+        let same = lines
+            .iter()
+            .zip(&shape.old)
+            .filter(|((line, _), old)| line == *old);
+        same.filter(|((line, _), _)| !line.trim_ascii().is_empty())
+            .count()
     };
     let last = image.lines.len().saturating_sub(count);
     let range = guess.saturating_sub(NEAR).min(last)..=(guess + NEAR).min(last);
@@ -375,8 +441,13 @@ fn explain(hunk: &Hunk, shape: &Shape<'_>, image: &Image<'_>, guess: usize) -> S
         .unwrap_or_default();
     let show = |line: &&[u8]| String::from_utf8_lossy(line).trim_end().to_owned();
     let wanted: Vec<String> = shape.old.iter().map(show).collect();
-    let found: Vec<String> =
-        image.lines.iter().skip(at).take(count).map(|(line, _)| show(line)).collect();
+    let found: Vec<String> = image
+        .lines
+        .iter()
+        .skip(at)
+        .take(count)
+        .map(|(line, _)| show(line))
+        .collect();
     let mut out = format!(
         "expected at line {} (-), found at line {} (+){}{}\n",
         hunk.old_start,
@@ -397,4 +468,83 @@ fn explain(hunk: &Hunk, shape: &Shape<'_>, image: &Image<'_>, guess: usize) -> S
         out.push('\n');
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n";
+    /// On [`BASE`].
+    const CHANGE: &str = "@@ -3,7 +3,7 @@\n c\n d\n e\n-f\n+F\n g\n h\n i\n";
+
+    fn run(text: &str, diff: &str) -> Outcome {
+        let diff = format!("--- a/x\n+++ b/x\n{diff}");
+        let files = series::patch::parse(diff.as_bytes()).unwrap();
+        apply(text.as_bytes(), &files[0].hunks, || None, |_, _, _| None)
+    }
+
+    fn fate(outcome: &Outcome) -> String {
+        let show = |fates: &[Fate]| {
+            let words = fates.iter().map(|fate| match fate {
+                Fate::Placed { offset } => format!("placed {offset:+}"),
+                Fate::Loose { offset, fuzz } => format!("loose {offset:+} fuzz {fuzz}"),
+                Fate::Merged => "merged".to_owned(),
+                Fate::Already => "already".to_owned(),
+                Fate::Lost(_) => "lost".to_owned(),
+            });
+            words.collect::<Vec<_>>().join(", ")
+        };
+        match outcome {
+            Outcome::Applied(_, fates) => show(fates),
+            Outcome::Already(fates) => format!("all there: {}", show(fates)),
+            Outcome::Conflict(fates) => format!("conflict: {}", show(fates)),
+        }
+    }
+
+    #[test]
+    fn hunks_are_found() {
+        let start = "@@ -1,3 +1,4 @@\n+new\n a\n b\n c\n";
+        let end = "@@ -8,3 +8,4 @@\n h\n i\n j\n+new\n";
+        for (text, diff, expected) in [
+            (BASE.to_owned(), CHANGE, "placed +0"),
+            (format!("x\ny\n{BASE}"), CHANGE, "placed +2"),
+            (BASE[4..].to_owned(), CHANGE, "placed -2"),
+            // Of two places equally far the later one, as git has it.
+            (BASE.replace('f', "x") + BASE, CHANGE, "placed +10"),
+            (BASE.replace('c', "x"), CHANGE, "loose +0 fuzz 1"),
+            (
+                BASE.replace('c', "x").replace('h', "y"),
+                CHANGE,
+                "loose +0 fuzz 2",
+            ),
+            (BASE.replace('e', "x"), CHANGE, "conflict: lost"),
+            (BASE.replace('f', "F"), CHANGE, "all there: already"),
+            (
+                format!("x\n{}", BASE.replace('f', "F")),
+                CHANGE,
+                "all there: already",
+            ),
+            (BASE.to_owned(), start, "placed +0"),
+            (format!("x\n{BASE}"), start, "conflict: lost"),
+            (BASE.to_owned(), end, "placed +0"),
+            (format!("x\n{BASE}"), end, "placed +1"),
+            (String::new(), CHANGE, "conflict: lost"),
+            ("c\n".to_owned(), CHANGE, "conflict: lost"),
+        ] {
+            assert_eq!(fate(&run(&text, diff)), expected, "{text:?} {diff:?}");
+        }
+    }
+
+    #[test]
+    fn each_hunk_is_judged_by_itself() {
+        let two = format!("{CHANGE}@@ -20,3 +20,3 @@\n t\n-u\n+U\n v\n");
+        let tail = "k\nl\nm\nn\no\np\nq\nr\ns\nt\nu\nv\n";
+        let text = format!("{BASE}{tail}");
+        assert_eq!(fate(&run(&text, &two)), "placed +0, placed +0");
+        let half = text.replace("f\n", "F\n");
+        assert_eq!(fate(&run(&half, &two)), "conflict: already, placed +0");
+        let gone = text.replace("u\n", "w\n");
+        assert_eq!(fate(&run(&gone, &two)), "conflict: placed +0, lost");
+    }
 }

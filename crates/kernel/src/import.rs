@@ -131,8 +131,9 @@ pub fn import(
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
 
     let (listed, parts) = std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..threads).map(|_| scope.spawn(|| work(&shared, &receiver))).collect();
+        let workers: Vec<_> = (0..threads)
+            .map(|_| scope.spawn(|| work(&shared, &receiver)))
+            .collect();
         let mut feed = Feed::new(sender, watch);
         let read = match input {
             Input::Tar { reader, share } => read_tar(reader, share.as_ref(), &mut feed),
@@ -143,7 +144,8 @@ pub fn import(
         let parts: Vec<_> = workers
             .into_iter()
             .map(|w| {
-                w.join().unwrap_or_else(|_| Err(ImportError::Write(io::ErrorKind::Other.into())))
+                w.join()
+                    .unwrap_or_else(|_| Err(ImportError::Write(io::ErrorKind::Other.into())))
             })
             .collect();
         (listed, parts)
@@ -155,7 +157,11 @@ pub fn import(
         let part = part?;
         ids.extend(part.ids);
         for (all, some) in headers.iter_mut().zip(part.headers) {
-            if all.is_empty() { *all = some } else { all.extend(some) }
+            if all.is_empty() {
+                *all = some
+            } else {
+                all.extend(some)
+            }
         }
     }
     let (mut entries, seconds) = listed?;
@@ -166,7 +172,10 @@ pub fn import(
     }
     let stripped = archived && strip(&mut entries);
     let tree = write_trees(&shared, resolve(entries)?)?;
-    let pack = shared.pack.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let pack = shared
+        .pack
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     pack.finish().map_err(ImportError::Write)?;
     let tree = Oid::from_bytes(&tree).map_err(|e| store.failed(e))?;
     let [whole, below] = headers;
@@ -237,7 +246,14 @@ struct Feed<'a, 'w> {
 impl<'a, 'w> Feed<'a, 'w> {
     fn new(sender: SyncSender<Batch>, watch: &'a mut Watch<'w>) -> Self {
         let (batch, entries) = (Batch::default(), Vec::new());
-        Self { sender, watch, batch, batched: 0, entries, progress: Progress::default() }
+        Self {
+            sender,
+            watch,
+            batch,
+            batched: 0,
+            entries,
+            progress: Progress::default(),
+        }
     }
 
     fn add(&mut self, path: Vec<u8>, mode: u32, size: u64, data: Data) -> Result<(), ImportError> {
@@ -256,8 +272,16 @@ impl<'a, 'w> Feed<'a, 'w> {
             return Err(refuse(b"", "more content than any kernel has"));
         }
         self.batched += size + 64;
-        self.batch.jobs.push(Job { index, data, header });
-        if self.batched >= BATCH { self.flush() } else { Ok(()) }
+        self.batch.jobs.push(Job {
+            index,
+            data,
+            header,
+        });
+        if self.batched >= BATCH {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     /// Copies content into the batch at hand.
@@ -271,7 +295,11 @@ impl<'a, 'w> Feed<'a, 'w> {
         if self.entries.len() == MAX_FILES {
             return Err(refuse(&path, "more files than any kernel has"));
         }
-        self.entries.push(Entry { path, mode, content });
+        self.entries.push(Entry {
+            path,
+            mode,
+            content,
+        });
         Ok(self.entries.len() - 1)
     }
 
@@ -279,7 +307,9 @@ impl<'a, 'w> Feed<'a, 'w> {
         self.batched = 0;
         let batch = std::mem::take(&mut self.batch);
         // All workers gone: one of them knows why.
-        self.sender.send(batch).map_err(|_| ImportError::Cancelled)?;
+        self.sender
+            .send(batch)
+            .map_err(|_| ImportError::Cancelled)?;
         self.ask()
     }
 
@@ -297,7 +327,10 @@ impl<'a, 'w> Feed<'a, 'w> {
 }
 
 fn refuse(path: &[u8], why: &'static str) -> ImportError {
-    ImportError::Refused { path: String::from_utf8_lossy(path).into_owned(), why }
+    ImportError::Refused {
+        path: String::from_utf8_lossy(path).into_owned(),
+        why,
+    }
 }
 
 /// A relative path of plain names; `./` is dropped. Empty for the root.
@@ -309,7 +342,10 @@ fn clean(path: &[u8]) -> Result<Vec<u8>, ImportError> {
         return Err(refuse(path, "the path is too long"));
     }
     let mut out = Vec::with_capacity(path.len());
-    for part in path.split(|b| *b == b'/').filter(|p| !p.is_empty() && *p != b".") {
+    for part in path
+        .split(|b| *b == b'/')
+        .filter(|p| !p.is_empty() && *p != b".")
+    {
         check_name(part).map_err(|why| refuse(path, why))?;
         if !out.is_empty() {
             out.push(b'/');
@@ -339,7 +375,10 @@ fn read_tar(
     share: &dyn Fn() -> f64,
     feed: &mut Feed<'_, '_>,
 ) -> Result<i64, ImportError> {
-    let fail = |source| ImportError::Read { what: "the archive".to_owned(), source };
+    let fail = |source| ImportError::Read {
+        what: "the archive".to_owned(),
+        source,
+    };
     let mut archive = tar::Archive::new(reader);
     let mut newest = 0;
     for entry in archive.entries().map_err(fail)? {
@@ -366,7 +405,12 @@ fn read_tar(
                 if !matches!(&data, Data::Inline(range) if range.len() as u64 == size) {
                     return Err(fail(io::ErrorKind::UnexpectedEof.into()));
                 }
-                feed.add(clean, if mode & 0o100 == 0 { FILE } else { EXECUTABLE }, size, data)?;
+                feed.add(
+                    clean,
+                    if mode & 0o100 == 0 { FILE } else { EXECUTABLE },
+                    size,
+                    data,
+                )?;
             }
             tar::EntryType::Symlink | tar::EntryType::Link => {
                 let target = entry.link_name_bytes().unwrap_or_default().into_owned();
@@ -389,7 +433,10 @@ fn read_tar(
 fn read_folder(root: &Path, feed: &mut Feed<'_, '_>) -> Result<i64, ImportError> {
     let mut folders = vec![(root.to_owned(), Vec::new())];
     while let Some((folder, prefix)) = folders.pop() {
-        let fail = |source| ImportError::Read { what: folder.display().to_string(), source };
+        let fail = |source| ImportError::Read {
+            what: folder.display().to_string(),
+            source,
+        };
         for entry in std::fs::read_dir(&folder).map_err(fail)? {
             let entry = entry.map_err(fail)?;
             let name = entry.file_name();
@@ -414,7 +461,11 @@ fn read_folder(root: &Path, feed: &mut Feed<'_, '_>) -> Result<i64, ImportError>
                 if meta.len() > MAX_FILE {
                     return Err(refuse(&path, "it is larger than any source file"));
                 }
-                let mode = if meta.mode() & 0o100 == 0 { FILE } else { EXECUTABLE };
+                let mode = if meta.mode() & 0o100 == 0 {
+                    FILE
+                } else {
+                    EXECUTABLE
+                };
                 feed.add(path, mode, meta.len(), Data::File(place))?;
             } else {
                 return Err(refuse(&path, "it is neither file, folder nor link"));
@@ -441,7 +492,11 @@ fn read_git(repo: &Repository, commit: Oid, feed: &mut Feed<'_, '_>) -> Result<i
                 0o040_000 => return Ok(()),
                 LINK => LINK,
                 mode if entry.kind() == Some(ObjectType::Blob) => {
-                    if mode & 0o100 == 0 { FILE } else { EXECUTABLE }
+                    if mode & 0o100 == 0 {
+                        FILE
+                    } else {
+                        EXECUTABLE
+                    }
                 }
                 _ => return Err(refuse(&path, "it is a submodule")),
             };
@@ -487,7 +542,11 @@ struct Writer<'a, 'r> {
 
 impl<'a, 'r> Writer<'a, 'r> {
     fn new(shared: &'a Shared<'a>, store: &'r Repository) -> Result<Self, git2::Error> {
-        Ok(Self { shared, odb: store.odb()?, packer: Packer::new() })
+        Ok(Self {
+            shared,
+            odb: store.odb()?,
+            packer: Packer::new(),
+        })
     }
 
     fn put(&mut self, kind: Kind, data: &[u8]) -> io::Result<Id> {
@@ -509,15 +568,22 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 fn open(path: &Path) -> Result<Repository, ImportError> {
-    Repository::open(path)
-        .map_err(|source| StoreError::Git { path: path.to_owned(), source }.into())
+    Repository::open(path).map_err(|source| {
+        StoreError::Git {
+            path: path.to_owned(),
+            source,
+        }
+        .into()
+    })
 }
 
 fn work(shared: &Shared<'_>, batches: &Mutex<Receiver<Batch>>) -> Result<Part, ImportError> {
     let store = open(shared.store)?;
     let source = shared.source.map(open).transpose()?;
-    let mut writer = Writer::new(shared, &store)
-        .map_err(|source| StoreError::Git { path: shared.store.to_owned(), source })?;
+    let mut writer = Writer::new(shared, &store).map_err(|source| StoreError::Git {
+        path: shared.store.to_owned(),
+        source,
+    })?;
     let mut part = Part::default();
     loop {
         let batch = lock(batches).recv();
@@ -557,10 +623,15 @@ fn work(shared: &Shared<'_>, batches: &Mutex<Receiver<Batch>>) -> Result<Part, I
 
 /// Strips the folder that holds everything, as archives have one.
 fn strip(entries: &mut [Entry]) -> bool {
-    let Some(slash) = entries.first().and_then(|e| e.path.iter().position(|b| *b == b'/')) else {
+    let Some(slash) = entries
+        .first()
+        .and_then(|e| e.path.iter().position(|b| *b == b'/'))
+    else {
         return false;
     };
-    let prefix: Vec<u8> = entries.first().map_or(Vec::new(), |e| e.path[..=slash].to_vec());
+    let prefix: Vec<u8> = entries
+        .first()
+        .map_or(Vec::new(), |e| e.path[..=slash].to_vec());
     if !entries.iter().all(|e| e.path.starts_with(&prefix)) {
         return false;
     }
@@ -591,15 +662,26 @@ fn resolve(mut entries: Vec<Entry>) -> Result<Vec<Entry>, ImportError> {
         same
     });
     for i in 0..entries.len() {
-        let Content::SameAs(target) = entries[i].content.clone() else { continue };
+        let Content::SameAs(target) = entries[i].content.clone() else {
+            continue;
+        };
         let at = entries.binary_search_by(|e| e.path.cmp(&target)).ok();
         match at.and_then(|at| entries.get(at)) {
-            Some(Entry { mode, content: content @ Content::Id(_), .. }) if *mode != LINK => {
+            Some(Entry {
+                mode,
+                content: content @ Content::Id(_),
+                ..
+            }) if *mode != LINK => {
                 let (mode, content) = (*mode, content.clone());
                 entries[i].mode = mode;
                 entries[i].content = content;
             }
-            _ => return Err(refuse(&entries[i].path, "a hard link to nothing in the archive")),
+            _ => {
+                return Err(refuse(
+                    &entries[i].path,
+                    "a hard link to nothing in the archive",
+                ));
+            }
         }
     }
     Ok(entries)
@@ -608,8 +690,10 @@ fn resolve(mut entries: Vec<Entry>) -> Result<Vec<Entry>, ImportError> {
 /// Builds the trees bottom-up from sorted entries and returns the root's id.
 fn write_trees(shared: &Shared<'_>, entries: Vec<Entry>) -> Result<Id, ImportError> {
     let store = open(shared.store)?;
-    let mut writer = Writer::new(shared, &store)
-        .map_err(|source| StoreError::Git { path: shared.store.to_owned(), source })?;
+    let mut writer = Writer::new(shared, &store).map_err(|source| StoreError::Git {
+        path: shared.store.to_owned(),
+        source,
+    })?;
     write_tree(&mut writer, &entries, 0)
 }
 
@@ -628,7 +712,10 @@ fn write_tree(
                 let prefix = first.path.get(..below).unwrap_or_default();
                 let count = rest.partition_point(|e| e.path.starts_with(prefix));
                 let plain = first.path.get(..below - 1).unwrap_or_default();
-                if entries.binary_search_by(|e| e.path.as_slice().cmp(plain)).is_ok() {
+                if entries
+                    .binary_search_by(|e| e.path.as_slice().cmp(plain))
+                    .is_ok()
+                {
                     return Err(refuse(plain, "it is both a file and a folder"));
                 }
                 let id = write_tree(writer, rest.get(..count).unwrap_or_default(), below)?;

@@ -2,7 +2,7 @@
 //! built.
 
 pub mod apply;
-pub mod archive;
+mod archive;
 pub mod build;
 pub mod cache;
 pub mod checkout;

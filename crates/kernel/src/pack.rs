@@ -27,7 +27,11 @@ pub(crate) fn id(kind: Kind, data: &[u8]) -> Id {
         Kind::Blob => "blob",
     };
     let head = format!("{name} {}\0", data.len());
-    Sha1::new().chain_update(head).chain_update(data).finalize().into()
+    Sha1::new()
+        .chain_update(head)
+        .chain_update(data)
+        .finalize()
+        .into()
 }
 
 /// An object ready to be appended.
@@ -46,7 +50,9 @@ impl Packer {
     /// At zlib's fastest level: the store is a cache, and time is what it is
     /// there to save.
     pub(crate) fn new() -> Self {
-        Self { zlib: Compress::new(Compression::fast(), true) }
+        Self {
+            zlib: Compress::new(Compression::fast(), true),
+        }
     }
 
     pub(crate) fn pack(&mut self, kind: Kind, id: Id, data: &[u8]) -> io::Result<Packed> {
@@ -64,12 +70,19 @@ impl Packer {
         loop {
             let done = usize::try_from(self.zlib.total_in()).map_err(io::Error::other)?;
             let input = data.get(done..).unwrap_or_default();
-            match self.zlib.compress_vec(input, &mut bytes, FlushCompress::Finish)? {
+            match self
+                .zlib
+                .compress_vec(input, &mut bytes, FlushCompress::Finish)?
+            {
                 Status::StreamEnd => break,
                 Status::Ok | Status::BufError => bytes.reserve(bytes.len().max(64)),
             }
         }
-        Ok(Packed { id, crc: crc32fast::hash(&bytes), bytes })
+        Ok(Packed {
+            id,
+            crc: crc32fast::hash(&bytes),
+            bytes,
+        })
     }
 }
 
@@ -89,17 +102,27 @@ pub(crate) struct PackFile {
 impl PackFile {
     /// Begins one in the folder it will stay in.
     pub(crate) fn new(folder: &Path) -> io::Result<Self> {
-        let temporary = tempfile::Builder::new().prefix("tmp_pack_").tempfile_in(folder)?;
+        let temporary = tempfile::Builder::new()
+            .prefix("tmp_pack_")
+            .tempfile_in(folder)?;
         let mut file = BufWriter::with_capacity(1 << 20, temporary);
         // The count is filled in at the end.
         file.write_all(b"PACK\0\0\0\x02\0\0\0\0")?;
-        Ok(Self { file, offset: 12, entries: Vec::new() })
+        Ok(Self {
+            file,
+            offset: 12,
+            entries: Vec::new(),
+        })
     }
 
     /// Appends an object, which must not be in the pack yet.
     pub(crate) fn add(&mut self, packed: &Packed) -> io::Result<()> {
         self.file.write_all(&packed.bytes)?;
-        self.entries.push(Entry { id: packed.id, crc: packed.crc, offset: self.offset });
+        self.entries.push(Entry {
+            id: packed.id,
+            crc: packed.crc,
+            offset: self.offset,
+        });
         self.offset += packed.bytes.len() as u64;
         Ok(())
     }
@@ -111,7 +134,10 @@ impl PackFile {
             return Ok(());
         }
         let count = u32::try_from(self.entries.len()).map_err(io::Error::other)?;
-        let mut pack = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let mut pack = self
+            .file
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         pack.seek(SeekFrom::Start(8))?;
         pack.write_all(&count.to_be_bytes())?;
         pack.rewind()?;
@@ -122,13 +148,17 @@ impl PackFile {
         self.entries.sort_unstable_by_key(|entry| entry.id);
         let index = index(&self.entries, &sum)?;
         let folder = pack.path().parent().unwrap_or(Path::new(".")).to_owned();
-        let mut file = tempfile::Builder::new().prefix("tmp_idx_").tempfile_in(&folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix("tmp_idx_")
+            .tempfile_in(&folder)?;
         file.write_all(&index)?;
         file.as_file().sync_data()?;
         let name: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
         // The index comes last: readers look for it, and must then find the pack.
-        pack.persist(folder.join(format!("pack-{name}.pack"))).map_err(|e| e.error)?;
-        file.persist(folder.join(format!("pack-{name}.idx"))).map_err(|e| e.error)?;
+        pack.persist(folder.join(format!("pack-{name}.pack")))
+            .map_err(|e| e.error)?;
+        file.persist(folder.join(format!("pack-{name}.idx")))
+            .map_err(|e| e.error)?;
         Ok(())
     }
 }

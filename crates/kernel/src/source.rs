@@ -1,6 +1,7 @@
 //! Where a kernel's source comes from: a Debian package, a git revision, a
 //! folder or a tarball, imported into the store once.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -20,6 +21,8 @@ use crate::store::{Kernel, Origin, Store, StoreError};
 
 /// Where Debian keeps the keys that its archive is signed with.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// Where the host's apt names no mirror of Debian itself.
+const MIRROR: &str = "http://mirror.example/debian";
 /// Looked through, in this order, where the host's own suites lack a version.
 const SUITES: [&str; 4] = ["stable-backports", "testing", "sid", "experimental"];
 /// How long `6.12` stands for the same package version without asking apt.
@@ -140,14 +143,20 @@ impl FromStr for Spec {
             if !is_word(suite) || !is_version(version) {
                 return Err(unknown());
             }
-            return Ok(Self::Debian { suite: suite.into(), version: version.into() });
+            return Ok(Self::Debian {
+                suite: suite.into(),
+                version: version.into(),
+            });
         }
         if let Some(rest) = text.strip_prefix("git:") {
             let (path, rev) = rest.rsplit_once('#').unwrap_or((rest, "HEAD"));
             if path.is_empty() || rev.is_empty() || rev.starts_with('-') {
                 return Err(unknown());
             }
-            return Ok(Self::Git { path: path.into(), rev: rev.into() });
+            return Ok(Self::Git {
+                path: path.into(),
+                rev: rev.into(),
+            });
         }
         let path = Path::new(text);
         if path.is_dir() {
@@ -178,7 +187,9 @@ impl fmt::Display for Spec {
 /// argument.
 fn is_version(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || ".+~-".contains(c))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || ".+~-".contains(c))
 }
 
 fn is_word(text: &str) -> bool {
@@ -189,14 +200,19 @@ fn is_word(text: &str) -> bool {
 /// The package that has a version: `6.12.117` is in `linux-source-6.12`.
 fn package(version: &str) -> String {
     let mut parts = version.split(['.', '-', '+', '~']);
-    let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let (major, minor) = (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    );
     format!("linux-source-{major}.{minor}")
 }
 
 /// Whether a package's version is the one asked for, or one of its updates.
 fn fits(asked: &str, version: &str) -> bool {
     version == asked
-        || version.strip_prefix(asked).is_some_and(|rest| rest.starts_with(['.', '-', '+', '~']))
+        || version
+            .strip_prefix(asked)
+            .is_some_and(|rest| rest.starts_with(['.', '-', '+', '~']))
 }
 
 /// Fetches and imports kernels.
@@ -237,9 +253,17 @@ impl Sources<'_> {
             }
             Spec::Tarball(path) => {
                 let real = real(path)?;
-                let io = |source| SourceError::Io { path: real.clone(), source };
+                let io = |source| SourceError::Io {
+                    path: real.clone(),
+                    source,
+                };
                 let meta = real.metadata().map_err(io)?;
-                let stamp = format!("{} {} {:?}", real.display(), meta.len(), meta.modified().ok());
+                let stamp = format!(
+                    "{} {} {:?}",
+                    real.display(),
+                    meta.len(),
+                    meta.modified().ok()
+                );
                 let origin = Origin {
                     id: format!("tarball/{}", short(stamp.as_bytes())),
                     text: real.display().to_string(),
@@ -256,8 +280,11 @@ impl Sources<'_> {
         rev: &str,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Kernel, SourceError> {
-        let failed =
-            |source| SourceError::Git { path: path.to_owned(), rev: rev.to_owned(), source };
+        let failed = |source| SourceError::Git {
+            path: path.to_owned(),
+            rev: rev.to_owned(),
+            source,
+        };
         let repo = Repository::open(path).map_err(failed)?;
         let commit = repo
             .revparse_single(rev)
@@ -269,7 +296,10 @@ impl Sources<'_> {
             text: format!("git:{}#{commit}", path.display()),
             immutable: true,
         };
-        self.import(Input::Git(&repo, commit), &origin, on_event)
+        let kernel = self.import(Input::Git(&repo, commit), &origin, on_event)?;
+        // Its history may hold what a patch was made on.
+        self.store.borrow_objects(repo);
+        Ok(kernel)
     }
 
     fn tarball(
@@ -281,7 +311,10 @@ impl Sources<'_> {
         archive::with_tar(path, |reader, share| {
             self.import(Input::Tar { reader, share }, origin, on_event)
         })
-        .map_err(|source| SourceError::Io { path: path.to_owned(), source })?
+        .map_err(|source| SourceError::Io {
+            path: path.to_owned(),
+            source,
+        })?
     }
 
     fn import(
@@ -292,7 +325,11 @@ impl Sources<'_> {
     ) -> Result<Kernel, SourceError> {
         let mut watch = |progress| {
             on_event(Event::Importing(progress));
-            if self.runner.cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if self.runner.cancelled() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let kernel = match import::import(self.store, input, origin, &mut watch) {
             Err(_) if self.runner.cancelled() => return Err(SourceError::Cancelled),
@@ -310,6 +347,10 @@ impl Sources<'_> {
         version: &str,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Kernel, SourceError> {
+        // A package's full version means one content for ever.
+        if let Some(kernel) = self.store.kernel(&debian_id(version))? {
+            return Ok(kernel);
+        }
         let memory = Memory::open(self.cache);
         let asked = format!("{}/{version}", suite.unwrap_or_default());
         if let Some(found) = memory.recall(&asked, self.offline)
@@ -318,13 +359,17 @@ impl Sources<'_> {
             return Ok(kernel);
         }
         if self.offline {
-            let mut imported = self.store.kernels()?;
-            imported.retain(|kernel| {
-                kernel.id.starts_with("debian/") && fits(version, &kernel.version)
-            });
-            return imported.pop().ok_or_else(|| SourceError::Offline(version.to_owned()));
+            let imported = self.newest(suite, version)?;
+            return imported.ok_or_else(|| SourceError::Offline(version.to_owned()));
         }
-        let (apt, found) = self.locate(suite, version, on_event)?;
+        let (apt, found) = match self.locate(suite, version, on_event) {
+            Ok(located) => located,
+            // An older one is better than none when apt can't say.
+            Err(error @ (SourceError::Apt { .. } | SourceError::Run { .. })) => {
+                return self.newest(suite, version)?.ok_or(error);
+            }
+            Err(error) => return Err(error),
+        };
         let id = debian_id(&found);
         let kernel = match self.store.kernel(&id)? {
             Some(kernel) => kernel,
@@ -335,8 +380,11 @@ impl Sources<'_> {
                     immutable: true,
                 };
                 on_event(Event::Fetching(&found));
-                let folder = tempfile::tempdir_in(self.cache)
-                    .map_err(|source| SourceError::Io { path: self.cache.to_owned(), source })?;
+                let folder =
+                    tempfile::tempdir_in(self.cache).map_err(|source| SourceError::Io {
+                        path: self.cache.to_owned(),
+                        source,
+                    })?;
                 let name = format!("{}={found}", package(version));
                 self.apt(&apt, "apt-get", &["download", &name], folder.path())?;
                 let deb = the_package(folder.path())?;
@@ -345,6 +393,32 @@ impl Sources<'_> {
         };
         memory.keep(&asked, &found);
         Ok(kernel)
+    }
+
+    /// The newest imported package of a version.
+    fn newest(&self, suite: Option<&str>, version: &str) -> Result<Option<Kernel>, StoreError> {
+        let numbers = |text: &str| -> Vec<u64> {
+            text.split(|c: char| !c.is_ascii_digit())
+                .filter_map(|n| n.parse().ok())
+                .collect()
+        };
+        let mut imported = Vec::new();
+        for kernel in self.store.kernels()? {
+            let package = kernel
+                .origin
+                .strip_prefix("debian:")
+                .and_then(|o| o.split_once('/'));
+            if let Some((from, its)) = package
+                && suite.is_none_or(|suite| suite == from)
+                && fits(version, its)
+            {
+                imported.push((numbers(its), kernel));
+            }
+        }
+        Ok(imported
+            .into_iter()
+            .max_by(|a, b| a.0.cmp(&b.0))
+            .map(|(_, kernel)| kernel))
     }
 
     /// The package version to take, and the apt that has it.
@@ -356,14 +430,19 @@ impl Sources<'_> {
     ) -> Result<(Apt, String), SourceError> {
         on_event(Event::Fetching(version));
         let mut seen = Vec::new();
-        let suites: Vec<Option<&str>> = match suite {
-            Some(suite) => vec![Some(suite)],
-            None => std::iter::once(None).chain(SUITES.map(Some)).collect(),
-        };
         let named = suite.is_some();
-        for suite in suites {
-            let apt = match suite {
-                None => Apt { suite: None, options: Vec::new() },
+        let mut suites: VecDeque<Option<String>> = match suite {
+            Some(suite) => [Some(suite.to_owned())].into(),
+            None => std::iter::once(None)
+                .chain(SUITES.map(|suite| Some(suite.to_owned())))
+                .collect(),
+        };
+        while let Some(suite) = suites.pop_front() {
+            let apt = match &suite {
+                None => Apt {
+                    suite: None,
+                    options: Vec::new(),
+                },
                 Some(suite) => match self.private(suite) {
                     Ok(apt) => apt,
                     Err(error @ SourceError::Apt { .. }) if named => return Err(error),
@@ -371,18 +450,41 @@ impl Sources<'_> {
                     Err(error) => return Err(error),
                 },
             };
-            let there = self.apt(&apt, "apt-cache", &["madison", &package(version)], self.cache)?;
+            let there = self.apt(
+                &apt,
+                "apt-cache",
+                &["madison", &package(version)],
+                self.cache,
+            )?;
             // Newest first, as apt sorts them.
-            let versions: Vec<String> = there
-                .iter()
-                .filter_map(|line| line.split('|').nth(1))
-                .map(|version| version.trim().to_owned())
-                .filter(|version| is_version(version))
-                .collect();
-            if let Some(found) = versions.iter().find(|found| fits(version, found)) {
-                return Ok((apt, found.clone()));
+            for (found, from) in there.iter().filter_map(|line| madison(line)) {
+                if fits(version, &found) {
+                    let suite = apt.suite.clone().unwrap_or(from);
+                    return Ok((
+                        Apt {
+                            suite: Some(suite),
+                            ..apt
+                        },
+                        found,
+                    ));
+                }
+                seen.push(found);
             }
-            seen.extend(versions);
+            // A host that never fetched its lists has a release all the same.
+            if suite.is_none()
+                && self
+                    .apt(
+                        &apt,
+                        "apt-cache",
+                        &["pkgnames", "linux-source-"],
+                        self.cache,
+                    )?
+                    .is_empty()
+                && let Some(own) = codename()
+            {
+                suites.push_front(Some(own.clone()));
+                suites.push_front(Some(format!("{own}-security")));
+            }
         }
         let found = match seen.as_slice() {
             [] => String::new(),
@@ -398,24 +500,40 @@ impl Sources<'_> {
     /// An apt that knows one suite and nothing of the system's.
     fn private(&self, suite: &str) -> Result<Apt, SourceError> {
         let root = self.cache.join("apt").join(suite);
-        let io = |source| SourceError::Io { path: root.clone(), source };
+        let io = |source| SourceError::Io {
+            path: root.clone(),
+            source,
+        };
         for folder in ["lists/partial", "cache/archives/partial"] {
             fs_err::create_dir_all(root.join(folder)).map_err(io)?;
         }
-        let host = Apt { suite: None, options: Vec::new() };
-        let targets = ["indextargets", "--format", "$(SITE)", "Created-By: Packages"];
-        let sites = self.apt(&host, "apt-get", &targets, self.cache)?;
-        let site = sites.iter().find(|site| site.trim_end_matches('/').ends_with("/debian"));
-        let Some(site) = site else {
-            return Err(SourceError::Unknown {
-                version: suite.to_owned(),
-                found: String::new(),
-                advice: "this host's apt names no Debian mirror: add one to its sources",
-            });
+        let host = Apt {
+            suite: None,
+            options: Vec::new(),
         };
+        let targets = [
+            "indextargets",
+            "--format",
+            "$(SITE)",
+            "Created-By: Packages",
+        ];
+        let sites = self.apt(&host, "apt-get", &targets, self.cache)?;
+        let site = sites
+            .iter()
+            .map(|site| site.trim_end_matches('/'))
+            .find(|site| {
+                site.starts_with("http") && site.ends_with("/debian") && !site.contains(' ')
+            });
+        let mut site = site.unwrap_or(MIRROR).to_owned();
+        if suite.ends_with("-security") {
+            site.push_str("-security");
+        }
         let sources = root.join("sources.list");
-        fs_err::write(&sources, format!("deb [signed-by={KEYRING}] {site} {suite} main\n"))
-            .map_err(io)?;
+        fs_err::write(
+            &sources,
+            format!("deb [signed-by={KEYRING}] {site} {suite} main\n"),
+        )
+        .map_err(io)?;
         let option = |name: &str, value: &Path| {
             let mut option = OsString::from(format!("-o{name}="));
             option.push(value);
@@ -444,7 +562,12 @@ impl Sources<'_> {
     ) -> Result<Vec<String>, SourceError> {
         let invocation = Invocation {
             program: program.into(),
-            args: apt.options.iter().cloned().chain(args.iter().map(OsString::from)).collect(),
+            args: apt
+                .options
+                .iter()
+                .cloned()
+                .chain(args.iter().map(OsString::from))
+                .collect(),
             dir: dir.into(),
             env: vec![("LC_ALL".into(), "C".into())],
         };
@@ -464,8 +587,19 @@ impl Sources<'_> {
         if code == 0 {
             return Ok(out);
         }
-        let tail = all.iter().rev().take(10).rev().cloned().collect::<Vec<_>>().join("\n");
-        Err(SourceError::Apt { command: format!("{program} {}", args.join(" ")), code, tail })
+        let tail = all
+            .iter()
+            .rev()
+            .take(10)
+            .rev()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("\n");
+        Err(SourceError::Apt {
+            command: format!("{program} {}", args.join(" ")),
+            code,
+            tail,
+        })
     }
 }
 
@@ -475,28 +609,62 @@ struct Apt {
     options: Vec<OsString>,
 }
 
+/// Version and suite of a line of `apt-cache madison`.
+fn madison(line: &str) -> Option<(String, String)> {
+    let mut fields = line.split('|').map(str::trim).skip(1);
+    let (version, place) = (fields.next()?, fields.next()?);
+    let suite = place.split(' ').nth(1)?.split('/').next()?;
+    (is_version(version) && is_word(suite)).then(|| (version.to_owned(), suite.to_owned()))
+}
+
+/// The release of this host, if it is Debian.
+fn codename() -> Option<String> {
+    let text = fs_err::read_to_string("/etc/os-release").ok()?;
+    let field = |key: &str| {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        line.map(|value| value.trim_matches('"').to_owned())
+    };
+    let own = field("VERSION_CODENAME").filter(|own| is_word(own));
+    own.filter(|_| field("ID").as_deref() == Some("debian"))
+}
+
 fn debian_id(version: &str) -> String {
     format!("debian/{version}")
 }
 
 fn real(path: &Path) -> Result<PathBuf, SourceError> {
-    path.canonicalize().map_err(|source| SourceError::Io { path: path.to_owned(), source })
+    path.canonicalize().map_err(|source| SourceError::Io {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn short(bytes: &[u8]) -> String {
-    Sha1::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    Sha1::digest(bytes)
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The one package in a folder.
 fn the_package(folder: &Path) -> Result<PathBuf, SourceError> {
-    let io = |source| SourceError::Io { path: folder.to_owned(), source };
+    let io = |source| SourceError::Io {
+        path: folder.to_owned(),
+        source,
+    };
     for entry in fs_err::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
         if path.extension().is_some_and(|e| e == "deb") {
             return Ok(path);
         }
     }
-    Err(io(io::Error::new(io::ErrorKind::NotFound, "apt-get left no package here")))
+    Err(io(io::Error::new(
+        io::ErrorKind::NotFound,
+        "apt-get left no package here",
+    )))
 }
 
 /// Which package version a short name stood for, so that the next run need not
@@ -531,10 +699,15 @@ impl Memory {
     /// Forgetting costs a question to apt, so failing to write is no error.
     fn keep(&self, asked: &str, version: &str) {
         let mut names = self.read();
-        let name = Name { version: version.to_owned(), since: SystemTime::now() };
+        let name = Name {
+            version: version.to_owned(),
+            since: SystemTime::now(),
+        };
         names.0.insert(asked.to_owned(), name);
         let folder = self.0.parent().unwrap_or(Path::new("."));
-        let Ok(file) = tempfile::NamedTempFile::new_in(folder) else { return };
+        let Ok(file) = tempfile::NamedTempFile::new_in(folder) else {
+            return;
+        };
         if serde_json::to_writer(&file, &names).is_ok() {
             let _ = file.persist(&self.0);
         }
@@ -554,15 +727,28 @@ mod tests {
         assert_eq!(parse("6.12"), Some(Spec::Nearest("6.12".into())));
         assert_eq!(
             parse("debian:sid/7.2.13-1"),
-            Some(Spec::Debian { suite: "sid".into(), version: "7.2.13-1".into() })
+            Some(Spec::Debian {
+                suite: "sid".into(),
+                version: "7.2.13-1".into()
+            })
         );
         assert_eq!(
             parse("git:/src/linux#v6.12"),
-            Some(Spec::Git { path: "/src/linux".into(), rev: "v6.12".into() })
+            Some(Spec::Git {
+                path: "/src/linux".into(),
+                rev: "v6.12".into()
+            })
         );
-        for bad in
-            ["", "6", "linux", "debian:sid", "debian:-o/6.12", "debian:sid/$(x)", "git:#x", "git:a#-x"]
-        {
+        for bad in [
+            "",
+            "6",
+            "linux",
+            "debian:sid",
+            "debian:-o/6.12",
+            "debian:sid/$(x)",
+            "git:#x",
+            "git:a#-x",
+        ] {
             assert_eq!(parse(bad), None, "{bad:?}");
         }
     }
@@ -578,9 +764,12 @@ mod tests {
         assert_eq!(package("7.2"), "linux-source-7.2");
     }
 
-    /// An apt that knows these versions and never has anything to download.
+    /// An apt that has these versions in its host's suites, or in one suite.
+    #[derive(Default)]
     struct FakeApt {
         versions: &'static [&'static str],
+        suite: Option<&'static str>,
+        package: Option<Vec<u8>>,
         asked: RefCell<Vec<String>>,
     }
 
@@ -590,20 +779,48 @@ mod tests {
             invocation: &Invocation,
             on_line: &mut dyn FnMut(Stream, &str),
         ) -> io::Result<i32> {
-            let args: Vec<_> =
-                invocation.args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
-            self.asked.borrow_mut().push(args.join(" "));
-            if args.iter().any(|a| a == "madison") {
-                for version in self.versions {
-                    on_line(Stream::Out, &format!("linux-source-6.12 | {version} | somewhere"));
+            let args: Vec<_> = invocation
+                .args
+                .iter()
+                .map(|a| a.to_string_lossy().into_owned())
+                .collect();
+            let lists = args
+                .iter()
+                .find_map(|a| a.strip_prefix("-oDir::Etc::sourcelist="));
+            let lists = lists.map(|path| std::fs::read_to_string(path).unwrap());
+            let place = lists.as_deref().and_then(|text| text.split(' ').nth(3));
+            let plain: Vec<_> = args
+                .iter()
+                .filter(|a| !a.starts_with("-o"))
+                .map(String::as_str)
+                .collect();
+            let at = place.map_or(String::new(), |suite| format!("{suite}: "));
+            self.asked
+                .borrow_mut()
+                .push(format!("{at}{}", plain.join(" ")));
+            match plain.first().copied() {
+                Some("madison") if place == self.suite => {
+                    let suite = place.unwrap_or("bookworm");
+                    for version in self.versions {
+                        let line =
+                            format!("linux-source | {version} | http://m/debian {suite}/main all");
+                        on_line(Stream::Out, &line);
+                    }
                 }
-                return Ok(0);
+                Some("pkgnames") => on_line(Stream::Out, "linux-source-6.1"),
+                Some("indextargets") => on_line(Stream::Out, "http://mirror.example/debian/"),
+                Some("download") => match &self.package {
+                    Some(package) => {
+                        std::fs::write(invocation.dir.join("linux-source.deb"), package)?;
+                    }
+                    None => {
+                        on_line(Stream::Err, "E: no network here");
+                        return Ok(100);
+                    }
+                },
+                _ => {}
             }
-            if args.iter().any(|a| a == "indextargets") {
-                return Ok(0);
-            }
-            on_line(Stream::Err, "E: no network here");
-            Ok(100)
+            Ok(0)
         }
 
         fn cancelled(&self) -> bool {
@@ -611,36 +828,133 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_version_is_asked_for_once_and_fetched_by_its_full_name() {
-        let cache = tempfile::tempdir().unwrap();
-        let store = Store::open(cache.path()).unwrap();
-        let apt = FakeApt {
-            versions: &["6.12.117-1~deb12u1", "6.12.100-1"],
-            asked: RefCell::default(),
+    fn package_of(version: &str) -> Vec<u8> {
+        let mut numbers = version.split(['.', '-']);
+        let mut number = || numbers.next().unwrap();
+        let makefile = format!(
+            "VERSION = {}\nPATCHLEVEL = {}\nSUBLEVEL = {}\nEXTRAVERSION =\n",
+            number(),
+            number(),
+            number()
+        );
+        archive::tests::package(&makefile)
+    }
+
+    fn ensure(cache: &Path, apt: &FakeApt, offline: bool, spec: &str) -> Result<String, String> {
+        let store = Store::open(cache).unwrap();
+        let sources = Sources {
+            store: &store,
+            cache,
+            runner: apt,
+            offline,
         };
-        let sources =
-            Sources { store: &store, cache: cache.path(), runner: &apt, offline: false };
-        let error =
-            sources.ensure(&Spec::Nearest("6.12".into()), &mut |_| {}).unwrap_err().to_string();
+        let kernel = sources.ensure(&spec.parse().unwrap(), &mut |_| {});
+        kernel
+            .map(|kernel| kernel.origin)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_version_is_asked_for_once() {
+        let cache = tempfile::tempdir().unwrap();
+        let mut apt = FakeApt {
+            versions: &["6.12.117-1~deb12u1", "6.12.100-1"],
+            ..FakeApt::default()
+        };
+        let error = ensure(cache.path(), &apt, false, "6.12").unwrap_err();
         assert!(error.contains("no network here"), "{error}");
+
+        apt.package = Some(package_of("6.12.117"));
+        apt.asked.borrow_mut().clear();
+        let origin = ensure(cache.path(), &apt, false, "6.12");
+        assert_eq!(origin.as_deref(), Ok("debian:bookworm/6.12.117-1~deb12u1"));
+        let asked = [
+            "madison linux-source-6.12",
+            "download linux-source-6.12=6.12.117-1~deb12u1",
+        ];
+        assert_eq!(apt.asked.borrow().as_slice(), asked);
+
+        apt.asked.borrow_mut().clear();
+        for (spec, offline) in [
+            ("6.12", false),
+            ("6.12", true),
+            ("6.12.117", true),
+            ("debian:bookworm/6.12", true),
+            ("debian:bookworm/6.12.117-1~deb12u1", false),
+        ] {
+            assert_eq!(ensure(cache.path(), &apt, offline, spec), origin, "{spec}");
+        }
+        let error = ensure(cache.path(), &apt, true, "6.1").unwrap_err();
+        assert!(error.contains("--offline"), "{error}");
+        assert!(apt.asked.borrow().is_empty(), "{:?}", apt.asked);
+    }
+
+    #[test]
+    fn other_suites_have_an_apt_of_their_own() {
+        let cache = tempfile::tempdir().unwrap();
+        let apt = FakeApt {
+            versions: &["7.2.13-1"],
+            suite: Some("sid"),
+            package: Some(package_of("7.2.13")),
+            ..FakeApt::default()
+        };
+        let origin = ensure(cache.path(), &apt, false, "7.2");
+        assert_eq!(origin.as_deref(), Ok("debian:sid/7.2.13-1"));
+        insta::assert_snapshot!(apt.asked.borrow().join("\n"), @"
+        madison linux-source-7.2
+        pkgnames linux-source-
+        indextargets --format $(SITE) Created-By: Packages
+        stable-backports: update --quiet
+        stable-backports: madison linux-source-7.2
+        indextargets --format $(SITE) Created-By: Packages
+        testing: update --quiet
+        testing: madison linux-source-7.2
+        indextargets --format $(SITE) Created-By: Packages
+        sid: update --quiet
+        sid: madison linux-source-7.2
+        sid: download linux-source-7.2=7.2.13-1
+        ");
+        let sources = std::fs::read_to_string(cache.path().join("apt/sid/sources.list")).unwrap();
         assert_eq!(
-            apt.asked.borrow().as_slice(),
-            ["madison linux-source-6.12", "download linux-source-6.12=6.12.117-1~deb12u1"]
+            sources,
+            format!("deb [signed-by={KEYRING}] http://mirror.example/debian sid main\n")
         );
     }
 
     #[test]
-    fn an_unknown_version_names_what_there_is() {
+    fn the_newest_is_told_by_its_numbers() {
         let cache = tempfile::tempdir().unwrap();
-        let store = Store::open(cache.path()).unwrap();
-        let apt = FakeApt { versions: &["6.12.117-1"], asked: RefCell::default() };
-        let sources =
-            Sources { store: &store, cache: cache.path(), runner: &apt, offline: true };
-        let spec = Spec::Nearest("6.12.5".into());
-        let error = sources.ensure(&spec, &mut |_| {}).unwrap_err().to_string();
-        assert!(error.contains("--offline"), "{error}");
-        assert!(apt.asked.borrow().is_empty());
+        for version in ["6.12.9-1", "6.12.117-1", "6.12.20-1"] {
+            let apt = FakeApt {
+                versions: Box::leak(Box::new([version])),
+                package: Some(package_of(version)),
+                ..FakeApt::default()
+            };
+            ensure(
+                cache.path(),
+                &apt,
+                false,
+                &format!("debian:bookworm/{version}"),
+            )
+            .unwrap_err();
+            ensure(cache.path(), &apt, false, version).unwrap();
+        }
+        let apt = FakeApt::default();
+        assert_eq!(
+            ensure(cache.path(), &apt, true, "6.12").unwrap(),
+            "debian:bookworm/6.12.117-1"
+        );
+    }
+
+    #[test]
+    fn a_version_that_nobody_has_names_what_there_is() {
+        let cache = tempfile::tempdir().unwrap();
+        let apt = FakeApt {
+            versions: &["6.12.117-1"],
+            ..FakeApt::default()
+        };
+        let error = ensure(cache.path(), &apt, false, "6.12.5").unwrap_err();
+        assert!(error.contains("there are: 6.12.117-1"), "{error}");
     }
 
     #[test]
@@ -648,12 +962,8 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("README"), "nothing").unwrap();
-        let store = Store::open(cache.path()).unwrap();
-        let apt = FakeApt { versions: &[], asked: RefCell::default() };
-        let sources =
-            Sources { store: &store, cache: cache.path(), runner: &apt, offline: true };
-        let spec = Spec::Folder(folder.path().into());
-        let error = sources.ensure(&spec, &mut |_| {}).unwrap_err();
-        assert!(matches!(error, SourceError::NoKernel(_)), "{error}");
+        let spec = folder.path().display().to_string();
+        let error = ensure(cache.path(), &FakeApt::default(), true, &spec).unwrap_err();
+        assert!(error.contains("is no kernel source"), "{error}");
     }
 }

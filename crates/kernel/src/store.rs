@@ -19,7 +19,9 @@ use git2::{ErrorCode, ObjectType, Repository, RepositoryInitOptions, Signature, 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// libgit2 refused.
-    #[error("the object store {path}: {source}; if it is damaged, delete that folder and import again")]
+    #[error(
+        "the object store {path}: {source}; if it is damaged, delete that folder and import again"
+    )]
     Git {
         /// The store's folder.
         path: PathBuf,
@@ -95,19 +97,29 @@ impl Store {
         // again when it is read would double the time of a checkout.
         git2::opts::strict_hash_verification(false);
         let root = cache.join("kernels.git");
-        let failed = |source| StoreError::Git { path: root.clone(), source };
+        let failed = |source| StoreError::Git {
+            path: root.clone(),
+            source,
+        };
         let repo = match Repository::open_bare(&root) {
             Ok(repo) => repo,
             Err(e) if e.code() == ErrorCode::NotFound => {
                 fs_err::create_dir_all(&root)?;
                 let mut options = RepositoryInitOptions::new();
-                options.bare(true).external_template(false).initial_head("none");
+                options
+                    .bare(true)
+                    .external_template(false)
+                    .initial_head("none");
                 Repository::init_opts(&root, &options).map_err(failed)?
             }
             Err(e) => return Err(failed(e)),
         };
         fs_err::create_dir_all(root.join("reaperlab/symbols"))?;
-        Ok(Self { root, repo, lenders: RefCell::default() })
+        Ok(Self {
+            root,
+            repo,
+            lenders: RefCell::default(),
+        })
     }
 
     /// The repository's folder.
@@ -127,10 +139,14 @@ impl Store {
     /// or ambiguous.
     pub(crate) fn blob_by_prefix(&self, prefix: &str) -> Option<Vec<u8>> {
         let lenders = self.lenders.borrow();
-        std::iter::once(&self.repo).chain(lenders.iter()).find_map(|repo| {
-            let object = repo.find_object_by_prefix(prefix, Some(ObjectType::Blob)).ok()?;
-            object.as_blob().map(|blob| blob.content().to_vec())
-        })
+        std::iter::once(&self.repo)
+            .chain(lenders.iter())
+            .find_map(|repo| {
+                let object = repo
+                    .find_object_by_prefix(prefix, Some(ObjectType::Blob))
+                    .ok()?;
+                object.as_blob().map(|blob| blob.content().to_vec())
+            })
     }
 
     /// Every imported kernel, by id.
@@ -138,12 +154,17 @@ impl Store {
     /// # Errors
     /// When the references can't be read.
     pub fn kernels(&self) -> Result<Vec<Kernel>, StoreError> {
-        let refs = self.repo.references_glob("refs/kernels/*").map_err(|e| self.failed(e))?;
+        let refs = self
+            .repo
+            .references_glob("refs/kernels/*")
+            .map_err(|e| self.failed(e))?;
         let mut kernels = Vec::new();
         for reference in refs {
             let reference = reference.map_err(|e| self.failed(e))?;
             let Ok(name) = reference.name() else { continue };
-            let Some(id) = name.strip_prefix("refs/kernels/") else { continue };
+            let Some(id) = name.strip_prefix("refs/kernels/") else {
+                continue;
+            };
             kernels.extend(self.kernel(id)?);
         }
         kernels.sort_by(|a, b| a.id.cmp(&b.id));
@@ -156,7 +177,11 @@ impl Store {
     /// When the store can't be read; an unknown id is `None`.
     pub fn kernel(&self, id: &str) -> Result<Option<Kernel>, StoreError> {
         let name = format!("refs/kernels/{}", ref_name(id));
-        let commit = match self.repo.find_reference(&name).and_then(|r| r.peel_to_commit()) {
+        let commit = match self
+            .repo
+            .find_reference(&name)
+            .and_then(|r| r.peel_to_commit())
+        {
             Ok(commit) => commit,
             Err(e) if e.code() == ErrorCode::NotFound => return Ok(None),
             Err(e) => return Err(self.failed(e)),
@@ -201,16 +226,27 @@ impl Store {
     ) -> Result<Kernel, StoreError> {
         let fail = |e| self.failed(e);
         let root = self.repo.find_tree(tree).map_err(fail)?;
-        let version = self.makefile_version(&root).unwrap_or_else(|| "unknown".to_owned());
+        let version = self
+            .makefile_version(&root)
+            .unwrap_or_else(|| "unknown".to_owned());
         let text: String = origin.text.chars().filter(|c| !c.is_control()).collect();
         let message = format!("Linux {version}\n\nOrigin: {text}\nVersion: {version}\n");
         let who = signature(seconds).map_err(fail)?;
-        let commit = self.repo.commit(None, &who, &who, &message, &root, &[]).map_err(fail)?;
+        let commit = self
+            .repo
+            .commit(None, &who, &who, &message, &root, &[])
+            .map_err(fail)?;
         let id = ref_name(&origin.id);
         self.repo
             .reference(&format!("refs/kernels/{id}"), commit, true, "import")
             .map_err(fail)?;
-        Ok(Kernel { id, origin: text, version, commit, tree })
+        Ok(Kernel {
+            id,
+            origin: text,
+            version,
+            commit,
+            tree,
+        })
     }
 
     /// Keeps an arm's commit from garbage collection.
@@ -221,7 +257,10 @@ impl Store {
         if self.repo.find_reference(&name).is_ok() {
             return Ok(());
         }
-        self.repo.reference(&name, commit, true, "arm").map(drop).map_err(|e| self.failed(e))
+        self.repo
+            .reference(&name, commit, true, "arm")
+            .map(drop)
+            .map_err(|e| self.failed(e))
     }
 
     /// What differs between two trees. libgit2's own diff reads every subtree,
@@ -272,7 +311,10 @@ impl Store {
     }
 
     pub(crate) fn failed(&self, source: git2::Error) -> StoreError {
-        StoreError::Git { path: self.root.clone(), source }
+        StoreError::Git {
+            path: self.root.clone(),
+            source,
+        }
     }
 
     fn makefile_version(&self, root: &Tree<'_>) -> Option<String> {
@@ -340,7 +382,10 @@ mod tests {
         ] {
             assert_eq!(ref_name(id), name);
             assert_eq!(ref_name(name), name);
-            assert!(git2::Reference::is_valid_name(&format!("refs/kernels/{name}")), "{name}");
+            assert!(
+                git2::Reference::is_valid_name(&format!("refs/kernels/{name}")),
+                "{name}"
+            );
         }
     }
 

@@ -70,7 +70,12 @@ struct Tokens<'a> {
 
 impl<'a> Tokens<'a> {
     fn new(text: &'a [u8]) -> Self {
-        Self { text, start: 0, at: 0, line: 0 }
+        Self {
+            text,
+            start: 0,
+            at: 0,
+            line: 0,
+        }
     }
 
     fn peek(&self, ahead: usize) -> u8 {
@@ -221,11 +226,18 @@ impl Symbols {
         let opened = match open_index(&path) {
             Ok(opened) => opened,
             Err(_) => {
-                write(store, tree, &scan(store.repo(), tree).map_err(|e| store.failed(e))?)?;
+                write(
+                    store,
+                    tree,
+                    &scan(store.repo(), tree).map_err(|e| store.failed(e))?,
+                )?;
                 open_index(&path)?
             }
         };
-        Ok(Self { index: Some(opened), added: Hashes::default() })
+        Ok(Self {
+            index: Some(opened),
+            added: Hashes::default(),
+        })
     }
 
     /// The index that holds for a commit: that of the imported kernel it
@@ -240,7 +252,10 @@ impl Symbols {
         let mut added = Hashes::default();
         while at.parent_count() == 1 && !index_path(store, at.tree_id()).exists() {
             let parent = at.parent(0).map_err(fail)?;
-            for change in store.changes(parent.tree_id(), at.tree_id()).map_err(fail)? {
+            for change in store
+                .changes(parent.tree_id(), at.tree_id())
+                .map_err(fail)?
+            {
                 if is_public_header(&change.path)
                     && let Some((id, _)) = change.new
                     && let Ok(blob) = repo.find_blob(id)
@@ -281,7 +296,9 @@ impl Symbols {
         if self.added.contains(&hash) {
             return true;
         }
-        let Some((file, count)) = &self.index else { return false };
+        let Some((file, count)) = &self.index else {
+            return false;
+        };
         let (mut low, mut high) = (0, *count);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -300,7 +317,10 @@ impl Symbols {
 }
 
 fn index_path(store: &Store, tree: Oid) -> PathBuf {
-    store.path().join("reaperlab/symbols").join(tree.to_string())
+    store
+        .path()
+        .join("reaperlab/symbols")
+        .join(tree.to_string())
 }
 
 fn open_index(path: &Path) -> io::Result<(File, u64)> {
@@ -329,37 +349,60 @@ pub(crate) fn write(store: &Store, tree: Oid, hashes: &Hashes) -> io::Result<()>
 
 fn scan(repo: &Repository, tree: Oid) -> Result<Hashes, git2::Error> {
     let mut hashes = Hashes::default();
-    repo.find_tree(tree)?.walk(TreeWalkMode::PreOrder, |folder, entry| {
-        let path = [folder.as_bytes(), entry.name_bytes()].concat();
-        match entry.kind() {
-            Some(ObjectType::Tree) => {
-                let wanted = match path.split(|b| *b == b'/').collect::<Vec<_>>().as_slice() {
-                    [first] => matches!(*first, b"include" | b"arch"),
-                    [b"arch", _, third, ..] => *third == b"include",
-                    _ => true,
-                };
-                if !wanted {
-                    return TreeWalkResult::Skip;
+    repo.find_tree(tree)?
+        .walk(TreeWalkMode::PreOrder, |folder, entry| {
+            let path = [folder.as_bytes(), entry.name_bytes()].concat();
+            match entry.kind() {
+                Some(ObjectType::Tree) => {
+                    let wanted = match path.split(|b| *b == b'/').collect::<Vec<_>>().as_slice() {
+                        [first] => matches!(*first, b"include" | b"arch"),
+                        [b"arch", _, third, ..] => *third == b"include",
+                        _ => true,
+                    };
+                    if !wanted {
+                        return TreeWalkResult::Skip;
+                    }
                 }
-            }
-            Some(ObjectType::Blob) if is_public_header(&path) => {
-                if let Ok(blob) = repo.find_blob(entry.id()) {
-                    collect(blob.content(), &mut hashes);
+                Some(ObjectType::Blob) if is_public_header(&path) => {
+                    if let Ok(blob) = repo.find_blob(entry.id()) {
+                        collect(blob.content(), &mut hashes);
+                    }
                 }
+                _ => {}
             }
-            _ => {}
-        }
-        TreeWalkResult::Ok
-    })?;
+            TreeWalkResult::Ok
+        })?;
     Ok(hashes)
 }
 
 /// Words that look like calls and never need a header.
 const BUILTIN: &[&[u8]] = &[
-    b"if", b"for", b"while", b"switch", b"return", b"sizeof", b"typeof", b"__typeof__",
-    b"typeof_unqual", b"_Alignof", b"__alignof__", b"_Generic", b"_Static_assert", b"defined",
-    b"asm", b"__asm__", b"__attribute__", b"__has_attribute", b"__has_builtin",
-    b"__has_include", b"else", b"do", b"case", b"goto", b"offsetof", b"__VA_OPT__",
+    b"if",
+    b"for",
+    b"while",
+    b"switch",
+    b"return",
+    b"sizeof",
+    b"typeof",
+    b"__typeof__",
+    b"typeof_unqual",
+    b"_Alignof",
+    b"__alignof__",
+    b"_Generic",
+    b"_Static_assert",
+    b"defined",
+    b"asm",
+    b"__asm__",
+    b"__attribute__",
+    b"__has_attribute",
+    b"__has_builtin",
+    b"__has_include",
+    b"else",
+    b"do",
+    b"case",
+    b"goto",
+    b"offsetof",
+    b"__VA_OPT__",
 ];
 
 /// What chosen lines of a C file bring.
@@ -384,7 +427,9 @@ pub(crate) fn new_names<'a>(
     let mut names = NewNames::default();
     for (i, (line, this)) in tokens.iter().enumerate() {
         let Token::Name(word) = *this else { continue };
-        let Ok(name) = std::str::from_utf8(word) else { continue };
+        let Ok(name) = std::str::from_utf8(word) else {
+            continue;
+        };
         if !chosen(*line) {
             continue;
         }
@@ -434,8 +479,15 @@ fn starts_line(text: &[u8], line: usize) -> bool {
 /// The files a C text includes by `"…"`.
 pub(crate) fn quoted_includes(text: &[u8]) -> impl Iterator<Item = &str> {
     text.split(|b| *b == b'\n').filter_map(|line| {
-        let line = std::str::from_utf8(line).ok()?.trim().strip_prefix('#')?.trim_start();
-        let rest = line.strip_prefix("include")?.trim_start().strip_prefix('"')?;
+        let line = std::str::from_utf8(line)
+            .ok()?
+            .trim()
+            .strip_prefix('#')?
+            .trim_start();
+        let rest = line
+            .strip_prefix("include")?
+            .trim_start()
+            .strip_prefix('"')?;
         rest.split_once('"').map(|(name, _)| name)
     })
 }
@@ -446,9 +498,13 @@ pub(crate) fn code_lines(text: &[u8]) -> Vec<Vec<u8>> {
     let mut lines = vec![Vec::new(); text.split(|b| *b == b'\n').count()];
     let mut tokens = Tokens::new(text);
     loop {
-        let Some((line, token)) = tokens.next() else { return lines };
+        let Some((line, token)) = tokens.next() else {
+            return lines;
+        };
         let end = tokens.at;
-        let Some(into) = lines.get_mut(line) else { continue };
+        let Some(into) = lines.get_mut(line) else {
+            continue;
+        };
         match token {
             Token::Name(name) => {
                 // `return x` and `returnx` differ.
