@@ -378,11 +378,28 @@ mod tests {
     }
 
     #[test]
-    fn the_projects_fragments_parse() {
+    fn the_projects_fragments_say_what_is_optional() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../kernel-tests/configs");
+        let mut optional = Vec::new();
         for entry in fs_err::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            Fragment::parse("it", &fs_err::read_to_string(path).unwrap()).unwrap();
+            let entry = entry.unwrap();
+            let text = fs_err::read_to_string(entry.path()).unwrap();
+            let fragment = Fragment::parse(&entry.file_name().to_string_lossy(), &text).unwrap();
+            let requests = fragment
+                .requests
+                .into_iter()
+                .filter(|request| request.optional);
+            optional
+                .extend(requests.map(|request| format!("{}: {}", fragment.name, request.option)));
         }
+        optional.sort();
+        insta::assert_debug_snapshot!(optional, @r#"
+        [
+            "lean.config: CONFIG_PREEMPT_NONE",
+            "lean.config: CONFIG_RPS",
+            "lean.config: CONFIG_ZRAM",
+            "lean.config: CONFIG_ZSMALLOC",
+        ]
+        "#);
     }
 }

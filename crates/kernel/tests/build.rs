@@ -2,7 +2,11 @@
 //! stamps what is compiled: the tree's makefile "compiles" by copying, so that
 //! an image is the concatenation of what went into it, and a stale object shows.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::error::Error;
