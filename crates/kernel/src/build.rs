@@ -357,7 +357,7 @@ impl Builder<'_> {
         }
         let _lock = self.lock(source.dir(), Mode::Exclusive, on_event)?;
         on_event(Event::Preparing);
-        source.switch(arm).map_err(|e| unsourced(arm, e))?;
+        self.switch(source, arm)?;
         on_event(Event::Configuring);
         let out = self.cache.scratch("config")?;
         let log = self.log(&format!("config-{}", hash([&arm.tree])));
@@ -498,14 +498,14 @@ impl Builder<'_> {
             && live.is_dir()
         {
             let left = rewind(live).map_err(failed("read", live))?;
-            source.switch(arm).map_err(|e| unsourced(arm, e))?;
+            self.switch(source, arm)?;
             return Ok((objects.fresh, Start::Interrupted { objects: left }));
         }
         self.cache.remove(&state)?;
         self.cache.remove(live)?;
         let Some((from, changed)) = nearest(source, arm, live)? else {
             fs_err::create_dir_all(live).map_err(failed("make", live))?;
-            source.switch(arm).map_err(|e| unsourced(arm, e))?;
+            self.switch(source, arm)?;
             return Ok((true, Start::Nothing));
         };
         let newest =
@@ -513,7 +513,7 @@ impl Builder<'_> {
         if self.runner.cancelled() {
             return Err(BuildError::Cancelled);
         }
-        source.switch(arm).map_err(|e| unsourced(arm, e))?;
+        self.switch(source, arm)?;
         freshen(source.dir(), &changed, newest).map_err(failed("touch files in", source.dir()))?;
         Ok((
             false,
@@ -521,6 +521,20 @@ impl Builder<'_> {
                 affected: affected(live, source.dir(), &changed),
             },
         ))
+    }
+
+    fn switch(&self, source: &mut dyn Source, arm: &Arm) -> Result<()> {
+        source.switch(arm).map_err(|error| {
+            if self.runner.cancelled() {
+                BuildError::Cancelled
+            } else if out_of_space(error.as_ref()) {
+                BuildError::NoSpace {
+                    path: source.dir().into(),
+                }
+            } else {
+                unsourced(arm, error)
+            }
+        })
     }
 
     /// Runs one make to its end; returns the warnings.
@@ -734,15 +748,24 @@ fn freshen(source: &Path, changed: &[PathBuf], newest: SystemTime) -> io::Result
     Ok(())
 }
 
+/// Whether an error goes back to a full disk.
+fn out_of_space(error: &(dyn Error + 'static)) -> bool {
+    let full = |kind| {
+        matches!(
+            kind,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        )
+    };
+    let here = error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| full(error.kind()));
+    here || error.source().is_some_and(out_of_space)
+}
+
 /// Whether a folder takes no more.
 fn full(folder: &Path) -> bool {
     let probe = tempfile::tempfile_in(folder).and_then(|mut file| file.write_all(&[1; 1 << 20]));
-    probe.is_err_and(|error| {
-        matches!(
-            error.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        )
-    })
+    probe.is_err_and(|error| out_of_space(&error))
 }
 
 /// How many objects kbuild noted to depend on one of these files; none for

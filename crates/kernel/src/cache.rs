@@ -181,8 +181,12 @@ impl Cache {
     pub fn open(root: &Path) -> Result<Self, CacheError> {
         fs_err::create_dir_all(root).map_err(failed("make", root))?;
         let root = root.canonicalize().map_err(failed("find", root))?;
-        let fit = |b: &u8| b.is_ascii_alphanumeric() || b"/._-+@,".contains(b);
-        if !root.as_os_str().as_bytes().iter().all(fit) {
+        if !root
+            .as_os_str()
+            .as_bytes()
+            .iter()
+            .all(|byte| fit(u32::from(*byte)))
+        {
             return Err(CacheError::Unfit(root));
         }
         for folder in [
@@ -226,10 +230,18 @@ impl Cache {
         &self.root
     }
 
-    /// Where the source folder `name` belongs.
+    /// Where the source folder `name` belongs; what makefiles can't stand in a
+    /// name is replaced.
     #[must_use]
     pub fn source_dir(&self, name: &str) -> PathBuf {
-        self.root.join("sources").join(name)
+        let fit = |c: char| if fit(c as u32) && c != '/' { c } else { '-' };
+        let name: String = name.chars().map(fit).collect();
+        let hidden = if name.is_empty() || name.starts_with('.') {
+            "-"
+        } else {
+            ""
+        };
+        self.root.join("sources").join(format!("{hidden}{name}"))
     }
 
     /// Everything it holds: object folders, sources and kernels, each kind by
@@ -450,6 +462,11 @@ impl Cache {
     }
 }
 
+/// Whether makefiles and the shell take a character in a path for itself.
+fn fit(c: u32) -> bool {
+    u8::try_from(c).is_ok_and(|b| b.is_ascii_alphanumeric() || b"/._-+@,".contains(&b))
+}
+
 /// What is locked to change an entry: all objects of a family together.
 fn lockable(entry: &Entry) -> &Path {
     match entry.kind {
@@ -556,6 +573,22 @@ mod tests {
             place(&[home])
         );
         assert_eq!(place(&[]), None);
+    }
+
+    #[test]
+    fn source_folders_have_names_that_makefiles_stand() {
+        let folder = tempfile::Builder::new().prefix("lab").tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        for (name, expected) in [
+            ("debian/6.12.117-1~deb12u1", "debian-6.12.117-1-deb12u1"),
+            ("git:/a b#HEAD", "git--a-b-HEAD"),
+            ("../../etc", "-..-..-etc"),
+            ("é", "-"),
+            ("", "-"),
+        ] {
+            let sources = cache.root().join("sources");
+            assert_eq!(cache.source_dir(name), sources.join(expected), "{name}");
+        }
     }
 
     #[test]

@@ -67,6 +67,8 @@ struct Tree {
     trees: BTreeMap<String, Files>,
     /// Give every file written this time instead of the present.
     written: Option<SystemTime>,
+    /// Fail to write any.
+    fails: Option<io::ErrorKind>,
 }
 
 impl Tree {
@@ -75,6 +77,7 @@ impl Tree {
             dir: dir.into(),
             trees: BTreeMap::new(),
             written: None,
+            fails: None,
         }
     }
 
@@ -112,6 +115,8 @@ impl Source for Tree {
     }
 
     fn switch(&mut self, arm: &Arm) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.fails
+            .map_or(Ok(()), |kind| Err(io::Error::from(kind)))?;
         fs_err::create_dir_all(&self.dir)?;
         let files = self.trees.get(&arm.tree).ok_or("no such tree")?;
         for entry in fs_err::read_dir(&self.dir)? {
@@ -293,6 +298,7 @@ fn the_second_arm_compiles_what_differs_and_the_second_run_nothing() {
     let mut lab = Lab::new();
     let base = lab.tree.arm("base", &[]);
     let patched = lab.tree.arm("patched", &[("b.c", "patched")]);
+    lab.toolchain.jobs = 1;
     let (built, events) = lab.ensure(&[&base, &patched]);
     let built = built.unwrap();
     insta::assert_debug_snapshot!(events, @r#"
@@ -457,6 +463,21 @@ fn a_failed_build_shows_its_first_error_and_keeps_the_log() {
 }
 
 #[test]
+fn a_source_that_cannot_be_written_says_why() {
+    let mut lab = Lab::new();
+    let base = lab.tree.arm("base", &[]);
+    lab.tree.fails = Some(io::ErrorKind::PermissionDenied);
+    insta::assert_snapshot!(lab.ensure(&[&base]).0.unwrap_err(), @"can't lay out the source of base: permission denied");
+    lab.tree.fails = Some(io::ErrorKind::StorageFull);
+    assert!(matches!(
+        lab.ensure(&[&base]).0,
+        Err(BuildError::NoSpace { .. })
+    ));
+    lab.runner.stopped = true.into();
+    assert!(matches!(lab.ensure(&[&base]).0, Err(BuildError::Cancelled)));
+}
+
+#[test]
 fn a_missing_compiler_is_named_with_its_package() {
     let mut lab = Lab::new();
     lab.toolchain.path = lab.folder.path().into();
@@ -529,6 +550,7 @@ fn two_commands_build_a_kernel_once() {
                     dir: lab.tree.dir.clone(),
                     trees: lab.tree.trees.clone(),
                     written: None,
+                    fails: None,
                 };
                 let builder = Builder {
                     cache: &cache,
