@@ -9,7 +9,7 @@ use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::reboot::{RebootMode, reboot};
 use results::plan::{PATH, PORT, Plan};
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Doing, Failure, ensure};
 use crate::procfs;
 
 /// Mounts what scenarios look into. Only the first two must succeed: whatever
@@ -42,7 +42,11 @@ pub fn mount_all() -> Result<(), Failure> {
 /// The plan that the host packed beside this program.
 pub fn plan() -> Result<Plan, Failure> {
     let text = procfs::read(PATH)?;
-    serde_json::from_str(&text).doing(|| format!("reading {PATH}"))
+    let plan: Plan = serde_json::from_str(&text).doing(|| format!("reading {PATH}"))?;
+    ensure(!(plan.bare && plan.trace), || {
+        format!("{PATH} asks for a boot that is bare and traces")
+    })?;
+    Ok(plan)
 }
 
 /// Opens the port that carries the results, as soon as its driver has it.

@@ -62,6 +62,11 @@ impl Log {
     }
 }
 
+/// Writes a line of our own, for debugging only: no console shows it.
+pub fn write(text: &str) -> Result<(), Failure> {
+    crate::procfs::write("/dev/kmsg", &format!("<7>{text}"))
+}
+
 /// `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS[,…];TEXT`, then lines of properties.
 fn parse(record: &str) -> Option<Line> {
     let (head, text) = record.split_once(';')?;

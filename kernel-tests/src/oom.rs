@@ -1,12 +1,14 @@
 //! Victims of a real OOM kill in a memory cgroup, and the reaper's own account
 //! of what it did to them.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
 
 use crate::cgroup::Cgroup;
 use crate::failure::{Failure, ensure};
+use crate::kmsg::{self, Line, Log};
 use crate::procfs;
 use crate::trace::{Clock, Event, Trace};
 use crate::victim::{Area, Spec, Victim};
@@ -16,6 +18,13 @@ const REAPER_DELAY: Duration = Duration::from_secs(2);
 
 /// Timers count ticks, of which the first is not whole: 10 ms at 100 Hz.
 const TICK: Duration = Duration::from_millis(10);
+
+/// How long before its time somebody begins to look out for the reaper: the
+/// victim is held some milliseconds after the delay has begun.
+const EARLY: Duration = Duration::from_millis(200);
+
+/// How often the kernel's log is looked into.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// How long the reaper may take, emulated.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -161,6 +170,90 @@ fn stations(events: &[Event], pid: Pid) -> Result<Reaped, Failure> {
     })
 }
 
+/// The reaper as everybody may see it, without a tracepoint: a victim that is
+/// held loses memory, and the kernel's log says who took it.
+#[derive(Debug)]
+pub struct Bystander {
+    log: Log,
+    lines: Vec<Line>,
+}
+
+impl Bystander {
+    /// Starts to listen to the log.
+    pub fn new() -> Result<Self, Failure> {
+        Ok(Self {
+            log: Log::end()?,
+            lines: Vec::new(),
+        })
+    }
+
+    /// Waits until a victim that has just been killed, and is held, loses
+    /// memory, and marks the moment in the log, whose clock is its own.
+    pub fn woken(&mut self, pid: Pid) -> Result<(), Failure> {
+        let held = Instant::now();
+        let whole = procfs::resident(pid)?;
+        thread::sleep(REAPER_DELAY.saturating_sub(EARLY));
+        while procfs::resident(pid)? >= whole {
+            ensure(held.elapsed() < PATIENCE, || {
+                format!("did not reach the reaper: {pid} has kept its memory")
+            })?;
+        }
+        kmsg::write(&mark(pid))
+    }
+
+    /// Waits for the reaper's own word, and returns how many microseconds after
+    /// the mark it came.
+    pub fn reaped(&mut self, pid: Pid) -> Result<u64, Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.lines.extend(self.log.lines());
+            if self.lines.iter().any(|line| says_reaped(line, pid)) {
+                return logged(&std::mem::take(&mut self.lines), pid);
+            }
+            ensure(Instant::now() < deadline, || {
+                format!("did not reach the reaper: the log does not say that it reaped {pid}")
+            })?;
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+fn mark(pid: Pid) -> String {
+    format!("reaperlab: {pid} loses memory")
+}
+
+fn says_reaped(line: &Line, pid: Pid) -> bool {
+    line.text
+        .starts_with(&format!("oom_reaper: reaped process {pid} ("))
+}
+
+/// The microseconds between the mark and the reaper's word, after a kill that
+/// came as long before the mark as the kernel promises.
+fn logged(lines: &[Line], pid: Pid) -> Result<u64, Failure> {
+    let time = |what: &str, is: &dyn Fn(&Line) -> bool| {
+        lines
+            .iter()
+            .find(|line| is(line))
+            .map(|line| line.at_us)
+            .ok_or_else(|| Failure::unmet(format!("the log lacks {what} of {pid}")))
+    };
+    let victim = format!("Killed process {pid} (");
+    let killed = time("the kill", &|line| line.text.contains(&victim))?;
+    let seen = time("the mark", &|line| line.text == mark(pid))?;
+    let reaped = time("the reaping", &|line| says_reaped(line, pid))?;
+    let waited = Duration::from_micros(seen.saturating_sub(killed));
+    ensure(waited + TICK >= REAPER_DELAY, || {
+        format!(
+            "{pid} lost memory {} ms after the kill, before the reaper's time",
+            waited.as_millis()
+        )
+    })?;
+    ensure(seen <= reaped, || {
+        format!("{pid} was reaped before it was seen to lose memory: {seen} {reaped}")
+    })?;
+    Ok(reaped - seen)
+}
+
 /// Checks that a trace saw one OOM kill, that of `pid`, and returns its time by
 /// the trace's clock.
 pub fn only_kill(events: &[Event], pid: Pid) -> Result<u64, Failure> {
@@ -226,6 +319,39 @@ mod tests {
         assert_eq!(
             stations(&[], Pid::from_raw(55)).map_err(|failure| failure.to_string()),
             Err("did not reach the reaper: no mark_victim".into())
+        );
+    }
+
+    #[test]
+    fn the_way_through_the_reaper_as_logged() {
+        let logged_at = |times: &[u64]| {
+            let texts = [
+                "Memory cgroup out of memory: Killed process 55 (victim) total-vm:5kB, anon-rss:4kB",
+                "reaperlab: 55 loses memory",
+                "oom_reaper: reaped process 55 (victim), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB",
+            ];
+            let lines: Vec<_> = texts
+                .iter()
+                .zip(times)
+                .map(|(text, &at_us)| Line {
+                    at_us,
+                    text: (*text).to_owned(),
+                })
+                .collect();
+            logged(&lines, Pid::from_raw(55)).map_err(|failure| failure.to_string())
+        };
+        assert_eq!(logged_at(&[1_000, 2_005_000, 2_300_000]), Ok(295_000));
+        assert_eq!(
+            logged_at(&[1_000, 1_500_000, 2_300_000]),
+            Err("55 lost memory 1499 ms after the kill, before the reaper's time".into())
+        );
+        assert_eq!(
+            logged_at(&[1_000, 2_301_000, 2_300_000]),
+            Err("55 was reaped before it was seen to lose memory: 2301000 2300000".into())
+        );
+        assert_eq!(
+            logged_at(&[1_000, 2_005_000]),
+            Err("the log lacks the reaping of 55".into())
         );
     }
 }

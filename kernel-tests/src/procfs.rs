@@ -66,6 +66,17 @@ fn per_cpu_pages(zoneinfo: &str) -> u64 {
         .sum()
 }
 
+/// Pages of a process that are in memory.
+pub fn resident(pid: Pid) -> Result<u64, Failure> {
+    let path = format!("/proc/{pid}/statm");
+    let statm = read(&path)?;
+    statm
+        .split_whitespace()
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .ok_or_else(|| Failure::unmet(format!("{path} does not say what is resident: {statm:?}")))
+}
+
 /// Whether the kernel has a symbol that can be probed by exactly this name.
 pub fn has_symbol(name: &str) -> bool {
     read("/proc/kallsyms")

@@ -28,6 +28,13 @@ pub const WAIT: Metric = Metric::us("contended-wait");
 pub const EXIT_MMAP: Metric = Metric::us("exit-mmap");
 /// Both walkers' times together.
 pub const SUM: Metric = Metric::us("sum");
+/// From the kill to the victim's end.
+pub const KILL_TO_GONE: Metric = Metric::us("kill-to-gone");
+/// From the moment when the victim is let go to its end: what user space sees
+/// of [`EXIT_MMAP`].
+pub const RELEASE_TO_GONE: Metric = Metric::us("release-to-gone");
+/// That and the reaper's time: what user space sees of [`SUM`].
+pub const SUM_TO_GONE: Metric = Metric::us("sum-to-gone");
 
 /// Repetitions at most in a boot that traces: each is a page of a chart.
 const WALKS: u32 = 4;
@@ -55,6 +62,17 @@ impl Walkers {
             _ => None,
         }
     }
+}
+
+/// What is known of a race without looking into the kernel.
+#[derive(Debug, Clone, Copy)]
+pub struct Timed {
+    /// What the reaper's own time is called, and how long it was.
+    pub reap: (Metric, Duration),
+    /// [`RELEASE_TO_GONE`].
+    pub release_to_gone: Duration,
+    /// [`KILL_TO_GONE`].
+    pub kill_to_gone: Duration,
 }
 
 /// The repetitions of a race: where in a solo reap the second walker starts is
@@ -92,91 +110,113 @@ pub fn delay(repetition: Repetition, solo: Duration) -> Duration {
     solo.mul_f64(repetition.at.unwrap_or(0.0) / 100.0)
 }
 
-/// What is watched during a race: either where the walkers wait for each
-/// other, or, in a boot that traces, where they are.
+/// What is watched during a race.
 #[derive(Debug)]
-pub struct Observer {
-    trace: Trace,
-    walks: bool,
+pub enum Observer {
+    /// Where the walkers wait for each other.
+    Waits(Trace),
+    /// Where they are, in a boot that traces.
+    Walks(Trace),
+    /// Nothing, in a bare boot.
+    Nothing,
 }
 
 impl Observer {
     /// Sets the probes, once for all repetitions.
     pub fn new(context: &Context<'_>) -> Result<Self, Failure> {
+        if context.plan.bare {
+            context.note("a boot without any probe or tracepoint")?;
+            return Ok(Self::Nothing);
+        }
         let mut trace = Trace::new("race", Clock::Mono, 4096)?;
-        let walks = context.plan.trace;
-        if walks {
+        if context.plan.trace {
             let probe = trace.walks("walk", &context.plan.probes)?;
             context.note(format!("walks as seen by a probe on {probe}"))?;
-        } else {
-            let slow_path = procfs::spinlock_slow_path()
-                .ok_or_else(|| Failure::unmet("the kernel has no spinlock slow path"))?;
-            trace.probe('p', "slow", &slow_path, "")?;
-            trace.stacks("slow")?;
-            trace.probe('r', "slow_end", &slow_path, "")?;
-            trace.probe('p', "exit", "exit_mmap", "")?;
-            trace.probe('r', "exit_end", "exit_mmap", "")?;
-            context.note(format!("contention as seen by a probe on {slow_path}"))?;
+            return Ok(Self::Walks(trace));
         }
-        Ok(Self { trace, walks })
+        let slow_path = procfs::spinlock_slow_path()
+            .ok_or_else(|| Failure::unmet("the kernel has no spinlock slow path"))?;
+        trace.probe('p', "slow", &slow_path, "")?;
+        trace.stacks("slow")?;
+        trace.probe('r', "slow_end", &slow_path, "")?;
+        trace.probe('p', "exit", "exit_mmap", "")?;
+        trace.probe('r', "exit_end", "exit_mmap", "")?;
+        context.note(format!("contention as seen by a probe on {slow_path}"))?;
+        Ok(Self::Waits(trace))
+    }
+
+    fn trace(&self) -> Option<&Trace> {
+        match self {
+            Self::Waits(trace) | Self::Walks(trace) => Some(trace),
+            Self::Nothing => None,
+        }
     }
 
     /// Forgets what was seen before the walkers start.
     pub fn start(&self) -> Result<(), Failure> {
-        self.trace.clear()
+        self.trace().map_or(Ok(()), Trace::clear)
     }
 
-    /// Reports what was seen of both walkers. `reap` is the metric and the
-    /// microseconds of the reaper's own time.
+    /// Reports what was seen of both walkers. In a boot that traces nothing is
+    /// timed.
     pub fn report(
         &self,
         context: &Context<'_>,
         repetition: Repetition,
         walkers: Walkers,
-        reap: (Metric, f64),
+        timed: Timed,
     ) -> Result<(), Failure> {
-        let events = self.trace.events()?;
-        if self.walks {
-            self.trace.whole()?;
-            let steps = steps(&events, walkers);
-            for walker in [Walker::Reaper, Walker::Exit] {
-                ensure(steps.iter().any(|step| step.0 == walker), || {
-                    format!("{walker:?} was not seen to walk")
-                })?;
+        let (metric, reap) = timed.reap;
+        let reap = micros(reap);
+        match self {
+            Self::Walks(trace) => {
+                let steps = steps(&trace.events()?, walkers);
+                trace.whole()?;
+                for walker in [Walker::Reaper, Walker::Exit] {
+                    ensure(steps.iter().any(|step| step.0 == walker), || {
+                        format!("{walker:?} was not seen to walk")
+                    })?;
+                }
+                return context.record(&Record::Walk(Walk {
+                    scenario: context.scenario(),
+                    repetition: repetition.index,
+                    steps,
+                }));
             }
-            return context.record(&Record::Walk(Walk {
-                scenario: context.scenario(),
-                repetition: repetition.index,
-                steps,
-            }));
+            Self::Waits(trace) => {
+                let seen = Seen::of(&trace.events()?, walkers)?;
+                let mut total = Waits::default();
+                for (walker, waits) in [(Walker::Reaper, seen.reaper), (Walker::Exit, seen.exit)] {
+                    waits.report(context, repetition, Some(walker))?;
+                    total = total + waits;
+                }
+                total.report(context, repetition, None)?;
+                let exit_mmap = seen.exit_mmap as f64;
+                context.walker_sample(repetition, EXIT_MMAP, exit_mmap, Some(Walker::Exit))?;
+                context.sample(repetition, SUM, reap + exit_mmap)?;
+            }
+            Self::Nothing => {}
         }
-        let seen = Seen::of(&events, walkers)?;
-        let mut total = Waits::default();
-        for (walker, waits) in [(Walker::Reaper, seen.reaper), (Walker::Exit, seen.exit)] {
-            waits.report(context, repetition, Some(walker))?;
-            total = total + waits;
-        }
-        total.report(context, repetition, None)?;
-        let (metric, reap) = reap;
         context.walker_sample(repetition, metric, reap, Some(Walker::Reaper))?;
-        context.walker_sample(
-            repetition,
-            EXIT_MMAP,
-            seen.exit_mmap as f64,
-            Some(Walker::Exit),
-        )?;
-        context.sample(repetition, SUM, reap + seen.exit_mmap as f64)
+        let release_to_gone = micros(timed.release_to_gone);
+        context.sample(repetition, RELEASE_TO_GONE, release_to_gone)?;
+        context.sample(repetition, SUM_TO_GONE, reap + release_to_gone)?;
+        context.sample(repetition, KILL_TO_GONE, micros(timed.kill_to_gone))
     }
 
     /// Says how many waits were not seen, for want of a probe at the moment.
     pub fn finish(&self, context: &Context<'_>) -> Result<(), Failure> {
-        match self.trace.missed()? {
+        match self.trace().map_or(Ok(0), Trace::missed)? {
             0 => Ok(()),
             missed => context.note(format!(
                 "the probes missed {missed} calls in all repetitions"
             )),
         }
     }
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_micros() as f64
 }
 
 /// The ranges that both walkers entered, from the first on.
@@ -329,6 +369,7 @@ mod tests {
             order: None,
             probes: Vec::new(),
             trace: false,
+            bare: false,
             fault: None,
         };
         let sweep = repetitions(&plan, u32::MAX);
@@ -342,6 +383,9 @@ mod tests {
         assert_eq!((at.first(), at.len()), (Some(&0.0), 8));
         assert_eq!(at.iter().filter(|at| **at <= 12.5).count(), 5);
         assert!(at.is_sorted() && at.iter().all(|at| *at < 100.0));
+        plan.bare = true;
+        assert_eq!(repetitions(&plan, u32::MAX), sweep);
+        plan.bare = false;
         plan.trace = true;
         assert_eq!(repetitions(&plan, u32::MAX).len(), 4);
         plan.repetitions = 0;

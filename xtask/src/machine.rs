@@ -93,6 +93,7 @@ fn hello() -> Plan {
         order: None,
         probes: Vec::new(),
         trace: false,
+        bare: false,
         fault: None,
     }
 }

@@ -34,6 +34,11 @@ pub struct Plan {
     /// Record the address trace of both walkers. Such a boot's times are not
     /// comparable with those of one that does not.
     pub trace: bool,
+    /// Enable no probe, no tracepoint and no event in the scenarios that
+    /// measure: they time what user space sees, and count nothing. Never
+    /// together with `trace`.
+    #[serde(default)]
+    pub bare: bool,
     /// A fault the guest must commit, to prove that the host names it rightly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,

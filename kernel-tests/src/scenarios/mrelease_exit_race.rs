@@ -13,12 +13,11 @@ use nix::unistd::{Pid, gettid};
 use super::{Need, Scenario};
 use crate::context::{Context, Metric};
 use crate::failure::{Doing, Failure};
-use crate::race::{self, Observer, REAPER_CPU, VICTIM_CPU, Walkers};
+use crate::race::{self, Observer, REAPER_CPU, Timed, VICTIM_CPU, Walkers};
 use crate::sys::{pidfd_open, process_mrelease};
 use crate::victim::{Spec, Victim, bind};
 
 const MRELEASE: Metric = Metric::us("mrelease");
-const KILL_TO_GONE: Metric = Metric::us("kill-to-gone");
 
 /// How often a repetition is tried. A reaper that comes too late (ESRCH: its
 /// CPU was taken away in the wrong moment) has met nobody: not a sample.
@@ -60,7 +59,9 @@ impl Scenario for MreleaseExitRace {
             MRELEASE,
             race::EXIT_MMAP,
             race::SUM,
-            KILL_TO_GONE,
+            race::RELEASE_TO_GONE,
+            race::SUM_TO_GONE,
+            race::KILL_TO_GONE,
         ]
     }
 
@@ -95,15 +96,11 @@ impl Scenario for MreleaseExitRace {
                     };
                     observer.start()?;
                     let delay = race::delay(repetition, solo);
-                    let (took, gone) = race_once(&reaper, victim, delay)?;
-                    let Some(took) = took else {
+                    let Some(timed) = race_once(&reaper, victim, delay)? else {
                         late += 1;
                         continue;
                     };
-                    observer.report(context, repetition, walkers, (MRELEASE, micros(took)))?;
-                    if !context.plan.trace {
-                        context.sample(repetition, KILL_TO_GONE, micros(gone))?;
-                    }
+                    observer.report(context, repetition, walkers, timed)?;
                     break;
                 }
             }
@@ -123,10 +120,6 @@ fn spec() -> Spec {
         cpu: Some(VICTIM_CPU),
         ..Spec::default()
     }
-}
-
-fn micros(duration: Duration) -> f64 {
-    duration.as_micros() as f64
 }
 
 /// The duration of a reap that has the address space to itself.
@@ -151,13 +144,12 @@ fn solo(reaper: &Reaper<'_>) -> Result<Duration, Failure> {
 }
 
 /// One race: the reaper starts while the victim is held, dead but whole; the
-/// victim is let go after `delay`. Returns how long the reaper took, if it was
-/// not too late, and how long the victim from the kill to its end.
+/// victim is let go after `delay`. Returns none if the reaper was too late.
 fn race_once(
     reaper: &Reaper<'_>,
     mut victim: Victim,
     delay: Duration,
-) -> Result<(Option<Duration>, Duration), Failure> {
+) -> Result<Option<Timed>, Failure> {
     victim.pin()?;
     reaper.prepare(&victim)?;
     let killed = Instant::now();
@@ -167,10 +159,16 @@ fn race_once(
     if !delay.is_zero() {
         thread::sleep(delay);
     }
+    let released = Instant::now();
     victim.release()?;
     victim.wait_killed()?;
-    let gone = killed.elapsed();
-    Ok((reaper.answer()?.took()?, gone))
+    let gone = Instant::now();
+    let took = reaper.answer()?.took()?;
+    Ok(took.map(|took| Timed {
+        reap: (MRELEASE, took),
+        release_to_gone: gone - released,
+        kill_to_gone: gone - killed,
+    }))
 }
 
 /// What the reaper thread spins on: a wait that sleeps would end too late.

@@ -8,12 +8,12 @@ use nix::unistd::Pid;
 use super::{Need, Scenario};
 use crate::context::{Context, Metric};
 use crate::failure::{Failure, ensure};
-use crate::oom::{self, OomVictim, Reaped, Watch};
-use crate::race::{self, Observer, REAPER_CPU, VICTIM_CPU, Walkers};
+use crate::oom::{self, Bystander, OomVictim, Watch};
+use crate::race::{self, Observer, REAPER_CPU, Timed, VICTIM_CPU, Walkers};
+use crate::trace::Event;
 use crate::victim::bind;
 
 const REAP: Metric = Metric::us("reap");
-const KILL_TO_GONE: Metric = Metric::us("kill-to-gone");
 
 /// Repetitions at most, warm-ups apart: each waits two seconds for the reaper.
 const REPETITIONS: u32 = 6;
@@ -55,7 +55,9 @@ impl Scenario for ReaperExitRace {
             REAP,
             race::EXIT_MMAP,
             race::SUM,
-            KILL_TO_GONE,
+            race::RELEASE_TO_GONE,
+            race::SUM_TO_GONE,
+            race::KILL_TO_GONE,
         ]
     }
 
@@ -63,10 +65,10 @@ impl Scenario for ReaperExitRace {
         bind(Pid::from_raw(0), VICTIM_CPU)?;
         let reaper = oom::reaper()?;
         bind(reaper, REAPER_CPU)?;
-        let mut watch = Watch::new()?;
+        let mut witness = Witness::new(context)?;
         let observer = Observer::new(context)?;
 
-        let solo = Duration::from_micros(solo(&mut watch)?.reap);
+        let solo = solo(&mut witness)?;
         context.note(format!(
             "a reap without the other walker takes {} us",
             solo.as_micros()
@@ -78,19 +80,21 @@ impl Scenario for ReaperExitRace {
             let killed = Instant::now();
             oom.kill()?;
             // The reaper is awake, on the other CPU: the race is on.
-            let earlier = watch.woken(pid)?;
+            witness.woken(pid)?;
             let delay = race::delay(repetition, solo);
             if !delay.is_zero() {
                 thread::sleep(delay);
             }
+            let released = Instant::now();
             oom.end()?;
-            let gone = killed.elapsed();
-            let reaped = watch.reaped(pid, earlier)?;
+            let gone = Instant::now();
+            let timed = Timed {
+                reap: (REAP, witness.reaped(pid)?),
+                release_to_gone: gone - released,
+                kill_to_gone: gone - killed,
+            };
             let walkers = Walkers { reaper, exit: pid };
-            observer.report(context, repetition, walkers, (REAP, reaped.reap as f64))?;
-            if !context.plan.trace {
-                context.sample(repetition, KILL_TO_GONE, gone.as_micros() as f64)?;
-            }
+            observer.report(context, repetition, walkers, timed)?;
         }
         observer.finish(context)
     }
@@ -101,11 +105,52 @@ fn victim() -> Result<OomVictim, Failure> {
 }
 
 /// A reap that has the address space to itself.
-fn solo(watch: &mut Watch) -> Result<Reaped, Failure> {
+fn solo(witness: &mut Witness) -> Result<Duration, Failure> {
     let mut oom = victim()?;
     oom.kill()?;
-    let reaped = watch.reaped(oom.victim.pid(), Vec::new())?;
+    let pid = oom.victim.pid();
+    witness.woken(pid)?;
+    let reap = witness.reaped(pid)?;
     oom.end()?;
-    ensure(reaped.reap > 0, || "a solo reap took no time".into())?;
-    Ok(reaped)
+    ensure(!reap.is_zero(), || "a solo reap took no time".into())?;
+    Ok(reap)
+}
+
+/// Who sees the reaper come and go.
+enum Witness {
+    /// Its tracepoints, and the events that they have shown so far.
+    Watch(Watch, Vec<Event>),
+    /// Whoever is there, in a bare boot.
+    Bystander(Bystander),
+}
+
+impl Witness {
+    fn new(context: &Context<'_>) -> Result<Self, Failure> {
+        if !context.plan.bare {
+            return Ok(Self::Watch(Watch::new()?, Vec::new()));
+        }
+        context.note(
+            "a reap is timed from when the first memory is seen to be gone until the kernel's \
+             log says so",
+        )?;
+        Ok(Self::Bystander(Bystander::new()?))
+    }
+
+    /// Waits until the reaper is at work on a victim that is held.
+    fn woken(&mut self, pid: Pid) -> Result<(), Failure> {
+        match self {
+            Self::Watch(watch, seen) => *seen = watch.woken(pid)?,
+            Self::Bystander(bystander) => bystander.woken(pid)?,
+        }
+        Ok(())
+    }
+
+    /// Waits until it has finished, and returns how long it took.
+    fn reaped(&mut self, pid: Pid) -> Result<Duration, Failure> {
+        let reap = match self {
+            Self::Watch(watch, seen) => watch.reaped(pid, std::mem::take(seen))?.reap,
+            Self::Bystander(bystander) => bystander.reaped(pid)?,
+        };
+        Ok(Duration::from_micros(reap))
+    }
 }

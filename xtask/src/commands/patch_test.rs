@@ -134,6 +134,7 @@ fn schedule(work: &Work, chosen: &[String], rounds: u32, seed: u64) -> Vec<Plann
                     }),
                     probes: probes(work),
                     trace,
+                    bare: false,
                     fault: None,
                 },
             }
