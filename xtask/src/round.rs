@@ -71,6 +71,7 @@ pub fn run(
         index: boot.index,
         arm: boot.arm,
         traced: boot.plan.trace,
+        bare: boot.plan.bare,
         status: status(&outcome.end, &ktap),
         console_verdict: outcome.triage.verdict.to_string(),
         console_events: outcome

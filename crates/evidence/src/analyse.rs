@@ -1,5 +1,6 @@
 //! The judgement: scenarios, the order proof, and base against patched.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use results::ktap;
@@ -193,6 +194,8 @@ pub struct RoundRow {
     pub arm: Arm,
     /// Whether the walkers were traced.
     pub traced: bool,
+    /// Whether nothing was probed.
+    pub bare: bool,
     /// How it ended.
     pub status: RoundStatus,
     /// What the console shows.
@@ -214,6 +217,9 @@ pub struct Comparison {
     pub metric: String,
     /// Whose it is; none where both walkers'.
     pub walker: Option<Walker>,
+    /// Whether the samples come from rounds without probes. Such a comparison
+    /// is never primary.
+    pub bare: bool,
     /// The samples' unit.
     pub unit: Unit,
     /// Whether less is better.
@@ -259,10 +265,12 @@ pub struct ArmSamples {
     pub boot_medians: Vec<f64>,
 }
 
-/// What identifies a metric.
+/// What identifies a metric. Within a scenario, what was measured without
+/// probes comes last.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub scenario: String,
+    pub bare: bool,
     pub metric: String,
     pub walker: Option<Walker>,
 }
@@ -294,6 +302,7 @@ pub(crate) fn measured(run: &Run) -> BTreeMap<Key, Measured> {
             }
             let key = Key {
                 scenario: sample.scenario.clone(),
+                bare: round.bare,
                 metric: sample.metric.clone(),
                 walker: sample.walker,
             };
@@ -328,6 +337,7 @@ pub fn analyse(run: &Run) -> Report {
             let mut found = comparisons.iter().filter(|c| names(name, c)).peekable();
             found.peek().is_some() && found.all(|c| c.verdict != Verdict::Inconclusive)
         });
+    let notes = agreements(&comparisons).chain(notes(run)).collect();
     Report {
         schema: crate::run::SCHEMA,
         status,
@@ -338,7 +348,7 @@ pub fn analyse(run: &Run) -> Report {
         scenarios,
         rounds: run.rounds.iter().map(round_row).collect(),
         caveats: caveats(run),
-        notes: notes(run),
+        notes,
         series: run.series.clone(),
         kernel: run.kernel.clone(),
         accelerator: run.accelerator.clone(),
@@ -360,6 +370,7 @@ fn round_row(round: &Round) -> RoundRow {
         index: round.index,
         arm: round.arm,
         traced: round.traced,
+        bare: round.bare,
         status: round.status,
         console_verdict: round.console_verdict.clone(),
         boot_s: round.boot_s,
@@ -592,7 +603,7 @@ fn caveats(run: &Run) -> Vec<String> {
     let boots = |arm: Arm| {
         run.rounds
             .iter()
-            .filter(|r| r.arm == arm && !r.traced && r.status.has_sound_samples())
+            .filter(|r| r.arm == arm && !r.traced && !r.bare && r.status.has_sound_samples())
             .count()
     };
     let fewest = boots(Arm::Base).min(boots(Arm::Patched));
@@ -615,6 +626,48 @@ fn caveats(run: &Run) -> Vec<String> {
         ));
     }
     caveats
+}
+
+/// For each metric that was measured with and without probes: whether probes
+/// change what follows from it.
+fn agreements(comparisons: &[Comparison]) -> impl Iterator<Item = String> {
+    let probed = |bare: &&Comparison| {
+        let same = |c: &&Comparison| {
+            (c.bare, &c.scenario, &c.metric, c.walker)
+                == (false, &bare.scenario, &bare.metric, bare.walker)
+        };
+        comparisons.iter().find(same)
+    };
+    comparisons
+        .iter()
+        .filter(|c| c.bare)
+        .filter_map(move |bare| Some((bare, probed(&bare)?)))
+        .map(|(bare, probed)| {
+            let word = match (sign(bare), sign(probed)) {
+                (Some(one), Some(other)) if one == other => "same sign",
+                (Some(_), Some(_)) => "opposite signs",
+                _ => "can't be told",
+            };
+            format!(
+                "{}: {}: {}, with probes {}: {word}",
+                bare.scenario,
+                bare.label,
+                render::ratio_words(bare),
+                render::ratio_words(probed)
+            )
+        })
+}
+
+/// On which side of 1 a ratio lies; none if its interval has both.
+fn sign(of: &Comparison) -> Option<Ordering> {
+    let [low, high] = of.interval?;
+    if high < 1.0 {
+        Some(Ordering::Less)
+    } else if low > 1.0 {
+        Some(Ordering::Greater)
+    } else {
+        None
+    }
 }
 
 fn notes(run: &Run) -> Vec<String> {
@@ -653,7 +706,7 @@ fn is_primary(run: &Run, key: &Key, all: &BTreeMap<Key, Measured>) -> bool {
         walker: None,
         ..key.clone()
     };
-    named && (key.walker.is_none() || !all.contains_key(&sum))
+    named && !key.bare && (key.walker.is_none() || !all.contains_key(&sum))
 }
 
 fn comparisons(run: &Run) -> Vec<Comparison> {
@@ -662,7 +715,7 @@ fn comparisons(run: &Run) -> Vec<Comparison> {
         .iter()
         .filter_map(|(key, measured)| compare(run, key, measured, is_primary(run, key, &all)))
         .collect();
-    // A stable sort: within each, by scenario, metric and walker.
+    // A stable sort: within each, as keys are ordered.
     comparisons.sort_by_key(|c| {
         let at = run.primary.iter().position(|name| names(name, c));
         at.unwrap_or(usize::MAX)
@@ -708,6 +761,7 @@ fn compare(run: &Run, key: &Key, measured: &Measured, primary: bool) -> Option<C
         scenario: key.scenario.clone(),
         metric: key.metric.clone(),
         walker: key.walker,
+        bare: key.bare,
         unit: measured.unit,
         lower_is_better,
         primary,
@@ -729,7 +783,10 @@ fn compare(run: &Run, key: &Key, measured: &Measured, primary: bool) -> Option<C
 
 fn label(run: &Run, key: &Key) -> String {
     let metric = run.labels.get(&key.metric).cloned();
-    let metric = metric.unwrap_or_else(|| key.metric.replace('-', " "));
+    let mut metric = metric.unwrap_or_else(|| key.metric.replace('-', " "));
+    if key.bare {
+        metric.push_str(" without probes");
+    }
     match key.walker {
         None => metric,
         Some(Walker::Reaper) => format!("{metric}, reaper"),
@@ -739,7 +796,8 @@ fn label(run: &Run, key: &Key) -> String {
 
 /// Another seed for each metric, whatever else was measured (FNV-1a).
 fn seed(seed: u64, key: &Key) -> u64 {
-    let name = format!("{}/{}/{:?}", key.scenario, key.metric, key.walker);
+    let bare = if key.bare { "/bare" } else { "" };
+    let name = format!("{}/{}/{:?}{bare}", key.scenario, key.metric, key.walker);
     name.bytes()
         .fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)

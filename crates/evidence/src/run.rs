@@ -208,6 +208,10 @@ pub struct Round {
     pub arm: Arm,
     /// Whether the walkers' addresses were traced; such a round is not timed.
     pub traced: bool,
+    /// Whether nothing in the kernel was probed while it was timed. Such a
+    /// round is compared with its like only.
+    #[serde(default)]
+    pub bare: bool,
     /// How it ended.
     pub status: RoundStatus,
     /// The worst that the console shows, by `triage`'s words.

@@ -202,6 +202,7 @@ fn as_json() {
     "#);
     insta::assert_snapshot!(serde_json::to_string_pretty(&value["comparisons"][0]).unwrap(), @r#"
     {
+      "bare": false,
       "base": {
         "boot_medians": [
           399.5,
@@ -621,6 +622,126 @@ fn warm_ups_and_traced_rounds_are_not_compared() {
     }));
     let report = analyse(&run);
     assert_eq!(report.comparisons, analyse(&fixture::run()).comparisons);
+}
+
+/// The run, with as many rounds again in which nothing was probed.
+fn with_bare_rounds() -> Run {
+    let mut run = run();
+    let timed: Vec<_> = run
+        .rounds
+        .iter()
+        .filter(|round| !round.traced)
+        .cloned()
+        .collect();
+    for mut round in timed {
+        round.index = run.rounds.len() as u32;
+        round.bare = true;
+        round.records.retain_mut(|record| match record {
+            Record::Sample(sample) => {
+                // No difference is left: it was the probes.
+                if sample.metric == "sum" {
+                    sample.value = 1000.0 + f64::from((round.index + sample.repetition) % 5);
+                }
+                sample.unit != Unit::Count && sample.metric != "contended-wait"
+            }
+            _ => true,
+        });
+        run.rounds.push(round);
+    }
+    run
+}
+
+#[test]
+fn rounds_without_probes_are_compared_apart() {
+    let run = with_bare_rounds();
+    let report = analyse(&run);
+    let (bare, probed): (Vec<_>, Vec<_>) = report.comparisons.iter().cloned().partition(|c| c.bare);
+    assert_eq!(probed, analyse(&fixture::run()).comparisons);
+    assert!(bare.iter().all(|c| !c.primary && c.base.boots == 4));
+    assert!(report.comparisons.is_sorted_by_key(|c| c.bare));
+    insta::assert_snapshot!(report.notes.join("\n"), @"
+    mrelease-exit-race: kill to gone without probes: 1.07 [0.87, 1.34], with probes 1.07 [0.87, 1.31]: can't be told
+    mrelease-exit-race: mrelease without probes: 0.71 [0.51, 0.94], with probes 0.71 [0.52, 0.93]: same sign
+    mrelease-exit-race: reaper + exit_mmap without probes: 1.00 [1.00, 1.00], with probes 1.03 [0.82, 1.19]: can't be told
+    reap-order: probe: unmap_page_range
+    ");
+    let text = render::terminal(&report);
+    assert!(text.lines().all(|line| line.len() <= 100), "{text}");
+    let table: Vec<_> = text
+        .lines()
+        .skip_while(|line| !line.starts_with(RACE))
+        .collect();
+    insta::assert_snapshot!(table.join("\n"), @"
+    mrelease-exit-race (4+4 boots)
+                                                   base  patched  ratio [95 %]       verdict
+    * contended page-table-lock entries             358       19  0.05 [0.04, 0.07]  improved
+    * reaper + exit_mmap                         520 ms   533 ms  1.03 [0.82, 1.19]  inconclusive
+      contended page-table-lock entries, reaper     180        9  0.05 [0.04, 0.06]  improved
+      contended wait                             164 ms  8.32 ms  0.05 [0.04, 0.07]  improved
+      kill to gone                               324 ms   346 ms  1.07 [0.87, 1.31]  inconclusive
+      mrelease                                   269 ms   192 ms  0.71 [0.52, 0.93]  improved
+      kill to gone without probes                324 ms   346 ms  1.07 [0.87, 1.34]  inconclusive
+      mrelease without probes                    269 ms   192 ms  0.71 [0.51, 0.94]  improved
+      reaper + exit_mmap without probes            1 ms     1 ms  1.00 [1.00, 1.00]  no change
+    reaper + exit_mmap: about 305 rounds an arm would tell
+    kill to gone: about 35 rounds an arm would tell
+    kill to gone without probes: about 35 rounds an arm would tell
+
+    scenario            base       patched
+    memcg-limit         9 passed   9 passed
+    reap-order          9 passed   9 passed
+    mrelease-exit-race  9 passed   9 passed
+    private-hugetlb     9 skipped  9 skipped
+    private-hugetlb: no CONFIG_HUGETLBFS
+    ");
+    let text = render::markdown(&report);
+    assert!(text.lines().all(|line| line.len() <= 72), "{text}");
+    assert!(text.contains("base without probes ok"), "{text}");
+    assert!(render::html(&run, &report).contains("base, without probes"));
+    let json: serde_json::Value = serde_json::from_str(&render::json(&report).unwrap()).unwrap();
+    assert_eq!(json["comparisons"][0]["bare"], false);
+    assert_eq!(json["rounds"][10]["bare"], true);
+
+    // Alone they decide nothing, and there is nothing to agree with.
+    let mut run = run;
+    run.rounds.retain(|round| round.bare || round.traced);
+    let report = analyse(&run);
+    assert!(!report.conclusive && report.comparisons.iter().all(|c| c.bare && !c.primary));
+    assert!(report.notes.iter().all(|note| !note.contains("without")));
+}
+
+#[test]
+fn signs_agree_differ_or_cannot_be_told() {
+    let cases = [
+        (500.0, 500.0, "same sign"),
+        (2_000.0, 3_000.0, "same sign"),
+        (500.0, 2_000.0, "opposite signs"),
+        (1_000.0, 500.0, "can't be told"),
+        (500.0, 1_000.0, "can't be told"),
+    ];
+    for (without, with, word) in cases {
+        let mut run = with_bare_rounds();
+        for round in &mut run.rounds {
+            let level = match (round.arm, round.bare) {
+                (Arm::Base, _) => 1_000.0,
+                (Arm::Patched, true) => without,
+                (Arm::Patched, false) => with,
+            };
+            for record in &mut round.records {
+                if let Record::Sample(sample) = record
+                    && sample.metric == "mrelease"
+                {
+                    sample.value = level + f64::from((round.index + sample.repetition) % 5);
+                }
+            }
+        }
+        let notes = analyse(&run).notes;
+        let note = notes
+            .iter()
+            .find(|note| note.contains("mrelease without"))
+            .unwrap();
+        assert!(note.ends_with(word), "{note}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use results::record::Unit;
 
 use super::markdown::provenance;
-use super::{chart, headline, interval_text, one_line, ratio_text, significant, value};
+use super::{chart, headline, one_line, ratio_words, significant, value};
 use crate::analyse::{Comparison, Key, Report, Status, Tally, Verdict, measured, order_words};
 use crate::run::{Arm, Run};
 
@@ -100,11 +100,6 @@ fn answer(page: &mut Page, report: &Report) {
 }
 
 fn comparison_row(page: &mut Page, c: &Comparison) {
-    let ratio = match (c.ratio, c.interval) {
-        (Some(ratio), Some(ends)) => format!("{} {}", ratio_text(ratio), interval_text(ends)),
-        (Some(ratio), None) => ratio_text(ratio),
-        (None, _) => "\u{2013}".to_owned(),
-    };
     let (class, sign) = match c.verdict {
         Verdict::Improved => ("good", "\u{25bc} "),
         Verdict::Regressed => ("bad", "\u{25b2} "),
@@ -136,7 +131,7 @@ fn comparison_row(page: &mut Page, c: &Comparison) {
          <td data-l=\"verdict\"><span class=\"{class}\">{sign}{}</span>{more}</td></tr>\n",
         figure(c.unit, c.base.median),
         figure(c.unit, c.patched.median),
-        escape(&ratio),
+        escape(&ratio_words(c)),
         c.base.boots,
         c.patched.boots,
         c.base.samples,
@@ -196,6 +191,7 @@ fn strips(page: &mut Page, run: &Run, report: &Report) {
         .filter_map(|c| {
             let key = Key {
                 scenario: c.scenario.clone(),
+                bare: c.bare,
                 metric: c.metric.clone(),
                 walker: c.walker,
             };
@@ -276,7 +272,11 @@ fn rounds(page: &mut Page, report: &Report) {
              \u{25a0}</span> {class}{}</td><td data-l=\"ended\">{}</td><td data-l=\"console\">{}</td>\
              <td class=\"n\" data-l=\"boot\">{}</td><td class=\"n\" data-l=\"in all\">{}</td></tr>\n",
             round.index,
-            if round.traced { ", traced" } else { "" },
+            match (round.traced, round.bare) {
+                (true, _) => ", traced",
+                (false, true) => ", without probes",
+                (false, false) => "",
+            },
             round.status.as_str(),
             escape(&one_line(&round.console_verdict)),
             round.boot_s.map_or_else(|| "\u{2013}".to_owned(), seconds),

@@ -152,8 +152,12 @@ pub(super) fn provenance(report: &Report) -> Vec<(String, String)> {
                 .rounds
                 .iter()
                 .map(|r| {
-                    let traced = if r.traced { " traced" } else { "" };
-                    format!("{}{traced} {}", r.arm.as_str(), r.status.as_str())
+                    let how = match (r.traced, r.bare) {
+                        (true, _) => " traced",
+                        (false, true) => " without probes",
+                        (false, false) => "",
+                    };
+                    format!("{}{how} {}", r.arm.as_str(), r.status.as_str())
                 })
                 .collect::<Vec<_>>()
                 .join(", "),

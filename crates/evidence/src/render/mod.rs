@@ -115,16 +115,8 @@ pub(crate) fn comparison_line(c: &Comparison) -> String {
         value(c.unit, c.base.median),
         value(c.unit, c.patched.median)
     );
-    match (c.ratio, c.interval) {
-        (Some(ratio), Some(interval)) => {
-            line.push_str(&format!(
-                ", ratio {} {}",
-                ratio_text(ratio),
-                interval_text(interval)
-            ));
-        }
-        (Some(ratio), None) => line.push_str(&format!(", ratio {}", ratio_text(ratio))),
-        (None, _) => {}
+    if c.ratio.is_some() {
+        line.push_str(&format!(", ratio {}", ratio_words(c)));
     }
     line.push_str(&format!(
         ", {}+{} boots, {} samples: {}",
@@ -141,6 +133,15 @@ pub(crate) fn comparison_line(c: &Comparison) -> String {
 
 fn rounds_words(rounds: u32) -> String {
     format!("about {rounds} rounds an arm would tell")
+}
+
+/// The ratio and its interval, as far as they are known.
+pub(crate) fn ratio_words(c: &Comparison) -> String {
+    match (c.ratio, c.interval) {
+        (Some(ratio), Some(ends)) => format!("{} {}", ratio_text(ratio), interval_text(ends)),
+        (Some(ratio), None) => ratio_text(ratio),
+        (None, _) => "-".to_owned(),
+    }
 }
 
 fn ratio_text(ratio: f64) -> String {

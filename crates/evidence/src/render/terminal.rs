@@ -2,9 +2,7 @@
 
 use results::record::Unit;
 
-use super::{
-    headline, interval_text, one_line, ratio_text, rounds_words, significant, value, wrap,
-};
+use super::{headline, one_line, ratio_words, rounds_words, significant, value, wrap};
 use crate::analyse::{Comparison, Report, order_words};
 
 const WIDTH: usize = 100;
@@ -56,11 +54,6 @@ pub(super) fn group_heading(group: &[Comparison]) -> String {
 pub(super) fn comparison_table(group: &[Comparison], width: usize) -> String {
     let header = ["", "base", "patched", "ratio [95 %]", "verdict"];
     let rows = group.iter().map(|c| {
-        let ratio = match (c.ratio, c.interval) {
-            (Some(ratio), Some(ends)) => format!("{} {}", ratio_text(ratio), interval_text(ends)),
-            (Some(ratio), None) => ratio_text(ratio),
-            (None, _) => "-".into(),
-        };
         let unit = |v: f64| {
             if c.unit == Unit::Count {
                 significant(v)
@@ -73,7 +66,7 @@ pub(super) fn comparison_table(group: &[Comparison], width: usize) -> String {
             format!("{star}{}", one_line(&c.label)),
             unit(c.base.median),
             unit(c.patched.median),
-            ratio,
+            ratio_words(c),
             c.verdict.as_str().to_owned(),
         ]
     });
