@@ -155,9 +155,9 @@ pub(crate) mod tests {
         let mut ar = b"!<arch>\n".to_vec();
         for (name, body) in [("debian-binary", &b"2.0"[..]), ("data.tar.xz", &data)] {
             let size = body.len();
-            write!(
+            writeln!(
                 ar,
-                "{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n",
+                "{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`",
                 0, 0, 0, "100644"
             )
             .unwrap();

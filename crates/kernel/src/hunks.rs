@@ -103,9 +103,11 @@ impl<'a> Image<'a> {
     /// The place nearest to `guess`, behind it before in front of it.
     fn search(&self, guess: usize, least: usize, pattern: &[&[u8]]) -> Option<usize> {
         let last = self.lines.len().checked_sub(pattern.len())?;
-        (0..=self.lines.len().max(guess)).find_map(|distance| {
+        // Hunks may claim any line number.
+        let guess = guess.min(last);
+        (0..=last).find_map(|distance| {
             let behind = guess.checked_add(distance).filter(|at| *at <= last);
-            let before = guess.checked_sub(distance).filter(|at| *at <= last);
+            let before = guess.checked_sub(distance);
             [behind, before]
                 .into_iter()
                 .flatten()
@@ -504,6 +506,7 @@ mod tests {
 
     #[test]
     fn hunks_are_found() {
+        let far = CHANGE.replace("-3,7 +3,7", "-4000000000,7 +4000000000,7");
         let start = "@@ -1,3 +1,4 @@\n+new\n a\n b\n c\n";
         let end = "@@ -8,3 +8,4 @@\n h\n i\n j\n+new\n";
         for (text, diff, expected) in [
@@ -529,6 +532,7 @@ mod tests {
             (format!("x\n{BASE}"), start, "conflict: lost"),
             (BASE.to_owned(), end, "placed +0"),
             (format!("x\n{BASE}"), end, "placed +1"),
+            (BASE.to_owned(), &far, "placed -3999999997"),
             (String::new(), CHANGE, "conflict: lost"),
             ("c\n".to_owned(), CHANGE, "conflict: lost"),
         ] {

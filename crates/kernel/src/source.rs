@@ -507,6 +507,8 @@ impl Sources<'_> {
         for folder in ["lists/partial", "cache/archives/partial"] {
             fs_err::create_dir_all(root.join(folder)).map_err(io)?;
         }
+        // apt takes relative paths for its own folders'.
+        let root = real(&root)?;
         let host = Apt {
             suite: None,
             options: Vec::new(),
