@@ -70,6 +70,7 @@ struct Listed {
     needs: &'static [Need],
     deadline_s: u64,
     metrics: &'static [Metric],
+    proves_order: bool,
 }
 
 fn list() -> Result<(), String> {
@@ -82,6 +83,7 @@ fn list() -> Result<(), String> {
             needs: scenario.needs(),
             deadline_s: scenario.deadline().as_secs(),
             metrics: scenario.metrics(),
+            proves_order: scenario.proves_order(),
         })
         .collect();
     let json = serde_json::to_string_pretty(&listed).map_err(|error| error.to_string())?;

@@ -42,6 +42,10 @@ pub trait Scenario: Sync {
     fn metrics(&self) -> &'static [Metric] {
         &[]
     }
+    /// Whether it proves the order of the reaper's walk.
+    fn proves_order(&self) -> bool {
+        false
+    }
     /// Runs it.
     fn run(&self, context: &Context<'_>) -> Result<(), Failure>;
 }

@@ -70,13 +70,19 @@ pub trait Classify<T> {
 
 impl<T, E: Into<anyhow::Error>> Classify<T> for std::result::Result<T, E> {
     fn kind(self, kind: Kind) -> Result<T> {
-        self.map_err(|error| Failure { kind, error: error.into() })
+        self.map_err(|error| Failure {
+            kind,
+            error: error.into(),
+        })
     }
 }
 
 /// A failure of `kind` with this message.
 pub fn fail<T>(kind: Kind, message: impl Into<String>) -> Result<T> {
-    Err(Failure { kind, error: anyhow::Error::msg(message.into()) })
+    Err(Failure {
+        kind,
+        error: anyhow::Error::msg(message.into()),
+    })
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub struct Scenario {
     pub number: u32,
     /// Seconds it may take.
     pub deadline_s: u64,
+    /// Whether it proves the order of the reaper's walk.
+    pub proves_order: bool,
 }
 
 impl Program {
@@ -59,7 +61,10 @@ impl Program {
             // A caller's flags would be the guest's too; these alone make the
             // program run without a library.
             ("RUSTFLAGS".into(), "-C target-feature=+crt-static".into()),
-            ("CARGO_ENCODED_RUSTFLAGS".into(), "-Ctarget-feature=+crt-static".into()),
+            (
+                "CARGO_ENCODED_RUSTFLAGS".into(),
+                "-Ctarget-feature=+crt-static".into(),
+            ),
         ];
         let code = job.run_program_in(workspace(), &cargo, &args, &env, &mut |line| {
             said.push(line.to_owned());
@@ -72,15 +77,26 @@ impl Program {
         }
         let path = target.join(TARGET).join("guest/kernel-tests");
         let bytes = fs_err::read(&path).kind(Kind::Infrastructure)?;
-        Ok(Self { bytes, scenarios: list(job, &path)? })
+        Ok(Self {
+            bytes,
+            scenarios: list(job, &path)?,
+        })
     }
 
     /// An initramfs with this program as PID 1 and this plan.
     pub fn initramfs(&self, plan: &Plan, path: &Path) -> Result {
         let plan_json = serde_json::to_vec_pretty(plan).kind(Kind::Infrastructure)?;
         let files = [
-            File { path: "init", mode: 0o755, bytes: &self.bytes },
-            File { path: plan::PATH.trim_start_matches('/'), mode: 0o644, bytes: &plan_json },
+            File {
+                path: "init",
+                mode: 0o755,
+                bytes: &self.bytes,
+            },
+            File {
+                path: plan::PATH.trim_start_matches('/'),
+                mode: 0o644,
+                bytes: &plan_json,
+            },
         ];
         let out = fs_err::File::create(path).kind(Kind::Infrastructure)?;
         initramfs::write(std::io::BufWriter::new(out), &files).kind(Kind::Infrastructure)
@@ -90,6 +106,13 @@ impl Program {
     pub fn deadline(&self, name: &str) -> Duration {
         let known = self.scenarios.iter().find(|s| s.name == name);
         Duration::from_secs(known.map_or(0, |s| s.deadline_s))
+    }
+
+    /// Whether one of these scenarios proves the order of the reaper's walk.
+    pub fn proves_order(&self, names: &[String]) -> bool {
+        self.scenarios
+            .iter()
+            .any(|s| s.proves_order && names.contains(&s.name))
     }
 
     /// The names of the scenarios that one of the globs matches, in the order
@@ -112,7 +135,10 @@ impl Program {
                 let names: Vec<_> = self.scenarios.iter().map(|s| s.name.as_str()).collect();
                 return fail(
                     Kind::Usage,
-                    format!("no scenario matches {glob:?}; there are: {}", names.join(", ")),
+                    format!(
+                        "no scenario matches {glob:?}; there are: {}",
+                        names.join(", ")
+                    ),
                 );
             }
         }
@@ -127,7 +153,10 @@ fn list(job: &Job, path: &PathBuf) -> Result<Vec<Scenario>> {
         text.push('\n');
     })?;
     if code != 0 {
-        return fail(Kind::Infrastructure, format!("{} list ended with {code}", path.display()));
+        return fail(
+            Kind::Infrastructure,
+            format!("{} list ended with {code}", path.display()),
+        );
     }
     serde_json::from_str(&text).kind(Kind::Infrastructure)
 }

@@ -30,12 +30,13 @@ struct Requirement {
     why: &'static str,
 }
 
-const fn program(
-    name: &'static str,
-    package: &'static str,
-    why: &'static str,
-) -> Requirement {
-    Requirement { name, probe: Probe::Program(name), package, why }
+const fn program(name: &'static str, package: &'static str, why: &'static str) -> Requirement {
+    Requirement {
+        name,
+        probe: Probe::Program(name),
+        package,
+        why,
+    }
 }
 
 const REQUIREMENTS: &[Requirement] = &[
@@ -120,15 +121,20 @@ pub fn private_environment(cache: &Path) -> PathBuf {
 pub fn which(name: &str) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| {
-        file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
-    })
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| {
+            file.metadata()
+                .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+        })
 }
 
 /// Everything needed is here, or is installed now if that was asked for.
 pub fn ensure(job: &Job) -> Result {
-    let missing: Vec<_> =
-        inspect(&job.cache).into_iter().filter(|f| f.found.is_none()).collect();
+    let missing: Vec<_> = inspect(&job.cache)
+        .into_iter()
+        .filter(|f| f.found.is_none())
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -154,15 +160,21 @@ pub fn ensure(job: &Job) -> Result {
     if !job.options.yes {
         confirm(&format!("--setup installs:\n{list}\nGo on?"))?;
     }
-    let mut packages: Vec<&str> =
-        missing.iter().filter(|f| f.name != "virtme-ng").map(|f| f.package).collect();
+    let mut packages: Vec<&str> = missing
+        .iter()
+        .filter(|f| f.name != "virtme-ng")
+        .map(|f| f.package)
+        .collect();
     let wants_virtme = missing.iter().any(|f| f.name == "virtme-ng");
 
     if !nix::unistd::Uid::effective().is_root() {
         // What runs under a deadline is in no terminal's foreground and can't
         // ask for a password: sudo asks here and remembers.
         let sh = Shell::new().kind(Kind::Infrastructure)?;
-        cmd!(sh, "sudo --validate").quiet().run().kind(Kind::Infrastructure)?;
+        cmd!(sh, "sudo --validate")
+            .quiet()
+            .run()
+            .kind(Kind::Infrastructure)?;
     }
     job.progress.stage("Installing what is missing");
     let mut update = apt(&["update", "--quiet"]);
@@ -214,7 +226,15 @@ fn install_virtme(job: &Job) -> Result {
         fs_err::remove_dir_all(&target).kind(Kind::Infrastructure)?;
     }
     let python = target.join("bin/python3");
-    run(job, &mut vec!["python3".into(), "-m".into(), "venv".into(), target.display().to_string()])?;
+    run(
+        job,
+        &mut vec![
+            "python3".into(),
+            "-m".into(),
+            "venv".into(),
+            target.display().to_string(),
+        ],
+    )?;
     let done = run(
         job,
         &mut vec![
@@ -246,17 +266,28 @@ fn apt(args: &[&str]) -> Vec<String> {
 
 fn has_candidate(package: &str) -> bool {
     Shell::new()
-        .and_then(|sh| cmd!(sh, "apt-cache policy {package}").env("LC_ALL", "C").quiet().read())
+        .and_then(|sh| {
+            cmd!(sh, "apt-cache policy {package}")
+                .env("LC_ALL", "C")
+                .quiet()
+                .read()
+        })
         .is_ok_and(|text| {
             text.lines().any(|l| {
-                l.trim().strip_prefix("Candidate:").is_some_and(|c| c.trim() != "(none)")
+                l.trim()
+                    .strip_prefix("Candidate:")
+                    .is_some_and(|c| c.trim() != "(none)")
             })
         })
 }
 
 fn can_make_environments() -> bool {
     Shell::new().is_ok_and(|sh| {
-        cmd!(sh, "python3 -c 'import venv, ensurepip'").quiet().ignore_stderr().run().is_ok()
+        cmd!(sh, "python3 -c 'import venv, ensurepip'")
+            .quiet()
+            .ignore_stderr()
+            .run()
+            .is_ok()
     })
 }
 
@@ -274,7 +305,11 @@ fn run(job: &Job, command: &mut Vec<String>) -> Result {
     }
     fail(
         Kind::Infrastructure,
-        format!("{program} {} ended with {code}:\n{}", command.join(" "), tail.join("\n")),
+        format!(
+            "{program} {} ended with {code}:\n{}",
+            command.join(" "),
+            tail.join("\n")
+        ),
     )
 }
 
@@ -289,7 +324,10 @@ fn confirm(question: &str) -> Result {
     let _ = write!(err, "{question} [y/N] ");
     let _ = err.flush();
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).kind(Kind::Usage)?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .kind(Kind::Usage)?;
     if matches!(answer.trim(), "y" | "Y" | "yes") {
         return Ok(());
     }

@@ -46,7 +46,11 @@ impl Work {
 pub fn load(from: &str) -> Result<Work> {
     let path = Path::new(from);
     // The default is meant from the workspace, wherever the command is run.
-    let path = if path.exists() { path.to_owned() } else { workspace().join(path) };
+    let path = if path.exists() {
+        path.to_owned()
+    } else {
+        workspace().join(path)
+    };
     if path.join(manifest::FILE).is_file() {
         return with_manifest(&path);
     }
@@ -63,12 +67,18 @@ pub fn series(from: &str) -> Result<Series> {
         return folder(path);
     }
     if path.is_file() {
-        return parse(&read_all(fs_err::File::open(path).kind(Kind::Usage)?, from)?);
+        return parse(&read_all(
+            fs_err::File::open(path).kind(Kind::Usage)?,
+            from,
+        )?);
     }
     if let Some((repository, range)) = from.rsplit_once(':').filter(|(_, r)| r.contains("..")) {
         return git_range(repository, range);
     }
-    fail(Kind::Usage, format!("{from} is no file, no folder and no git range (REPO:A..B)"))
+    fail(
+        Kind::Usage,
+        format!("{from} is no file, no folder and no git range (REPO:A..B)"),
+    )
 }
 
 fn parse(bytes: &[u8]) -> Result<Series> {
@@ -77,8 +87,13 @@ fn parse(bytes: &[u8]) -> Result<Series> {
 
 fn plain(series: Series) -> Result<Work> {
     let files = format::pack(&series).kind(Kind::Usage)?;
-    let text = files.iter().find(|(name, _)| name == manifest::FILE).map(|(_, bytes)| bytes);
-    let text = text.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+    let text = files
+        .iter()
+        .find(|(name, _)| name == manifest::FILE)
+        .map(|(_, bytes)| bytes);
+    let text = text
+        .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        .unwrap_or_default();
     let manifest = manifest::parse(&text).kind(Kind::Usage)?;
     Ok(Work {
         manifest,
@@ -103,7 +118,11 @@ fn with_manifest(folder: &Path) -> Result<Work> {
         .iter()
         .map(|p| Ok((p.symbol.clone(), read(&p.file)?)))
         .collect::<Result<_>>()?;
-    let inverses = manifest.inverses.iter().map(|i| read(&i.file)).collect::<Result<_>>()?;
+    let inverses = manifest
+        .inverses
+        .iter()
+        .map(|i| read(&i.file))
+        .collect::<Result<_>>()?;
     Ok(Work {
         patches: series.patches,
         prerequisites,
@@ -127,15 +146,25 @@ fn read_files(folder: &Path, names: &[String]) -> Result<Series> {
 /// A folder of patch files, or a maildir.
 fn folder(path: &Path) -> Result<Series> {
     let maildir: Vec<_> = ["cur", "new"].map(|d| path.join(d)).into_iter().collect();
-    let places =
-        if maildir.iter().all(|d| d.is_dir()) { maildir } else { vec![path.to_owned()] };
+    let places = if maildir.iter().all(|d| d.is_dir()) {
+        maildir
+    } else {
+        vec![path.to_owned()]
+    };
     let mut files = Vec::new();
     let is_mail = places.len() > 1;
     for place in &places {
         for entry in fs_err::read_dir(place).kind(Kind::Usage)? {
             let file = entry.kind(Kind::Usage)?.path();
-            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let wanted = is_mail || [".patch", ".mbox", ".eml"].iter().any(|e| name.ends_with(e));
+            let name = file
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let wanted = is_mail
+                || [".patch", ".mbox", ".eml"]
+                    .iter()
+                    .any(|e| name.ends_with(e));
             if file.is_file() && wanted {
                 let bytes = read_all(fs_err::File::open(&file).kind(Kind::Usage)?, &name)?;
                 files.push((name, bytes));
@@ -158,19 +187,27 @@ fn folder(path: &Path) -> Result<Series> {
 
 fn git_range(repository: &str, range: &str) -> Result<Series> {
     let sh = Shell::new().kind(Kind::Infrastructure)?;
-    let mail = cmd!(sh, "git -C {repository} format-patch --stdout --end-of-options {range}")
-        .quiet()
-        .output()
-        .map_err(|error| anyhow::anyhow!("{repository}:{range}: {error}"))
-        .kind(Kind::Usage)?;
+    let mail = cmd!(
+        sh,
+        "git -C {repository} format-patch --stdout --end-of-options {range}"
+    )
+    .quiet()
+    .output()
+    .map_err(|error| anyhow::anyhow!("{repository}:{range}: {error}"))
+    .kind(Kind::Usage)?;
     parse(&mail.stdout)
 }
 
 fn read_all(from: impl Read, name: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(LARGEST + 1).read_to_end(&mut bytes).kind(Kind::Usage)?;
+    from.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .kind(Kind::Usage)?;
     if bytes.len() as u64 > LARGEST {
-        return fail(Kind::Usage, format!("{name} is larger than {} MiB", LARGEST >> 20));
+        return fail(
+            Kind::Usage,
+            format!("{name} is larger than {} MiB", LARGEST >> 20),
+        );
     }
     Ok(bytes)
 }

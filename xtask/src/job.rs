@@ -67,7 +67,10 @@ impl Job {
             dir: dir.into(),
             env: env.to_vec(),
         };
-        match self.programs().run(&invocation, &mut |_, line| on_line(line)) {
+        match self
+            .programs()
+            .run(&invocation, &mut |_, line| on_line(line))
+        {
             Ok(code) => Ok(code),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 fail(Kind::Interrupted, "interrupted")
@@ -79,7 +82,11 @@ impl Job {
 
     /// Fails where the job was cancelled.
     pub fn alive(&self) -> Result {
-        if self.cancel.cancelled() { fail(Kind::Interrupted, "interrupted") } else { Ok(()) }
+        if self.cancel.cancelled() {
+            fail(Kind::Interrupted, "interrupted")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -124,5 +131,7 @@ impl Runner for Programs {
 
 /// The workspace this binary was built from.
 pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
 }

@@ -11,10 +11,10 @@ use git2::{Oid, Repository};
 use kernel::apply::{self, Arms, Prerequisite, Report, Verdict};
 use kernel::build::{self, BuildError, Builder, Built, Source, Toolchain};
 use kernel::cache::Cache;
+use kernel::checkout;
 use kernel::config::{Fragment, merge};
 use kernel::source::{self, SourceError, Sources, Spec};
 use kernel::store::Store;
-use kernel::checkout;
 
 use crate::cli::Arm;
 use crate::exit::{Classify, Failure, Kind, Result, fail};
@@ -55,7 +55,10 @@ impl Kernel {
     pub fn built(&self, arm: run::Arm) -> Result<&Built> {
         match self.built.iter().find(|b| b.arm == arm.as_str()) {
             Some(built) => Ok(built),
-            None => fail(Kind::Build, format!("the arm {} was not built", arm.as_str())),
+            None => fail(
+                Kind::Build,
+                format!("the arm {} was not built", arm.as_str()),
+            ),
         }
     }
 
@@ -77,8 +80,12 @@ impl Kernel {
 pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> {
     let spec: Spec = name.parse().kind(Kind::Usage)?;
     let programs = job.programs();
-    let sources =
-        Sources { store, cache: &job.cache, runner: &programs, offline: job.options.offline };
+    let sources = Sources {
+        store,
+        cache: &job.cache,
+        runner: &programs,
+        offline: job.options.offline,
+    };
     let mut stage = "";
     let mut begin = |name: &'static str| {
         if stage != name {
@@ -107,7 +114,10 @@ pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> 
                 SourceError::Cancelled => Kind::Interrupted,
                 _ => Kind::Infrastructure,
             };
-            Failure { kind, error: error.into() }
+            Failure {
+                kind,
+                error: error.into(),
+            }
         })?;
     job.progress.finish(&found.version);
     let patches = work.patches_for(&found.version)?;
@@ -115,12 +125,22 @@ pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> 
         .prerequisites
         .iter()
         .flat_map(|(symbol, patches)| {
-            patches.iter().map(|p| Prerequisite { symbol: symbol.clone(), patch: p.clone() })
+            patches.iter().map(|p| Prerequisite {
+                symbol: symbol.clone(),
+                patch: p.clone(),
+            })
         })
         .collect();
     let inverses: Vec<_> = work.inverses.iter().flatten().cloned().collect();
-    let outfit =
-        apply::arms(store, name, found.commit, &patches, &prerequisites, &inverses).kind(Kind::Apply)?;
+    let outfit = apply::arms(
+        store,
+        name,
+        found.commit,
+        &patches,
+        &prerequisites,
+        &inverses,
+    )
+    .kind(Kind::Apply)?;
     Ok(Tree {
         name: name.to_owned(),
         version: found.version,
@@ -162,10 +182,21 @@ pub fn build(job: &Job, work: &Work, name: &str, wanted: &[Arm]) -> Result<Kerne
             Arm::Base => ("base", arms.base),
             Arm::Patched => ("patched", arms.patched),
         };
-        let tree = repo.find_commit(commit).kind(Kind::Infrastructure)?.tree_id();
-        Ok(build::Arm { name: name.into(), commit: commit.to_string(), tree: tree.to_string() })
+        let tree = repo
+            .find_commit(commit)
+            .kind(Kind::Infrastructure)?
+            .tree_id();
+        Ok(build::Arm {
+            name: name.into(),
+            commit: commit.to_string(),
+            tree: tree.to_string(),
+        })
     };
-    let list = wanted.iter().copied().map(arm).collect::<Result<Vec<_>>>()?;
+    let list = wanted
+        .iter()
+        .copied()
+        .map(arm)
+        .collect::<Result<Vec<_>>>()?;
     let mut folder = Folder {
         store: &store,
         repo: &repo,
@@ -180,10 +211,13 @@ pub fn build(job: &Job, work: &Work, name: &str, wanted: &[Arm]) -> Result<Kerne
         .map_err(|error| {
             let kind = match error {
                 BuildError::Cancelled => Kind::Interrupted,
-                BuildError::NoSpace { .. } => Kind::Infrastructure,
+                BuildError::NoSpace { .. } | BuildError::Tool { .. } => Kind::Infrastructure,
                 _ => Kind::Build,
             };
-            Failure { kind, error: error.into() }
+            Failure {
+                kind,
+                error: error.into(),
+            }
         })?;
     Ok(Kernel {
         name: tree.name,
@@ -222,7 +256,9 @@ fn progress(job: &Job, stage: &mut String, arm: &str, event: &build::Event<'_>) 
 fn fragments() -> Result<Vec<Fragment>> {
     let path = workspace().join("kernel-tests/configs/lean.config");
     let text = fs_err::read_to_string(&path).kind(Kind::Infrastructure)?;
-    Ok(vec![Fragment::parse("lean.config", &text).kind(Kind::Usage)?])
+    Ok(vec![
+        Fragment::parse("lean.config", &text).kind(Kind::Usage)?,
+    ])
 }
 
 /// How the series fared, in a line.
@@ -283,7 +319,9 @@ impl Source for Folder<'_> {
     fn switch(&mut self, arm: &build::Arm) -> Outcome<()> {
         let commit = Oid::from_str(&arm.commit)?;
         checkout::checkout(self.store, commit, &self.dir, &mut |progress| {
-            let total = progress.share.map(|share| (progress.files as f64 / share) as u64);
+            let total = progress
+                .share
+                .map(|share| (progress.files as f64 / share) as u64);
             self.job.progress.step(progress.files, total, "files");
             if self.job.cancel.cancelled() {
                 ControlFlow::Break(())
@@ -294,13 +332,11 @@ impl Source for Folder<'_> {
         Ok(())
     }
 
-    fn changed(
-        &mut self,
-        tree: &str,
-        other: &str,
-    ) -> Outcome<Vec<PathBuf>> {
+    fn changed(&mut self, tree: &str, other: &str) -> Outcome<Vec<PathBuf>> {
         let find = |id: &str| self.repo.find_tree(Oid::from_str(id)?);
-        let diff = self.repo.diff_tree_to_tree(Some(&find(tree)?), Some(&find(other)?), None)?;
+        let diff = self
+            .repo
+            .diff_tree_to_tree(Some(&find(tree)?), Some(&find(other)?), None)?;
         let mut paths: Vec<PathBuf> = diff
             .deltas()
             .flat_map(|d| [d.old_file().path_bytes(), d.new_file().path_bytes()])

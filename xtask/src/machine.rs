@@ -53,7 +53,11 @@ impl Machine {
             accel: vm::Accel::Tcg,
             port: PORT.into(),
             kernel_args: Vec::new(),
-            deadlines: Deadlines { boot: BOOT, grace: GRACE, total: BOOT },
+            deadlines: Deadlines {
+                boot: BOOT,
+                grace: GRACE,
+                total: BOOT,
+            },
         };
         let accelerator = vm::accelerator(&virtme, want, Some(&probe), &job.cache, &job.cancel)
             .kind(Kind::Infrastructure)?;
@@ -77,7 +81,11 @@ impl Machine {
             accel: self.accelerator.kind,
             port: PORT.into(),
             kernel_args: Vec::new(),
-            deadlines: Deadlines { boot: BOOT, grace: GRACE, total: BOOT + work + GRACE },
+            deadlines: Deadlines {
+                boot: BOOT,
+                grace: GRACE,
+                total: BOOT + work + GRACE,
+            },
         }
     }
 }

@@ -3,8 +3,8 @@
 mod cli;
 mod commands;
 mod exit;
-mod host;
 mod guest;
+mod host;
 mod input;
 mod job;
 mod kernels;

@@ -12,11 +12,20 @@ use crate::rundir;
 pub fn write(folder: &Path, run: &Run) -> Result<Report> {
     let report = evidence::analyse(run);
     let files = [
-        ("run.json", render::run_json(run, &report).kind(Kind::Infrastructure)?),
-        ("report.json", render::json(&report).kind(Kind::Infrastructure)?),
+        (
+            "run.json",
+            render::run_json(run, &report).kind(Kind::Infrastructure)?,
+        ),
+        (
+            "report.json",
+            render::json(&report).kind(Kind::Infrastructure)?,
+        ),
         ("report.md", render::markdown(&report)),
         ("report.html", render::html(run, &report)),
-        ("junit.xml", render::junit(&report).kind(Kind::Infrastructure)?),
+        (
+            "junit.xml",
+            render::junit(&report).kind(Kind::Infrastructure)?,
+        ),
     ];
     for (name, text) in files {
         rundir::write(&folder.join(name), text.as_bytes())?;

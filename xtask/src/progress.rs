@@ -28,7 +28,11 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Self { bar, stage: RefCell::new(None), last_line: Cell::new(Instant::now()) }
+        Self {
+            bar,
+            stage: RefCell::new(None),
+            last_line: Cell::new(Instant::now()),
+        }
     }
 
     /// A line that stays.
@@ -58,12 +62,16 @@ impl Progress {
     /// How far the stage is: `done` of `total` of something.
     pub fn step(&self, done: u64, total: Option<u64>, detail: &str) {
         let stage = self.stage.borrow();
-        let Some((name, since)) = stage.as_ref() else { return };
+        let Some((name, since)) = stage.as_ref() else {
+            return;
+        };
         if let Some(bar) = &self.bar {
             match total {
                 Some(total) => {
                     bar.set_length(total.max(done));
-                    bar.set_style(style("{spinner} {msg} {wide_bar} {pos}/{len} {elapsed}, {eta} left"));
+                    bar.set_style(style(
+                        "{spinner} {msg} {wide_bar} {pos}/{len} {elapsed}, {eta} left",
+                    ));
                 }
                 None => bar.set_style(style("{spinner} {msg} {pos} {elapsed}")),
             }
@@ -74,7 +82,9 @@ impl Progress {
             let left = total
                 .filter(|total| *total > done && done > 0)
                 .map(|total| since.elapsed().mul_f64((total - done) as f64 / done as f64))
-                .map_or(String::new(), |left| format!(", about {} left", seconds(left)));
+                .map_or(String::new(), |left| {
+                    format!(", about {} left", seconds(left))
+                });
             let of = total.map_or(String::new(), |total| format!(" of {total}"));
             say(&format!("  {done}{of} {detail}{left}"));
         }
@@ -82,8 +92,14 @@ impl Progress {
 
     /// The stage is over; `how` says what came of it.
     pub fn finish(&self, how: &str) {
-        let Some((name, since)) = self.stage.take() else { return };
-        let how = if how.is_empty() { String::new() } else { format!(": {how}") };
+        let Some((name, since)) = self.stage.take() else {
+            return;
+        };
+        let how = if how.is_empty() {
+            String::new()
+        } else {
+            format!(": {how}")
+        };
         let took = since.elapsed();
         let text = format!("{name}{how} ({})", seconds(took));
         match &self.bar {
@@ -112,7 +128,11 @@ pub fn seconds(duration: Duration) -> String {
     } else if s < 120.0 {
         format!("{s:.0} s")
     } else {
-        format!("{:.0} min {:02.0} s", (s / 60.0).floor(), (s % 60.0).floor())
+        format!(
+            "{:.0} min {:02.0} s",
+            (s / 60.0).floor(),
+            (s % 60.0).floor()
+        )
     }
 }
 

@@ -51,19 +51,30 @@ pub fn run(
     let scratch = tempfile::tempdir().kind(Kind::Infrastructure)?;
     let initrd = scratch.path().join("initrd");
     program.initramfs(boot.plan, &initrd)?;
-    let work = boot.plan.scenarios.iter().map(|name| program.deadline(name)).sum();
+    let work = boot
+        .plan
+        .scenarios
+        .iter()
+        .map(|name| program.deadline(name))
+        .sum();
     let guest = machine.guest(boot.image.to_owned(), initrd, work);
 
     let mut console =
         fs_err::File::create(boot.folder.join("console.log")).kind(Kind::Infrastructure)?;
     let mut said = Said::new(&boot.plan.nonce);
-    let outcome = vm::boot(&machine.virtme, &guest, &job.cancel, &mut console, &mut |line| {
-        let progress = said.line(line, on_sight);
-        if boot.kill_qemu && said.tests == 1 {
-            kill_qemu();
-        }
-        progress
-    })
+    let outcome = vm::boot(
+        &machine.virtme,
+        &guest,
+        &job.cancel,
+        &mut console,
+        &mut |line| {
+            let progress = said.line(line, on_sight);
+            if boot.kill_qemu && said.tests == 1 {
+                kill_qemu();
+            }
+            progress
+        },
+    )
     .kind(Kind::Infrastructure)?;
 
     let ktap = ktap::read(said.ktap.as_bytes()).kind(Kind::Infrastructure)?;
@@ -101,7 +112,11 @@ fn trouble(outcome: &vm::Outcome, folder: &Path) -> Option<String> {
     if matches!(outcome.end, End::Completed | End::Interrupted) {
         return None;
     }
-    let mut text = format!("the guest {}; see {}", outcome.end, folder.join("console.log").display());
+    let mut text = format!(
+        "the guest {}; see {}",
+        outcome.end,
+        folder.join("console.log").display()
+    );
     for line in outcome.console_tail.iter().rev().take(5).rev() {
         text.push_str("\n  | ");
         text.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }));
@@ -130,7 +145,11 @@ fn status(end: &End, ktap: &ktap::Report) -> RoundStatus {
 
 /// Whether the guest's own watchdog ended it.
 fn timed_out(test: &Test) -> bool {
-    !test.status.is_ok() && test.why.as_deref().is_some_and(|why| why.contains("timeout:"))
+    !test.status.is_ok()
+        && test
+            .why
+            .as_deref()
+            .is_some_and(|why| why.contains("timeout:"))
 }
 
 /// What a guest has said so far.
@@ -172,7 +191,10 @@ impl Said {
                 on_sight(Sight::Up);
                 Progress::Up
             }
-            Record::Start { scenario, deadline_s } if self.begun => {
+            Record::Start {
+                scenario,
+                deadline_s,
+            } if self.begun => {
                 on_sight(Sight::Scenario(scenario));
                 Progress::ExpectWithin(Duration::from_secs(u64::from(*deadline_s)))
             }
@@ -187,14 +209,26 @@ impl Said {
 /// Kills the QEMU that this process runs.
 fn kill_qemu() {
     let ours = std::process::id().to_string();
-    let Ok(processes) = std::fs::read_dir("/proc") else { return };
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return;
+    };
     for process in processes.flatten() {
-        let Some(pid) = process.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else {
+        let Some(pid) = process
+            .file_name()
+            .to_str()
+            .and_then(|n| n.parse::<i32>().ok())
+        else {
             continue;
         };
-        let Ok(status) = std::fs::read_to_string(process.path().join("status")) else { continue };
+        let Ok(status) = std::fs::read_to_string(process.path().join("status")) else {
+            continue;
+        };
         let field = |name: &str| {
-            status.lines().find_map(|l| l.strip_prefix(name)).map(str::trim).unwrap_or_default()
+            status
+                .lines()
+                .find_map(|l| l.strip_prefix(name))
+                .map(str::trim)
+                .unwrap_or_default()
         };
         if field("PPid:") == ours && field("Name:").starts_with("qemu-system") {
             let pid = nix::unistd::Pid::from_raw(pid);
@@ -213,14 +247,18 @@ mod tests {
         (said, progress)
     }
 
-    const BEGIN: &str = r#"# reaperlab: {"type":"begin","nonce":"n1","kernel":"6.12","cpus":2,"memory_kib":1}"#;
+    const BEGIN: &str =
+        r#"# reaperlab: {"type":"begin","nonce":"n1","kernel":"6.12","cpus":2,"memory_kib":1}"#;
 
     #[test]
     fn a_guest_is_up_and_done_by_its_nonce_alone() {
         let stale = BEGIN.replace("n1", "n0");
         let end = r#"# reaperlab: {"type":"end","nonce":"n1"}"#;
         assert_eq!(feed(&[&stale, end]).1, [Progress::Ignore, Progress::Ignore]);
-        assert_eq!(feed(&[BEGIN, &end.replace("n1", "n0")]).1, [Progress::Up, Progress::Ignore]);
+        assert_eq!(
+            feed(&[BEGIN, &end.replace("n1", "n0")]).1,
+            [Progress::Up, Progress::Ignore]
+        );
         assert_eq!(feed(&[BEGIN, end]).1, [Progress::Up, Progress::Done]);
     }
 

@@ -21,7 +21,13 @@ pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> 
             let name = started.strftime("%Y%m%dT%H%M%SZ").to_string();
             // Two runs may start within a second.
             let fresh = (0..100)
-                .map(|n| if n == 0 { name.clone() } else { format!("{name}-{n}") })
+                .map(|n| {
+                    if n == 0 {
+                        name.clone()
+                    } else {
+                        format!("{name}-{n}")
+                    }
+                })
                 .map(|name| runs.join(name))
                 .find(|folder| std::fs::create_dir(folder).is_ok());
             match fresh {
@@ -29,7 +35,10 @@ pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> 
                 None => {
                     return fail(
                         Kind::Infrastructure,
-                        format!("can't make a folder in {}; name one with --out", runs.display()),
+                        format!(
+                            "can't make a folder in {}; name one with --out",
+                            runs.display()
+                        ),
                     );
                 }
             }
@@ -38,7 +47,10 @@ pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> 
     if folder.join("run.json").exists() {
         return fail(
             Kind::Usage,
-            format!("{} holds a run already; name another folder", folder.display()),
+            format!(
+                "{} holds a run already; name another folder",
+                folder.display()
+            ),
         );
     }
     fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
@@ -47,7 +59,9 @@ pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> 
 
 /// Points `runs/latest` at a run that lies beside it.
 pub fn mark_latest(folder: &Path) {
-    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { return };
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
+        return;
+    };
     if parent != workspace().join("runs") {
         return;
     }
@@ -92,13 +106,20 @@ pub fn load(folder: &Path) -> Result<Run> {
     let mut run: Run = match serde_json::from_slice(&text) {
         Ok(run) => run,
         Err(error) => {
-            return fail(Kind::Usage, format!("{} is no run: {error}", path.display()));
+            return fail(
+                Kind::Usage,
+                format!("{} is no run: {error}", path.display()),
+            );
         }
     };
     if run.schema != SCHEMA {
         return fail(
             Kind::Usage,
-            format!("{} has schema {}, this version reads {SCHEMA}", path.display(), run.schema),
+            format!(
+                "{} has schema {}, this version reads {SCHEMA}",
+                path.display(),
+                run.schema
+            ),
         );
     }
     let kernel = run.kernel.name.clone();

@@ -1,6 +1,12 @@
 //! Holds the direction of the arrows in ARCHITECTURE.md, read from
 //! `cargo metadata`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't go on has failed"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
@@ -16,7 +22,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Libraries that bring effects into crates that must stay pure.
-const IMPURE: &[&str] = &["git2", "fs-err", "nix", "tempfile", "xshell", "signal-hook", "indicatif"];
+const IMPURE: &[&str] = &[
+    "git2",
+    "fs-err",
+    "nix",
+    "tempfile",
+    "xshell",
+    "signal-hook",
+    "indicatif",
+];
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
@@ -24,7 +38,11 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let mut found = BTreeMap::new();
     for package in metadata["packages"].as_array().unwrap() {
@@ -45,12 +63,21 @@ fn data_flows_one_way() {
     let found = dependencies();
     let ours: BTreeSet<&str> = found.keys().map(String::as_str).collect();
     let known: BTreeSet<&str> = ALLOWED.iter().map(|(name, _)| *name).collect();
-    assert_eq!(ours, known, "a new crate needs a place in ARCHITECTURE.md and here");
+    assert_eq!(
+        ours, known,
+        "a new crate needs a place in ARCHITECTURE.md and here"
+    );
     for (name, allowed) in ALLOWED {
-        let used: BTreeSet<&str> =
-            found[*name].iter().map(String::as_str).filter(|d| ours.contains(d)).collect();
+        let used: BTreeSet<&str> = found[*name]
+            .iter()
+            .map(String::as_str)
+            .filter(|d| ours.contains(d))
+            .collect();
         let allowed: BTreeSet<&str> = allowed.iter().copied().collect();
-        assert!(used.is_subset(&allowed), "{name} uses {used:?}, may use {allowed:?}");
+        assert!(
+            used.is_subset(&allowed),
+            "{name} uses {used:?}, may use {allowed:?}"
+        );
     }
 }
 
@@ -58,8 +85,10 @@ fn data_flows_one_way() {
 fn pure_crates_have_no_effects() {
     let found = dependencies();
     for name in ["series", "results", "evidence"] {
-        let impure: Vec<_> =
-            found[name].iter().filter(|d| IMPURE.contains(&d.as_str())).collect();
+        let impure: Vec<_> = found[name]
+            .iter()
+            .filter(|d| IMPURE.contains(&d.as_str()))
+            .collect();
         assert!(impure.is_empty(), "{name} uses {impure:?}");
     }
 }

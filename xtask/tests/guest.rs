@@ -2,6 +2,12 @@
 //! `cargo xtask doctor` lists and build two kernels where the cache lacks them;
 //! where something is missing they fail and say so.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't go on has failed"
+)]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -16,7 +22,9 @@ use serde_json::Value;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn patch_test(out: &Path, args: &[&str]) -> Output {
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _one = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(["patch-test", "--out"])
         .arg(out)
@@ -42,7 +50,9 @@ fn read_json(path: &Path) -> Value {
 /// guest here is a child of the command that has ended.
 fn no_guest_is_left() {
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(status) = std::fs::read_to_string(entry.path().join("status")) else { continue };
+        let Ok(status) = std::fs::read_to_string(entry.path().join("status")) else {
+            continue;
+        };
         let orphan = status.contains("PPid:\t1\n");
         assert!(
             !(orphan && status.starts_with("Name:\tqemu-system")),
@@ -75,7 +85,11 @@ fn the_series_is_judged_on_both_arms() {
 
     // The reports are a function of the run folder.
     let before = std::fs::read(out.join("report.html")).unwrap();
-    let again = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("report").arg(&out).output().unwrap();
+    let again = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .arg("report")
+        .arg(&out)
+        .output()
+        .unwrap();
     assert_eq!(again.status.code(), Some(0), "{}", said(&again));
     assert_eq!(std::fs::read(out.join("report.html")).unwrap(), before);
     no_guest_is_left();
@@ -86,7 +100,16 @@ fn fault(name: &str, code: i32, status: &str) {
     let out = folder.path().join("run");
     let output = patch_test(
         &out,
-        &["--rounds", "1", "--scenario", "mrelease-errors", "--scenario", "memcg-limit", "--fault", name],
+        &[
+            "--rounds",
+            "1",
+            "--scenario",
+            "mrelease-errors",
+            "--scenario",
+            "memcg-limit",
+            "--fault",
+            name,
+        ],
     );
     assert_eq!(output.status.code(), Some(code), "{}", said(&output));
     let run = read_json(&out.join("run.json"));
@@ -97,7 +120,11 @@ fn fault(name: &str, code: i32, status: &str) {
     // What came before the fault is kept.
     let kernel = run["kernel"]["name"].as_str().unwrap();
     let index = faulty[0]["index"].as_u64().unwrap();
-    let ktap = out.join(kernel).join("patched").join(format!("{index:03}")).join("ktap.log");
+    let ktap = out
+        .join(kernel)
+        .join("patched")
+        .join(format!("{index:03}"))
+        .join("ktap.log");
     let ktap = std::fs::read_to_string(ktap).unwrap();
     assert!(ktap.contains("ok 1 "), "{ktap}");
     no_guest_is_left();
@@ -132,7 +159,9 @@ fn a_dead_qemu_is_named() {
 fn guests_of(parent: u32) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else {
+            continue;
+        };
         let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
         if status.starts_with("Name:\tqemu-system")
             && status.contains(&format!("PPid:\t{parent}\n"))
@@ -145,11 +174,20 @@ fn guests_of(parent: u32) -> Vec<u32> {
 
 #[test]
 fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _one = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .args(["patch-test", "--rounds", "1", "--scenario", "mrelease-errors", "--out"])
+        .args([
+            "patch-test",
+            "--rounds",
+            "1",
+            "--scenario",
+            "mrelease-errors",
+            "--out",
+        ])
         .arg(&out)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -159,7 +197,10 @@ fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
     // The first boot has ended and is kept; the second one is up or about to be.
     let mut said = Vec::new();
     loop {
-        let line = lines.next().unwrap_or_else(|| panic!("it ended early: {said:?}")).unwrap();
+        let line = lines
+            .next()
+            .unwrap_or_else(|| panic!("it ended early: {said:?}"))
+            .unwrap();
         let first_is_over = line.contains("boot 1 of");
         said.push(line);
         if first_is_over {
@@ -174,7 +215,10 @@ fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
     lines.for_each(drop);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     for guest in guests {
-        assert!(!Path::new(&format!("/proc/{guest}")).exists(), "a guest is left");
+        assert!(
+            !Path::new(&format!("/proc/{guest}")).exists(),
+            "a guest is left"
+        );
     }
     let rounds = read_json(&out.join("run.json"))["rounds"].clone();
     assert_eq!(rounds[0]["status"], "ok", "{rounds}");

@@ -2,6 +2,12 @@
 //! and nothing written outside the cache. No kernel is built here; the trees
 //! are small folders.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't go on has failed"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -19,7 +25,10 @@ impl World {
         let root = folder.path().to_owned();
         let tree = root.join("linux");
         for (path, text) in [
-            ("Makefile", "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 3\nEXTRAVERSION =\n"),
+            (
+                "Makefile",
+                "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 3\nEXTRAVERSION =\n",
+            ),
             (".gitignore", "/*\n"),
             ("include/linux/list.h", "#define list_walk(x) x\n"),
             ("mm/reap.c", "one\ntwo\nthree\nfour\nfive\nsix\nseven\n"),
@@ -28,7 +37,10 @@ impl World {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        Self { _folder: folder, root }
+        Self {
+            _folder: folder,
+            root,
+        }
     }
 
     fn run(&self, args: &[&str]) -> Output {
@@ -44,7 +56,14 @@ impl World {
 
     fn apply(&self, mail: &str) -> Output {
         std::fs::write(self.root.join("series.patch"), mail).unwrap();
-        self.run(&["apply", "--series", "series.patch", "--kernel", "linux", "--json"])
+        self.run(&[
+            "apply",
+            "--series",
+            "series.patch",
+            "--kernel",
+            "linux",
+            "--json",
+        ])
     }
 }
 
@@ -82,7 +101,10 @@ fn apply_says_what_a_series_does() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["kernels"][0]["verdict"], "clean");
-    assert_eq!(json["kernels"][0]["patches"][0]["hunks"][0]["file"], "mm/reap.c");
+    assert_eq!(
+        json["kernels"][0]["patches"][0]["hunks"][0]["file"],
+        "mm/reap.c"
+    );
     assert_eq!(json["series"]["patches"][0], "mm: change a line");
     assert_eq!(json["series"]["missing"], serde_json::json!([]));
 }
@@ -99,7 +121,11 @@ fn what_does_not_apply_is_shown() {
 #[test]
 fn a_patch_for_another_project_does_not_apply() {
     let world = World::new();
-    refused(&world.apply(&mail("src/parser.py", "three", "drei")), 3, "src/parser.py");
+    refused(
+        &world.apply(&mail("src/parser.py", "three", "drei")),
+        3,
+        "src/parser.py",
+    );
 }
 
 #[test]
@@ -119,8 +145,16 @@ fn hostile_and_broken_input_is_refused() {
     let cut = &whole[..whole.find("+drei").unwrap()];
     for (name, input, word) in [
         ("cut in its hunk", cut.to_owned(), "mm/reap.c"),
-        ("upwards", mail("../../etc/passwd", "three", "drei"), "passwd"),
-        ("absolute", whole.replace("mm/reap.c", "/etc/passwd"), "passwd"),
+        (
+            "upwards",
+            mail("../../etc/passwd", "three", "drei"),
+            "passwd",
+        ),
+        (
+            "absolute",
+            whole.replace("mm/reap.c", "/etc/passwd"),
+            "passwd",
+        ),
         ("into git", mail(".git/config", "three", "drei"), ".git"),
         ("no mail", "hello".to_owned(), "no mail"),
         ("empty", String::new(), "empty"),
@@ -135,7 +169,10 @@ fn hostile_and_broken_input_is_refused() {
         let text = said(&output);
         assert_eq!(output.status.code(), Some(2), "{name}: {text}");
         assert_eq!(text.matches("error:").count(), 1, "{name}: {text}");
-        assert!(text.contains(word), "{name}: {text:?} does not say {word:?}");
+        assert!(
+            text.contains(word),
+            "{name}: {text:?} does not say {word:?}"
+        );
         assert!(output.stdout.is_empty(), "{name}");
     }
     let left: Vec<_> = std::fs::read_dir(&world.root)
@@ -149,9 +186,20 @@ fn hostile_and_broken_input_is_refused() {
 #[test]
 fn unknown_kernels_are_refused() {
     let world = World::new();
-    std::fs::write(world.root.join("series.patch"), mail("mm/reap.c", "three", "drei")).unwrap();
+    std::fs::write(
+        world.root.join("series.patch"),
+        mail("mm/reap.c", "three", "drei"),
+    )
+    .unwrap();
     let apply = |kernel: &str| {
-        world.run(&["apply", "--series", "series.patch", "--offline", "--kernel", kernel])
+        world.run(&[
+            "apply",
+            "--series",
+            "series.patch",
+            "--offline",
+            "--kernel",
+            kernel,
+        ])
     };
     refused(&apply("no-such-thing"), 2, "no-such-thing");
     refused(&apply("debian:sid"), 2, "debian:sid");
@@ -162,9 +210,15 @@ fn unknown_kernels_are_refused() {
 #[test]
 fn a_folder_is_made_from_a_thread() {
     let world = World::new();
-    let thread = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../patches/oom-reaper-reverse/thread.txt");
-    let output = world.run(&["series", thread.to_str().unwrap(), "--into", "made", "--json"]);
+    let thread =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../patches/oom-reaper-reverse/thread.txt");
+    let output = world.run(&[
+        "series",
+        thread.to_str().unwrap(),
+        "--into",
+        "made",
+        "--json",
+    ]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["missing"], serde_json::json!([1]));
@@ -179,7 +233,11 @@ fn a_folder_is_made_from_a_thread() {
 #[test]
 fn logs_are_read() {
     let world = World::new();
-    std::fs::write(world.root.join("ktap.log"), "KTAP version 1\n1..2\nok 1 a\n").unwrap();
+    std::fs::write(
+        world.root.join("ktap.log"),
+        "KTAP version 1\n1..2\nok 1 a\n",
+    )
+    .unwrap();
     let output = world.run(&["ktap", "ktap.log", "--json"]);
     assert_eq!(output.status.code(), Some(1), "a missing result is no pass");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -198,11 +256,21 @@ fn logs_are_read() {
 #[test]
 fn a_missing_tool_is_one_message_with_its_package() {
     let world = World::new();
-    std::fs::write(world.root.join("series.patch"), mail("mm/reap.c", "three", "drei")).unwrap();
+    std::fs::write(
+        world.root.join("series.patch"),
+        mail("mm/reap.c", "three", "drei"),
+    )
+    .unwrap();
     let empty = world.root.join("empty");
     std::fs::create_dir(&empty).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .args(["patch-test", "--series", "series.patch", "--kernel", "linux"])
+        .args([
+            "patch-test",
+            "--series",
+            "series.patch",
+            "--kernel",
+            "linux",
+        ])
         .current_dir(&world.root)
         .env("REAPERLAB_CACHE", world.root.join("cache"))
         .env("PATH", &empty)

@@ -21,8 +21,6 @@ use crate::store::{Kernel, Origin, Store, StoreError};
 
 /// Where Debian keeps the keys that its archive is signed with.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// Where the host's apt names no mirror of Debian itself.
-const MIRROR: &str = "http://mirror.example/debian";
 /// Looked through, in this order, where the host's own suites lack a version.
 const SUITES: [&str; 4] = ["stable-backports", "testing", "sid", "experimental"];
 /// How long `6.12` stands for the same package version without asking apt.
@@ -526,7 +524,14 @@ impl Sources<'_> {
             .find(|site| {
                 site.starts_with("http") && site.ends_with("/debian") && !site.contains(' ')
             });
-        let mut site = site.unwrap_or(MIRROR).to_owned();
+        let Some(site) = site else {
+            return Err(SourceError::Unknown {
+                version: format!("of suite {suite}"),
+                found: String::new(),
+                advice: "this host's apt names no mirror of Debian: add one to its sources",
+            });
+        };
+        let mut site = site.to_owned();
         if suite.ends_with("-security") {
             site.push_str("-security");
         }

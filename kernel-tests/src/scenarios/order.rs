@@ -44,6 +44,10 @@ impl Scenario for WalkOrder {
         ]
     }
 
+    fn proves_order(&self) -> bool {
+        true
+    }
+
     fn deadline(&self) -> Duration {
         Duration::from_secs(90)
     }

@@ -64,5 +64,9 @@ pub fn run(job: Job) -> Result {
         .filter(|t| t.arms.is_none() && t.report.verdict != Verdict::AlreadyApplied)
         .map(kernels::explain)
         .collect();
-    if refused.is_empty() { Ok(()) } else { fail(Kind::Apply, refused.join("\n")) }
+    if refused.is_empty() {
+        Ok(())
+    } else {
+        fail(Kind::Apply, refused.join("\n"))
+    }
 }

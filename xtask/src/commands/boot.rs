@@ -24,12 +24,21 @@ pub fn run(job: Job, arm: Arm, command: &[String]) -> Result {
     let program = Program::build(&job)?;
     let machine = Machine::find(&job, &program, &built.image)?;
     let Some(runner) = host::virtme_run(&job.cache) else {
-        return fail(Kind::Infrastructure, "virtme-ng is missing: run `cargo xtask doctor --setup`");
+        return fail(
+            Kind::Infrastructure,
+            "virtme-ng is missing: run `cargo xtask doctor --setup`",
+        );
     };
     let mut vm = Command::new(runner);
     vm.arg("--kimg")
         .arg(&built.image)
-        .args(["--mods", "none", "--force-9p", "--memory", &format!("{}M", job.options.memory)])
+        .args([
+            "--mods",
+            "none",
+            "--force-9p",
+            "--memory",
+            &format!("{}M", job.options.memory),
+        ])
         .args(["--cpus", &job.options.cpus.to_string()]);
     if machine.accelerator.kind == vm::Accel::Tcg || job.options.accel == Accel::Tcg {
         vm.arg("--disable-kvm");
@@ -41,7 +50,13 @@ pub fn run(job: Job, arm: Arm, command: &[String]) -> Result {
     let status = vm.status().kind(Kind::Infrastructure)?;
     match status.code() {
         Some(0) => Ok(()),
-        Some(code) => fail(Kind::Judgement, format!("the guest's command ended with {code}")),
-        None => fail(Kind::Infrastructure, format!("virtme-ng was killed: {status}")),
+        Some(code) => fail(
+            Kind::Judgement,
+            format!("the guest's command ended with {code}"),
+        ),
+        None => fail(
+            Kind::Infrastructure,
+            format!("virtme-ng was killed: {status}"),
+        ),
     }
 }

@@ -41,12 +41,19 @@ pub fn run(job: Job, arm: Option<Arm>) -> Result {
             }));
         }
     }
-    if job.options.json { print_json(&list) } else { print(&text) }
+    if job.options.json {
+        print_json(&list)
+    } else {
+        print(&text)
+    }
 }
 
 /// The arms of every kernel asked for, built.
 pub fn both(job: &Job, arms: &[Arm]) -> Result<Vec<Kernel>> {
     let work = input::load(&job.options.series)?;
     let names = job.options.kernels.clone();
-    names.iter().map(|name| kernels::build(job, &work, name, arms)).collect()
+    names
+        .iter()
+        .map(|name| kernels::build(job, &work, name, arms))
+        .collect()
 }

@@ -47,14 +47,31 @@ fn show(entries: &[Entry], as_json: bool, what: &str) -> Result {
     let mut text = String::new();
     for entry in entries {
         let hours = idle(entry).as_secs() / 3600;
-        let used = if entry.in_use { "in use".to_owned() } else { format!("{hours} h ago") };
+        let used = if entry.in_use {
+            "in use".to_owned()
+        } else {
+            format!("{hours} h ago")
+        };
         let kind = format!("{:?}", entry.kind).to_lowercase();
-        let _ = writeln!(text, "{kind:<8} {:>10} {used:>10}  {}", size(entry.bytes), entry.name);
+        let _ = writeln!(
+            text,
+            "{kind:<8} {:>10} {used:>10}  {}",
+            size(entry.bytes),
+            entry.name
+        );
     }
-    let _ = writeln!(text, "{}: {} in {} entries", what, size(total), entries.len());
+    let _ = writeln!(
+        text,
+        "{}: {} in {} entries",
+        what,
+        size(total),
+        entries.len()
+    );
     print(&text)
 }
 
 fn idle(entry: &Entry) -> std::time::Duration {
-    SystemTime::now().duration_since(entry.last_used).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(entry.last_used)
+        .unwrap_or_default()
 }

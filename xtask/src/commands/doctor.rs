@@ -15,8 +15,11 @@ pub fn run(job: Job) -> Result {
         host::ensure(&job)?;
     }
     let findings = host::inspect(&job.cache);
-    let missing: Vec<_> =
-        findings.iter().filter(|f| f.found.is_none()).map(|f| f.package).collect();
+    let missing: Vec<_> = findings
+        .iter()
+        .filter(|f| f.found.is_none())
+        .map(|f| f.package)
+        .collect();
     let accelerator = crate::machine::remembered(&job);
     if job.options.json {
         print_json(&json!({
@@ -43,6 +46,9 @@ pub fn run(job: Job) -> Result {
     }
     fail(
         Kind::Infrastructure,
-        format!("install {} or run `cargo xtask doctor --setup`", missing.join(" ")),
+        format!(
+            "install {} or run `cargo xtask doctor --setup`",
+            missing.join(" ")
+        ),
     )
 }

@@ -38,12 +38,24 @@ pub fn ktap(args: &Log) -> Result {
     if report.status.is_ok() {
         return Ok(());
     }
-    fail(Kind::Judgement, format!("{}: {}", args.file, report.status.as_str()))
+    fail(
+        Kind::Judgement,
+        format!("{}: {}", args.file, report.status.as_str()),
+    )
 }
 
 fn outline(test: &Test, depth: usize, text: &mut String) {
-    let why = test.why.as_ref().map_or(String::new(), |why| format!(" ({why})"));
-    let _ = writeln!(text, "{:<8} {}{}{why}", test.status.as_str(), "  ".repeat(depth), test.name);
+    let why = test
+        .why
+        .as_ref()
+        .map_or(String::new(), |why| format!(" ({why})"));
+    let _ = writeln!(
+        text,
+        "{:<8} {}{}{why}",
+        test.status.as_str(),
+        "  ".repeat(depth),
+        test.name
+    );
     for subtest in &test.subtests {
         outline(subtest, depth + 1, text);
     }
@@ -57,7 +69,13 @@ pub fn triage(args: &Log) -> Result {
     } else {
         let mut text = String::new();
         for event in &report.events {
-            let _ = writeln!(text, "{:>8}  {:<12} {}", event.line, event.kind.to_string(), event.title);
+            let _ = writeln!(
+                text,
+                "{:>8}  {:<12} {}",
+                event.line,
+                event.kind.to_string(),
+                event.title
+            );
         }
         let _ = writeln!(text, "{}", report.verdict);
         print(&text)?;
@@ -65,7 +83,10 @@ pub fn triage(args: &Log) -> Result {
     if report.verdict == vm::triage::Kind::Clean {
         return Ok(());
     }
-    fail(Kind::Judgement, format!("{}: {}", args.file, report.verdict))
+    fail(
+        Kind::Judgement,
+        format!("{}: {}", args.file, report.verdict),
+    )
 }
 
 fn open(file: &str) -> Result<Box<dyn Read>> {

@@ -3,10 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use evidence::run::{
-    self, Arm, ArmInfo, ExpectOrder, Host, KernelInfo, Run, SCHEMA, SeriesInfo,
-};
 use evidence::render;
+use evidence::run::{self, Arm, ArmInfo, ExpectOrder, Host, KernelInfo, Run, SCHEMA, SeriesInfo};
 use results::plan::{self, Order, Plan, Probe};
 use sha1::{Digest, Sha1};
 
@@ -43,7 +41,12 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
     host::ensure(&job)?;
     let program = Program::build(&job)?;
     let chosen = program.select(&job.options.scenarios)?;
-    let kernel = kernels::build(&job, &work, &kernel_name, &[cli::Arm::Base, cli::Arm::Patched])?;
+    let kernel = kernels::build(
+        &job,
+        &work,
+        &kernel_name,
+        &[cli::Arm::Base, cli::Arm::Patched],
+    )?;
     let machine = Machine::find(&job, &program, kernel.image(Arm::Base)?)?;
     job.progress.note(&format!(
         "Guests run on {}: {}",
@@ -54,7 +57,11 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
     let schedule = schedule(&work, &chosen, job.options.rounds, seed);
     let folder = rundir::create(job.options.out.as_deref(), &started)?;
     let mut run = describe(&job, &work, &kernel, &machine, seed, &started)?;
-    let finished = rounds(&job, &machine, &program, &kernel, &schedule, args, &folder, &mut run);
+    // What was not asked for can't be missed.
+    run.expect_order = run.expect_order.filter(|_| program.proves_order(&chosen));
+    let finished = rounds(
+        &job, &machine, &program, &kernel, &schedule, args, &folder, &mut run,
+    );
     // Whatever stopped the rounds, those that ended are kept and reported.
     let report = outcome::write(&folder, &run)?;
     finished?;
@@ -72,13 +79,21 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
 fn notes(work: &Work) -> Vec<String> {
     let mut notes = work.warnings.clone();
     if !work.manifest.missing.is_empty() {
-        let list: Vec<_> = work.manifest.missing.iter().map(ToString::to_string).collect();
+        let list: Vec<_> = work
+            .manifest
+            .missing
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         notes.push(format!(
             "Patch {} of {} v{} is missing from the input; the others are tested without it{}",
             list.join(", "),
             work.manifest.name,
             work.manifest.version,
-            work.manifest.missing_note.as_ref().map_or(String::new(), |n| format!(" ({n})")),
+            work.manifest
+                .missing_note
+                .as_ref()
+                .map_or(String::new(), |n| format!(" ({n})")),
         ));
     }
     notes
@@ -91,9 +106,21 @@ struct Planned {
     plan: Plan,
 }
 
-/// The boots of a run: first each arm once with every scenario and the
-/// walkers traced, then the measuring ones alone, in the order A B B A so that
-/// a drift of the host falls on both arms alike.
+/// What a boot is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Every scenario, with the walkers traced.
+    Right,
+    /// The measuring ones, with their probes.
+    Measured,
+    /// The measuring ones without any probe, which shows whether the probes
+    /// make the difference.
+    Bare,
+}
+
+/// The boots of a run: first each arm once with every scenario, then the
+/// measuring ones alone, in the order A B B A so that a drift of the host falls
+/// on both arms alike; and half as many without probes.
 fn schedule(work: &Work, chosen: &[String], rounds: u32, seed: u64) -> Vec<Planned> {
     let measure: Vec<String> = work
         .manifest
@@ -104,28 +131,36 @@ fn schedule(work: &Work, chosen: &[String], rounds: u32, seed: u64) -> Vec<Plann
         .into_iter()
         .filter(|name| chosen.contains(name))
         .collect();
-    let mut boots: Vec<(Arm, bool)> = vec![(Arm::Base, true), (Arm::Patched, true)];
-    if !measure.is_empty() {
-        for round in 0..rounds {
-            let pair = if round % 2 == 0 {
-                [Arm::Base, Arm::Patched]
-            } else {
-                [Arm::Patched, Arm::Base]
-            };
-            boots.extend(pair.map(|arm| (arm, false)));
+    let mut boots = vec![(Arm::Base, Purpose::Right), (Arm::Patched, Purpose::Right)];
+    let mut alternate = |pairs: u32, purpose| {
+        for pair in 0..pairs {
+            let mut arms = Arm::BOTH;
+            if pair % 2 == 1 {
+                arms.reverse();
+            }
+            boots.extend(arms.map(|arm| (arm, purpose)));
         }
+    };
+    if !measure.is_empty() {
+        alternate(rounds, Purpose::Measured);
+        alternate(rounds.div_ceil(2), Purpose::Bare);
     }
     boots
         .into_iter()
         .enumerate()
-        .map(|(index, (arm, trace))| {
+        .map(|(index, (arm, purpose))| {
             let seed = seed.wrapping_add(index as u64);
+            let right = purpose == Purpose::Right;
             Planned {
                 arm,
                 plan: Plan {
                     nonce: nonce(seed),
                     seed,
-                    scenarios: if trace { chosen.to_vec() } else { measure.clone() },
+                    scenarios: if right {
+                        chosen.to_vec()
+                    } else {
+                        measure.clone()
+                    },
                     repetitions: REPETITIONS,
                     warmups: WARMUPS,
                     order: expected(work).map(|e| match arm {
@@ -133,8 +168,8 @@ fn schedule(work: &Work, chosen: &[String], rounds: u32, seed: u64) -> Vec<Plann
                         Arm::Patched => e.patched,
                     }),
                     probes: probes(work),
-                    trace,
-                    bare: false,
+                    trace: right,
+                    bare: purpose == Purpose::Bare,
                     fault: None,
                 },
             }
@@ -146,7 +181,10 @@ fn schedule(work: &Work, chosen: &[String], rounds: u32, seed: u64) -> Vec<Plann
 fn nonce(seed: u64) -> String {
     let now = jiff::Timestamp::now().as_nanosecond();
     let text = format!("{now} {} {seed}", std::process::id());
-    hex(&Sha1::digest(text.as_bytes())).chars().take(16).collect()
+    hex(&Sha1::digest(text.as_bytes()))
+        .chars()
+        .take(16)
+        .collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -158,10 +196,10 @@ fn expected(work: &Work) -> Option<ExpectOrder> {
         series::manifest::Order::Ascending => Order::Ascending,
         series::manifest::Order::Descending => Order::Descending,
     };
-    work.manifest
-        .expect
-        .order
-        .map(|order| ExpectOrder { base: word(order.base), patched: word(order.patched) })
+    work.manifest.expect.order.map(|order| ExpectOrder {
+        base: word(order.base),
+        patched: word(order.patched),
+    })
 }
 
 fn probes(work: &Work) -> Vec<Probe> {
@@ -227,14 +265,21 @@ fn rounds(
             c.passed,
             c.failed + c.crashed,
             c.skipped,
-            if round.traced { ", traced" } else { "" },
+            if round.traced {
+                ", traced"
+            } else if round.bare {
+                ", without probes"
+            } else {
+                ""
+            },
             round.wall_s,
         ));
         run.rounds.push(round);
         rundir::save(folder, run)?;
         job.alive()?;
     }
-    job.progress.finish(&format!("{total} guests in {}", seconds(began.elapsed())));
+    job.progress
+        .finish(&format!("{total} guests in {}", seconds(began.elapsed())));
     Ok(())
 }
 

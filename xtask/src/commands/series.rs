@@ -15,12 +15,17 @@ use crate::job::workspace;
 pub fn run(args: &SeriesFolder) -> Result {
     let series = input::series(&args.source)?;
     let files = ::series::format::pack(&series).kind(Kind::Usage)?;
-    let folder: PathBuf =
-        args.into.clone().unwrap_or_else(|| workspace().join("patches").join(&series.name));
+    let folder: PathBuf = args
+        .into
+        .clone()
+        .unwrap_or_else(|| workspace().join("patches").join(&series.name));
     if folder.join(::series::manifest::FILE).exists() {
         return fail(
             Kind::Usage,
-            format!("{} has a manifest already; name another folder with --into", folder.display()),
+            format!(
+                "{} has a manifest already; name another folder with --into",
+                folder.display()
+            ),
         );
     }
     fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
@@ -38,7 +43,12 @@ pub fn run(args: &SeriesFolder) -> Result {
             "warnings": warnings,
         }));
     }
-    let mut text = format!("{}: {} v{}\n", folder.display(), series.title, series.version);
+    let mut text = format!(
+        "{}: {} v{}\n",
+        folder.display(),
+        series.title,
+        series.version
+    );
     for patch in &series.patches {
         let _ = writeln!(text, "  {}/{} {}", patch.index, patch.total, patch.subject);
     }

@@ -19,7 +19,17 @@ pub enum Extent {
 pub fn run(job: Job, extent: Extent) -> Result {
     host::ensure(&job)?;
     cargo(&job, &["fmt", "--all", "--check"])?;
-    cargo(&job, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny=warnings"])?;
+    cargo(
+        &job,
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "--deny=warnings",
+        ],
+    )?;
     if extent == Extent::All {
         deny(&job)?;
     }
@@ -30,7 +40,8 @@ pub fn run(job: Job, extent: Extent) -> Result {
 
 fn deny(job: &Job) -> Result {
     if host::which("cargo-deny").is_none() {
-        job.progress.note("cargo-deny is not installed: licences and advisories are not checked");
+        job.progress
+            .note("cargo-deny is not installed: licences and advisories are not checked");
         return Ok(());
     }
     cargo(job, &["deny", "check"])
@@ -48,5 +59,9 @@ fn cargo(job: &Job, args: &[&str]) -> Result {
         }
     })?;
     gone?;
-    if code == 0 { Ok(()) } else { fail(Kind::Judgement, format!("{name} ended with {code}")) }
+    if code == 0 {
+        Ok(())
+    } else {
+        fail(Kind::Judgement, format!("{name} ended with {code}"))
+    }
 }
