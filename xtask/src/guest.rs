@@ -2,7 +2,7 @@
 //! packed into an initramfs.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use results::plan::{self, Plan};
@@ -146,7 +146,7 @@ impl Program {
     }
 }
 
-fn list(job: &Job, path: &PathBuf) -> Result<Vec<Scenario>> {
+fn list(job: &Job, path: &Path) -> Result<Vec<Scenario>> {
     let mut text = String::new();
     let code = job.run_program(&path.display().to_string(), &["list".into()], &mut |line| {
         text.push_str(line);
