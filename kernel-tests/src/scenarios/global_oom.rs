@@ -63,6 +63,9 @@ impl Scenario for GlobalOom {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
+        // The buffers come before the ballast, which leaves too little for them.
+        let trace = Trace::new(self.name(), Clock::Mono, 64)?;
+        trace.event("oom/mark_victim")?;
         // Without a pool it takes longer.
         let _ballast = match Need::Hugetlb.missing() {
             None => {
@@ -71,8 +74,6 @@ impl Scenario for GlobalOom {
             }
             Some(_) => None,
         };
-        let trace = Trace::new(self.name(), Clock::Mono, 64)?;
-        trace.event("oom/mark_victim")?;
         // One warm-up is enough for a path that is mostly the page allocator's.
         let repetitions = context
             .repetitions()
