@@ -337,7 +337,11 @@ pub fn analyse(run: &Run) -> Report {
             let mut found = comparisons.iter().filter(|c| names(name, c)).peekable();
             found.peek().is_some() && found.all(|c| c.verdict != Verdict::Inconclusive)
         });
-    let notes = agreements(&comparisons).chain(notes(run)).collect();
+    let notes = run.notes.iter().cloned();
+    let notes = notes
+        .chain(agreements(&comparisons))
+        .chain(self::notes(run))
+        .collect();
     Report {
         schema: crate::run::SCHEMA,
         status,

@@ -59,6 +59,9 @@ pub struct Run {
     /// What to call a metric in a report; others go by their own name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// What happened to the run that its rounds don't show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The machine that ran QEMU.
