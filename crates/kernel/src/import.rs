@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use git2::{ObjectType, OdbLookupFlags, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
@@ -127,13 +127,19 @@ pub fn import(
     };
     let archived = matches!(input, Input::Tar { .. });
     let (sender, receiver) = sync_channel(8);
-    let receiver = Mutex::new(receiver);
+    let receiver = Arc::new(Mutex::new(receiver));
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
 
     let (listed, parts) = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
-            .map(|_| scope.spawn(|| work(&shared, &receiver)))
+            .map(|_| {
+                let (shared, receiver) = (&shared, Arc::clone(&receiver));
+                scope.spawn(move || work(shared, &receiver))
+            })
             .collect();
+        // With the last worker goes the receiver, and the reader stops: a full
+        // disk ends them all.
+        drop(receiver);
         let mut feed = Feed::new(sender, watch);
         let read = match input {
             Input::Tar { reader, share } => read_tar(reader, share.as_ref(), &mut feed),
