@@ -65,6 +65,12 @@ impl Drop for Cgroup {
     }
 }
 
+/// Removed groups that something still holds.
+pub fn dying() -> u64 {
+    let stat = procfs::read(Path::new(ROOT).join("cgroup.stat")).unwrap_or_default();
+    procfs::value(&stat, "nr_dying_descendants").unwrap_or(0)
+}
+
 /// The groups that scenarios left behind; removes them on the way.
 pub fn leftovers() -> Vec<String> {
     let Ok(entries) = fs::read_dir(PARENT) else {

@@ -31,11 +31,6 @@ impl Report {
         self.with(|writer| writer.note(text))
     }
 
-    /// Says that nothing more can be tested.
-    pub fn bail_out(&self, why: &str) -> Result<(), Failure> {
-        self.with(|writer| writer.bail_out(why))
-    }
-
     /// Reports a record.
     pub fn record(&self, record: &Record) -> Result<(), Failure> {
         self.with(|writer| writer.record(record))

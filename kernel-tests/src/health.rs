@@ -6,17 +6,29 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
 use nix::libc;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
 use crate::cgroup;
 use crate::failure::{Doing, Failure};
+use crate::helper;
 use crate::procfs;
+use crate::sys;
 use crate::trace;
+use crate::victim::bind;
+
+/// What taints a kernel that something went wrong in: a bad page (bit 5), an
+/// oops (7), a warning (9), a soft lockup (14), a machine check (4). A module
+/// of ours taints it too, and is none of these.
+const UNWELL: u64 = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14;
 
 /// Memory that may stay away: caches of the kernel that fill with use.
 const SLACK_KIB: u64 = 32 << 10;
+
+/// Removed groups that may still be held: by what the kernel frees late.
+const SLACK_GROUPS: u64 = 1;
 
 /// How long memory and the last members of a group may take to come back.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -26,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct Health {
     log: File,
     mounts: String,
+    taint: u64,
+    dying: u64,
     available: u64,
 }
 
@@ -42,6 +56,8 @@ impl Health {
         Ok(Self {
             log,
             mounts: procfs::read("/proc/self/mounts")?,
+            taint: taint()?,
+            dying: cgroup::dying(),
             available: procfs::mem_available()?,
         })
     }
@@ -57,11 +73,18 @@ impl Health {
         say("processes", stray_processes());
         say("cgroups", cgroup::leftovers());
         say("probes", trace::leftovers());
+        say("modules", helper::leftovers());
         match procfs::read("/proc/self/mounts") {
             Ok(mounts) if mounts == self.mounts => {}
             _ => complaints.push("left behind: mounts".into()),
         }
+        let new = taint().unwrap_or(0) & !self.taint & UNWELL;
+        if new != 0 {
+            complaints.push(format!("the kernel is tainted: {new:#x}"));
+        }
         complaints.extend(self.missing_memory());
+        complaints.extend(self.dying_groups());
+        settle();
         complaints.extend(self.trouble());
         complaints
     }
@@ -78,6 +101,21 @@ impl Health {
                 return Some(format!(
                     "memory did not come back: {now} KiB of {before} KiB"
                 ));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Whoever keeps a victim's task keeps its group.
+    fn dying_groups(&self) -> Option<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let more = cgroup::dying().saturating_sub(self.dying);
+            if more <= SLACK_GROUPS {
+                return None;
+            }
+            if Instant::now() >= deadline {
+                return Some(format!("{more} removed cgroups are still held"));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -106,6 +144,27 @@ impl Health {
         }
         found
     }
+}
+
+/// Has each CPU let go of the address space that it ran last: what is wrong
+/// with one is only said when nobody holds it.
+fn settle() {
+    let Ok(all) = sched_getaffinity(Pid::from_raw(0)) else {
+        return;
+    };
+    for cpu in (0..CpuSet::count()).filter(|cpu| all.is_set(*cpu) == Ok(true)) {
+        let _ = bind(Pid::from_raw(0), cpu);
+    }
+    let _ = sched_setaffinity(Pid::from_raw(0), &all);
+    sys::membarrier();
+}
+
+fn taint() -> Result<u64, Failure> {
+    const PATH: &str = "/proc/sys/kernel/tainted";
+    let text = procfs::read(PATH)?;
+    text.trim()
+        .parse()
+        .map_err(|_| Failure::unmet(format!("{PATH} is no number: {text:?}")))
 }
 
 fn is_trouble(line: &str) -> bool {
@@ -155,13 +214,21 @@ pub fn stray_processes() -> Vec<String> {
 }
 
 fn strays() -> Vec<(Pid, String)> {
-    const KTHREADD: i32 = 2;
     let own = getpid();
+    user_processes()
+        .into_iter()
+        .filter(|p| p.pid != own)
+        .map(|p| (p.pid, p.comm))
+        .collect()
+}
+
+/// All processes but the kernel's threads.
+pub fn user_processes() -> Vec<procfs::Process> {
+    const KTHREADD: i32 = 2;
     procfs::processes()
         .unwrap_or_default()
         .into_iter()
-        .filter(|p| p.pid != own && p.pid.as_raw() != KTHREADD && p.parent.as_raw() != KTHREADD)
-        .map(|p| (p.pid, p.comm))
+        .filter(|p| p.pid.as_raw() != KTHREADD && p.parent.as_raw() != KTHREADD)
         .collect()
 }
 

@@ -16,8 +16,9 @@ use crate::victim::{Area, Spec, Victim};
 /// The kernel gives a victim two seconds before it wakes the reaper.
 const REAPER_DELAY: Duration = Duration::from_secs(2);
 
-/// Timers count ticks, of which the first is not whole: 10 ms at 100 Hz.
-const TICK: Duration = Duration::from_millis(10);
+/// Timers count ticks, and a guest whose ticks come late counts behind the
+/// clock.
+const LAG: Duration = Duration::from_millis(100);
 
 /// How long before its time somebody begins to look out for the reaper: the
 /// victim is held some milliseconds after the delay has begun.
@@ -40,6 +41,13 @@ pub struct OomVictim {
 impl OomVictim {
     /// Starts one whose death will be held (PIN).
     pub fn pinned(name: &str, areas: Vec<Area>, cpu: Option<usize>) -> Result<Self, Failure> {
+        let oom = Self::spawn(name, areas, cpu)?;
+        oom.victim.pin()?;
+        Ok(oom)
+    }
+
+    /// Starts one that dies as it can.
+    pub fn spawn(name: &str, areas: Vec<Area>, cpu: Option<usize>) -> Result<Self, Failure> {
         let cgroup = Cgroup::new(name)?;
         let cgroup_path = Some(cgroup.path().to_owned());
         let victim = Victim::spawn(&Spec {
@@ -48,16 +56,20 @@ impl OomVictim {
             cgroup: cgroup_path,
             ..Spec::default()
         })?;
-        victim.pin()?;
         Ok(Self { victim, cgroup })
     }
 
     /// Has it run into its group's limit, and returns when it is dead but
     /// whole.
     pub fn kill(&mut self) -> Result<(), Failure> {
-        self.cgroup.limit_to_current(1 << 20)?;
-        self.victim.exhaust()?;
+        self.exhaust()?;
         self.victim.wait_pinned()
+    }
+
+    /// Has it run into its group's limit.
+    pub fn exhaust(&mut self) -> Result<(), Failure> {
+        self.cgroup.limit_to_current(1 << 20)?;
+        self.victim.exhaust()
     }
 
     /// Lets it go, and checks that it died of one OOM kill.
@@ -109,8 +121,39 @@ impl Watch {
     /// once with what was seen so far.
     pub fn woken(&mut self, pid: Pid) -> Result<Vec<Event>, Failure> {
         self.0
-            .wait("wake_reaper", pid, PATIENCE)
+            .wait("wake_reaper", &[pid], PATIENCE)
             .map_err(not_reached)
+    }
+
+    /// Waits until the reaper has finished with one of those who share an
+    /// address space: the OOM killer may choose either.
+    pub fn reaped_one_of(&mut self, pids: &[Pid]) -> Result<Reaped, Failure> {
+        let events = self
+            .0
+            .wait("finish_task_reaping", pids, PATIENCE)
+            .map_err(not_reached)?;
+        let chosen = pids.iter().find(|pid| {
+            events
+                .iter()
+                .any(|event| is(event, "finish_task_reaping", **pid))
+        });
+        stations(&events, chosen.copied().unwrap_or(Pid::from_raw(0)))
+    }
+
+    /// Waits until the reaper has finished with each of some victims.
+    pub fn all_reaped(&mut self, pids: &[Pid]) -> Result<(), Failure> {
+        let mut events: Vec<Event> = Vec::new();
+        for &pid in pids {
+            if !events
+                .iter()
+                .any(|event| is(event, "finish_task_reaping", pid))
+            {
+                let more = self.0.wait("finish_task_reaping", &[pid], PATIENCE);
+                events.extend(more.map_err(not_reached)?);
+            }
+            stations(&events, pid)?;
+        }
+        Ok(())
     }
 
     /// Waits until the reaper has finished with a victim. `earlier` are the
@@ -126,11 +169,55 @@ impl Watch {
         }
         events.extend(
             self.0
-                .wait("finish_task_reaping", pid, PATIENCE)
+                .wait("finish_task_reaping", &[pid], PATIENCE)
                 .map_err(not_reached)?,
         );
         stations(&events, pid)
     }
+
+    /// Waits until the reaper gives up on a victim, aloud, and returns what it
+    /// passed on the way there. `log` was opened before the kill.
+    pub fn gave_up(&self, pid: Pid, log: &mut Log) -> Result<Vec<Event>, Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        let given_up = format!("oom_reaper: unable to reap pid:{pid} (");
+        loop {
+            let lines = log.lines();
+            ensure(!lines.iter().any(|line| says_reaped(line, pid)), || {
+                format!("the log says that {pid} was reaped, as a whole")
+            })?;
+            if lines.iter().any(|line| line.text.starts_with(&given_up)) {
+                break;
+            }
+            ensure(Instant::now() < deadline, || {
+                format!("did not reach the reaper: it has not given up on {pid}")
+            })?;
+            thread::sleep(LOOK);
+        }
+        let about = |event: &Event| event.number("pid") == Some(pid.as_raw().into());
+        Ok(self.0.events()?.into_iter().filter(about).collect())
+    }
+}
+
+/// Fails unless a victim passed the kill, the wake-up, and then ten times what
+/// the reaper does in one attempt, with a pause of a tenth of a second after
+/// each but the last.
+pub fn ensure_ten_attempts(passed: &[Event], attempt: &[&str]) -> Result<(), Failure> {
+    const ATTEMPTS: usize = 10;
+    const PAUSES: Duration = Duration::from_millis(900);
+    let expected = [
+        &["mark_victim", "wake_reaper"],
+        attempt.repeat(ATTEMPTS).as_slice(),
+    ]
+    .concat();
+    let names: Vec<&str> = passed.iter().map(|event| event.name.as_str()).collect();
+    ensure(names == expected, || {
+        format!("instead of ten times {attempt:?} the reaper passed {names:?}")
+    })?;
+    let times = passed.get(2).zip(passed.last());
+    let took = times.map_or(0, |(first, last)| last.time.saturating_sub(first.time));
+    ensure(Duration::from_micros(took) + LAG >= PAUSES, || {
+        format!("the reaper tried ten times within {} ms", took / 1000)
+    })
 }
 
 fn is(event: &Event, name: &str, pid: Pid) -> bool {
@@ -158,9 +245,15 @@ fn stations(events: &[Event], pid: Pid) -> Result<Reaped, Failure> {
         || format!("the reaper's stations are out of order: {marked} {woken} {started} {finished}"),
     )?;
     let waited = Duration::from_micros(woken - marked);
-    ensure(waited + TICK >= REAPER_DELAY, || {
+    ensure(waited + LAG >= REAPER_DELAY, || {
         format!(
             "the reaper was woken {} ms after the kill, before its time",
+            waited.as_millis()
+        )
+    })?;
+    ensure(waited < REAPER_DELAY * 2, || {
+        format!(
+            "the reaper was woken {} ms after the kill, long after its time",
             waited.as_millis()
         )
     })?;
@@ -242,7 +335,7 @@ fn logged(lines: &[Line], pid: Pid) -> Result<u64, Failure> {
     let seen = time("the mark", &|line| line.text == mark(pid))?;
     let reaped = time("the reaping", &|line| says_reaped(line, pid))?;
     let waited = Duration::from_micros(seen.saturating_sub(killed));
-    ensure(waited + TICK >= REAPER_DELAY, || {
+    ensure(waited + LAG >= REAPER_DELAY, || {
         format!(
             "{pid} lost memory {} ms after the kill, before the reaper's time",
             waited.as_millis()
@@ -252,6 +345,26 @@ fn logged(lines: &[Line], pid: Pid) -> Result<u64, Failure> {
         format!("{pid} was reaped before it was seen to lose memory: {seen} {reaped}")
     })?;
     Ok(reaped - seen)
+}
+
+/// Waits until the OOM killer looks no longer at a victim that is still there:
+/// so the reaper leaves it, whether it could do its work or not.
+pub fn given_up(pid: Pid) -> Result<(), Failure> {
+    let path = format!("/proc/{pid}/oom_score");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let score = procfs::read(&path)?;
+        if score.trim() == "0" {
+            return Ok(());
+        }
+        ensure(Instant::now() < deadline, || {
+            format!(
+                "{pid} may still be chosen: its oom_score is {}",
+                score.trim()
+            )
+        })?;
+        thread::sleep(LOOK);
+    }
 }
 
 /// Checks that a trace saw one OOM kill, that of `pid`, and returns its time by
@@ -309,8 +422,12 @@ mod tests {
             })
         );
         assert_eq!(
-            stations_at([1_000, 1_901_000, 2_006_000, 2_009_000]),
-            Err("the reaper was woken 1900 ms after the kill, before its time".into())
+            stations_at([1_000, 1_801_000, 2_006_000, 2_009_000]),
+            Err("the reaper was woken 1800 ms after the kill, before its time".into())
+        );
+        assert_eq!(
+            stations_at([1_000, 5_001_000, 5_002_000, 5_009_000]),
+            Err("the reaper was woken 5000 ms after the kill, long after its time".into())
         );
         assert_eq!(
             stations_at([1_000, 2_005_000, 2_004_000, 2_009_000]),

@@ -52,6 +52,14 @@ pub fn mem_available() -> Result<u64, Failure> {
     Ok(available + per_cpu_pages(&read("/proc/zoneinfo")?) * PAGE / 1024)
 }
 
+/// Memory in KiB that is free, the pages that each CPU keeps for itself
+/// included.
+pub fn mem_free() -> Result<u64, Failure> {
+    let free = kib(&read("/proc/meminfo")?, "MemFree")
+        .ok_or_else(|| Failure::unmet("/proc/meminfo has no MemFree"))?;
+    Ok(free + per_cpu_pages(&read("/proc/zoneinfo")?) * PAGE / 1024)
+}
+
 /// The pages in per-CPU lists, from `/proc/zoneinfo`.
 fn per_cpu_pages(zoneinfo: &str) -> u64 {
     zoneinfo
@@ -81,6 +89,12 @@ pub fn resident(pid: Pid) -> Result<u64, Failure> {
 pub fn has_symbol(name: &str) -> bool {
     read("/proc/kallsyms")
         .is_ok_and(|text| text.lines().any(|line| text_symbol(line) == Some(name)))
+}
+
+/// The kernel's count of OOM kills.
+pub fn oom_kills() -> Result<u64, Failure> {
+    value(&read("/proc/vmstat")?, "oom_kill")
+        .ok_or_else(|| Failure::unmet("/proc/vmstat has no oom_kill"))
 }
 
 /// The function in which a contended spinlock waits, by the name that this
@@ -113,6 +127,8 @@ pub struct Process {
     pub parent: Pid,
     /// Its name, as the kernel cuts it.
     pub comm: String,
+    /// What it does: `S`, `Z` and the like.
+    pub state: char,
 }
 
 impl Process {
@@ -120,13 +136,25 @@ impl Process {
     fn parse(stat: &str) -> Option<Self> {
         let (pid, rest) = stat.split_once(" (")?;
         let (comm, rest) = rest.rsplit_once(") ")?;
-        let parent = rest.split_whitespace().nth(1)?;
+        let mut fields = rest.split_whitespace();
+        let (state, parent) = (fields.next()?, fields.next()?);
         Some(Self {
             pid: Pid::from_raw(pid.parse().ok()?),
             parent: Pid::from_raw(parent.parse().ok()?),
             comm: comm.to_owned(),
+            state: state.chars().next()?,
         })
     }
+}
+
+/// The threads of a process, itself included.
+pub fn threads(pid: Pid) -> Result<Vec<Process>, Failure> {
+    let path = format!("/proc/{pid}/task");
+    let entries = fs::read_dir(&path).doing(|| format!("listing {path}"))?;
+    Ok(entries
+        .flatten()
+        .filter_map(|entry| Process::parse(&read(entry.path().join("stat")).ok()?))
+        .collect())
 }
 
 /// All processes, kernel threads included.

@@ -1,27 +1,48 @@
 //! The scenarios, one file each, and what they have in common.
 
+mod adj_order;
 mod both_ends;
+mod freezer_v1;
+mod freezer_v2;
+mod fuse;
 mod global_oom;
+mod huge_pages;
 mod hugetlb;
+mod memcg_group;
 mod memcg_limit;
 mod mlocked;
+mod mmap_lock;
 mod mrelease_errors;
 mod mrelease_exit_race;
+mod notifier;
 mod order;
+mod pfnmap;
 mod pin_reap;
+mod private_file;
 mod reaper_exit_race;
+mod second_allocator;
 mod shared;
+mod sharer;
+mod storm;
+mod swap;
 mod sysrq_f;
+mod threads;
+mod unstable_reads;
+mod userfaultfd;
 
 use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::uio::process_vm_readv;
+use nix::unistd::Pid;
 use serde::Serialize;
 
 use crate::cgroup;
 use crate::context::{Context, Metric};
 use crate::failure::Failure;
+use crate::fuse as fuse_device;
+use crate::helper;
 use crate::procfs;
 use crate::sys;
 use crate::trace;
@@ -53,17 +74,34 @@ pub trait Scenario: Sync {
 /// All scenarios, by number.
 pub const ALL: &[&dyn Scenario] = &[
     &memcg_limit::MemcgLimit,
+    &memcg_group::MemcgGroup,
     &sysrq_f::SysrqF,
     &global_oom::GlobalOom,
+    &adj_order::AdjOrder,
     &pin_reap::PinReap,
+    &second_allocator::SecondAllocator,
     &order::WalkOrder,
     &both_ends::BothEnds,
+    &threads::Threads,
+    &sharer::Sharer,
     &mlocked::Mlocked,
     &hugetlb::Hugetlb,
     &shared::Shared,
+    &private_file::PrivateFile,
+    &pfnmap::Pfnmap,
+    &freezer_v1::FreezerV1,
+    &freezer_v2::FreezerV2,
+    &fuse::Fuse,
+    &userfaultfd::Userfaultfd,
     &mrelease_errors::MreleaseErrors,
     &mrelease_exit_race::MreleaseExitRace,
     &reaper_exit_race::ReaperExitRace,
+    &storm::Storm,
+    &swap::Swap,
+    &huge_pages::HugePages,
+    &unstable_reads::UnstableReads,
+    &notifier::Notifier,
+    &mmap_lock::MmapLock,
 ];
 
 /// The scenario of a name.
@@ -91,8 +129,24 @@ pub enum Need {
     Smaps,
     /// A pool of huge pages.
     Hugetlb,
+    /// Transparent huge pages.
+    TransparentHugePages,
     /// Requests to the kernel by key, which may be written too.
     Sysrq,
+    /// The freezer controller of cgroup version 1.
+    FreezerV1,
+    /// A compressed disk in memory, to swap to.
+    Zram,
+    /// Counts of the slab allocator's objects.
+    SlabInfo,
+    /// File systems in user space.
+    Fuse,
+    /// Page faults handled in user space.
+    Userfaultfd,
+    /// Reading the memory of another process.
+    CrossMemory,
+    /// The helper module.
+    Helper,
 }
 
 impl Need {
@@ -137,6 +191,39 @@ impl Need {
             Self::Sysrq => (
                 Path::new("/proc/sysrq-trigger").exists(),
                 "no sysrq (CONFIG_MAGIC_SYSRQ)",
+            ),
+            Self::TransparentHugePages => (
+                Path::new("/sys/kernel/mm/transparent_hugepage").exists(),
+                "no transparent huge pages (CONFIG_TRANSPARENT_HUGEPAGE)",
+            ),
+            Self::FreezerV1 => (
+                procfs::read("/proc/cgroups")
+                    .is_ok_and(|text| text.lines().any(|line| line.starts_with("freezer\t"))),
+                "no freezer in cgroup v1 (CONFIG_CGROUP_FREEZER)",
+            ),
+            Self::Zram => (
+                Path::new("/sys/block/zram0").exists(),
+                "no compressed disk in memory (CONFIG_ZRAM, CONFIG_SWAP)",
+            ),
+            Self::SlabInfo => (
+                Path::new("/proc/slabinfo").exists(),
+                "no counts of slab objects (CONFIG_SLUB_DEBUG)",
+            ),
+            Self::Fuse => (
+                Path::new(fuse_device::DEVICE).exists(),
+                "no FUSE (CONFIG_FUSE_FS)",
+            ),
+            Self::Userfaultfd => (
+                sys::userfaultfd().is_ok(),
+                "no userfaultfd (CONFIG_USERFAULTFD)",
+            ),
+            Self::CrossMemory => (
+                process_vm_readv(Pid::this(), &mut [], &[]).is_ok(),
+                "no process_vm_readv (CONFIG_CROSS_MEMORY_ATTACH)",
+            ),
+            Self::Helper => (
+                Path::new(helper::PATH).exists(),
+                "no helper module (CONFIG_MODULES, CONFIG_MMU_NOTIFIER)",
             ),
         };
         (!there).then_some(why)

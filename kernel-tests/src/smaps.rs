@@ -1,8 +1,11 @@
 //! `/proc/PID/smaps`: a process's VMAs, and which of them a reaper may touch.
 
+use std::fs::File;
+use std::io::{Read, Seek};
+
 use nix::unistd::Pid;
 
-use crate::failure::{Failure, ensure};
+use crate::failure::{Doing, Failure, ensure};
 use crate::procfs;
 
 /// One VMA.
@@ -18,6 +21,10 @@ pub struct Vma {
     pub rss: u64,
     /// Resident anonymous memory in KiB.
     pub anonymous: u64,
+    /// Of that, in transparent huge pages, in KiB.
+    pub anon_huge: u64,
+    /// Anonymous memory that is swapped out, in KiB.
+    pub swap: u64,
     /// Huge pages of the pool, mapped by nobody else, in KiB.
     pub private_hugetlb: u64,
     /// The two-letter flags.
@@ -46,6 +53,17 @@ pub fn of(pid: Pid) -> Result<Vec<Vma>, Failure> {
     Ok(vmas)
 }
 
+/// The VMAs that a file shows which was opened while the process lived: those of
+/// its address space for as long as somebody uses that, and none after it, until
+/// the process is waited for.
+pub fn still(file: &mut File) -> Result<Vec<Vma>, Failure> {
+    let mut text = String::new();
+    file.rewind()
+        .and_then(|()| file.read_to_string(&mut text))
+        .doing(|| "reading the smaps of a process that has ended".into())?;
+    Ok(parse(&text))
+}
+
 /// The VMA that is exactly this range.
 pub fn at(vmas: &[Vma], range: (u64, u64)) -> Result<&Vma, Failure> {
     vmas.iter()
@@ -68,10 +86,10 @@ pub fn ensure_resident(vmas: &[Vma], ranges: &[(u64, u64)]) -> Result<(), Failur
 /// Fails unless nothing is left of what the reaper may touch.
 pub fn ensure_reaped(vmas: &[Vma]) -> Result<(), Failure> {
     for vma in vmas.iter().filter(|vma| vma.reapable()) {
-        ensure(vma.rss == 0 && vma.anonymous == 0, || {
+        ensure(vma.rss == 0 && vma.anonymous == 0 && vma.swap == 0, || {
             format!(
-                "{:#x}-{:#x} {} still has {} KiB, {} of them anonymous",
-                vma.start, vma.end, vma.name, vma.rss, vma.anonymous
+                "{:#x}-{:#x} {} still has {} KiB, {} of them anonymous, and {} KiB in swap",
+                vma.start, vma.end, vma.name, vma.rss, vma.anonymous, vma.swap
             )
         })?;
     }
@@ -100,6 +118,8 @@ fn parse(text: &str) -> Vec<Vma> {
         match key {
             "Rss" => vma.rss = kib(),
             "Anonymous" => vma.anonymous = kib(),
+            "AnonHugePages" => vma.anon_huge = kib(),
+            "Swap" => vma.swap = kib(),
             "Private_Hugetlb" => vma.private_hugetlb = kib(),
             "VmFlags" => vma.flags = value.split_whitespace().map(str::to_owned).collect(),
             _ => {}
@@ -172,7 +192,7 @@ VmFlags: ex
         let says = |verdict: Result<(), Failure>| verdict.map_err(|failure| failure.to_string());
         assert_eq!(
             says(ensure_reaped(&vmas)),
-            Err("0x10000000000-0x10000040000  still has 252 KiB, 248 of them anonymous".into())
+            Err("0x10000000000-0x10000040000  still has 252 KiB, 248 of them anonymous, and 0 KiB in swap".into())
         );
         assert_eq!(says(ensure_reaped(&vmas[1..])), Ok(()));
         let (private, shared) = (

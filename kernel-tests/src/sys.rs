@@ -1,7 +1,7 @@
 //! The system calls that nix lacks or leaves unsafe. All of this program's
 //! unsafe code is here.
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -9,7 +9,8 @@ use std::ptr::NonNull;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, mmap_anonymous};
+use nix::sched::CloneFlags;
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use nix::unistd::Pid;
 
 /// The size of a page on the only architecture that is booted.
@@ -18,12 +19,47 @@ pub const PAGE: u64 = 4096;
 /// A file descriptor that stands for a process.
 pub fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
     // SAFETY: the call takes two integers and touches no memory of ours.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
-    let fd = Errno::result(fd)?;
-    let fd = i32::try_from(fd).map_err(io::Error::other)?;
+    owned(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })
+}
+
+/// A descriptor of another process, shared.
+pub fn pidfd_getfd(pidfd: BorrowedFd<'_>, fd: i32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes three integers and touches no memory of ours.
+    owned(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), fd, 0) })
+}
+
+/// A descriptor for the page faults of this process.
+pub fn userfaultfd() -> io::Result<OwnedFd> {
+    let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
+    // SAFETY: the call takes an integer and touches no memory of ours.
+    owned(unsafe { libc::syscall(libc::SYS_userfaultfd, flags) })
+}
+
+/// Takes over the descriptor that a system call answered with.
+fn owned(answer: libc::c_long) -> io::Result<OwnedFd> {
+    let fd = i32::try_from(Errno::result(answer)?).map_err(io::Error::other)?;
     // SAFETY: the kernel has just handed us this descriptor; nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
+
+/// Has whoever touches a missing page of a mapping wait for the holder of a
+/// [`userfaultfd`] that is used for the first time.
+pub fn userfaultfd_register(fd: BorrowedFd<'_>, mapping: Mapping) -> io::Result<()> {
+    const API: u64 = 0xaa;
+    const MISSING: u64 = 1;
+    let mut api = [API, 0, 0];
+    let mut register = [mapping.start(), mapping.len.get() as u64, MISSING, 0];
+    // SAFETY: the kernel reads and writes the structures, which are of the size
+    // that it expects and outlive the calls; the mapping stays as it is.
+    unsafe {
+        uffdio_api(fd.as_raw_fd(), &raw mut api)?;
+        uffdio_register(fd.as_raw_fd(), &raw mut register)?;
+    }
+    Ok(())
+}
+
+nix::ioctl_readwrite!(uffdio_api, 0xaa, 0x3f, [u64; 3]);
+nix::ioctl_readwrite!(uffdio_register, 0xaa, 0x00, [u64; 4]);
 
 /// Reaps the memory of the dying process behind `pidfd`.
 pub fn process_mrelease(pidfd: BorrowedFd<'_>, flags: u32) -> Result<(), Errno> {
@@ -35,6 +71,68 @@ pub fn process_mrelease_raw(fd: i32, flags: u32) -> Result<(), Errno> {
     // SAFETY: the call takes two integers; it unmaps the target's memory, and
     // the kernel lets it do so only to a process that is already dying.
     Errno::result(unsafe { libc::syscall(libc::SYS_process_mrelease, fd, flags) }).map(drop)
+}
+
+/// Starts a process that shares this one's memory and does nothing.
+pub fn spawn_sharer() -> io::Result<Pid> {
+    const STACK: u64 = 16 * PAGE;
+    extern "C" fn idle(_: *mut c_void) -> libc::c_int {
+        loop {
+            // SAFETY: the call takes no argument and touches no memory.
+            unsafe { libc::syscall(libc::SYS_pause) };
+        }
+    }
+    let stack = Mapping::new(
+        None,
+        STACK,
+        ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+        MapFlags::MAP_PRIVATE,
+        None,
+    )?;
+    let flags = CloneFlags::CLONE_VM.bits() | libc::SIGCHLD;
+    // SAFETY: the stack is a mapping of its own that is never unmapped, and
+    // what runs on it neither returns nor touches what this process owns.
+    let pid = unsafe {
+        let top = stack.base.as_ptr().byte_add(stack.len.get());
+        libc::clone(idle, top, flags, std::ptr::null_mut())
+    };
+    Ok(Pid::from_raw(Errno::result(pid)?))
+}
+
+/// Waits until every CPU has been through the scheduler; where the kernel
+/// can't, returns at once.
+pub fn membarrier() {
+    // SAFETY: the call takes integers and touches no memory of ours.
+    unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
+}
+
+/// Maps the page at address zero, and touches it.
+pub fn map_page_zero() -> io::Result<()> {
+    let (prot, flags) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_POPULATE,
+    );
+    // SAFETY: nothing that Rust knows of lies at address zero, and nothing will
+    // be read or written there.
+    let at = unsafe { libc::mmap(std::ptr::null_mut(), PAGE as usize, prot, flags, -1, 0) };
+    if at == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Swaps to a device.
+pub fn swapon(device: &CStr) -> io::Result<()> {
+    // SAFETY: the kernel reads a string that ends.
+    Errno::result(unsafe { libc::swapon(device.as_ptr(), 0) })?;
+    Ok(())
+}
+
+/// Takes back all that was swapped to a device, and stops using it.
+pub fn swapoff(device: &CStr) -> io::Result<()> {
+    // SAFETY: as for `swapon`.
+    Errno::result(unsafe { libc::swapoff(device.as_ptr()) })?;
+    Ok(())
 }
 
 /// A mapping that this process made and keeps to its end.
@@ -98,9 +196,51 @@ impl Mapping {
         Ok(())
     }
 
+    /// Asks for huge pages, where the kernel can.
+    pub fn huge(self) -> io::Result<()> {
+        // SAFETY: the range is a mapping of ours; its content stays as it is.
+        unsafe { madvise(self.base, self.len.get(), MmapAdvise::MADV_HUGEPAGE)? };
+        Ok(())
+    }
+
+    /// Has its pages written to swap, as far as there is any.
+    pub fn page_out(self) -> io::Result<()> {
+        // SAFETY: the range is a mapping of ours; its content stays as it is.
+        Errno::result(unsafe {
+            libc::madvise(self.base.as_ptr(), self.len.get(), libc::MADV_PAGEOUT)
+        })?;
+        Ok(())
+    }
+
+    /// Unmaps its last `bytes`, which leave less than all.
+    pub fn cut(self, bytes: u64) -> io::Result<Self> {
+        let left = usize::try_from(bytes)
+            .ok()
+            .and_then(|bytes| self.len.get().checked_sub(bytes))
+            .and_then(NonZeroUsize::new)
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        // SAFETY: the range lies inside a mapping of ours, to which there is
+        // no Rust reference, and is given up here.
+        unsafe { munmap(self.base.byte_add(left.get()), self.len.get() - left.get())? };
+        Ok(Self { len: left, ..self })
+    }
+
+    /// Reads the first byte of each page.
+    pub fn read(self) {
+        for offset in (0..self.len.get()).step_by(PAGE as usize) {
+            // SAFETY: the offset lies inside a readable mapping of ours.
+            unsafe { self.base.as_ptr().cast::<u8>().add(offset).read_volatile() };
+        }
+    }
+
     /// Writes the first byte of each page.
     pub fn fill(self, byte: u8) {
-        for offset in (0..self.len.get()).step_by(PAGE as usize) {
+        self.fill_each(1, byte);
+    }
+
+    /// Writes the first byte of each `nth` page.
+    pub fn fill_each(self, nth: usize, byte: u8) {
+        for offset in (0..self.len.get()).step_by(PAGE as usize * nth.max(1)) {
             // SAFETY: the offset lies inside a mapping made writable by our
             // only caller, which shares it with no Rust reference.
             unsafe {

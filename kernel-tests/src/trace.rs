@@ -137,6 +137,17 @@ impl Trace {
         Ok(parse::events(&procfs::read(self.dir.join("trace"))?))
     }
 
+    /// The ranges that one thread was seen to unmap, by a probe that
+    /// [`Self::walks`] set as `name`, in order.
+    pub fn visits(&self, name: &str, walker: Pid) -> Result<Vec<(u64, u64)>, Failure> {
+        Ok(self
+            .events()?
+            .iter()
+            .filter(|event| event.name == name && event.tid == walker.as_raw())
+            .filter_map(|event| Some((event.address("start")?, event.address("end")?)))
+            .collect())
+    }
+
     /// Fails if an event was lost, in the ring buffer or by a probe.
     pub fn whole(&self) -> Result<(), Failure> {
         let path = self.dir.join("per_cpu");
@@ -164,12 +175,12 @@ impl Trace {
             .sum())
     }
 
-    /// Waits for an event about a process, and takes all events so far out of
-    /// the buffer.
+    /// Waits for an event about one of some processes, and takes all events so
+    /// far out of the buffer.
     pub fn wait(
         &mut self,
         name: &str,
-        about: Pid,
+        about: &[Pid],
         timeout: Duration,
     ) -> Result<Vec<Event>, Failure> {
         let deadline = Instant::now() + timeout;
@@ -188,7 +199,8 @@ impl Trace {
         loop {
             let events = parse::events(&String::from_utf8_lossy(&bytes));
             let found = |event: &Event| {
-                event.name == name && event.number("pid") == Some(about.as_raw().into())
+                let is_about = |pid: &Pid| event.number("pid") == Some(pid.as_raw().into());
+                event.name == name && about.iter().any(is_about)
             };
             // The reader gets whole lines only.
             if events.iter().any(found) {

@@ -5,10 +5,14 @@
 //! and its own. It maps what it was told to, says so, and waits for a word on
 //! its standard input.
 
-use std::io::{BufRead, BufReader, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -17,12 +21,13 @@ use nix::sys::mman::{MapFlags, ProtFlags};
 use nix::sys::prctl::{set_name, set_pdeathsig};
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::sys::uio::pwrite;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::{Pid, gettid};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Doing, Failure, ensure};
-use crate::sys::{Mapping, PAGE};
+use crate::sys::{self, Mapping, PAGE, map_page_zero, spawn_sharer};
 
 /// The first argument of a process that is to be a victim.
 pub const ARGUMENT: &str = "victim";
@@ -34,8 +39,17 @@ const ARENA: u64 = 0x1000_0000_0000;
 /// What the first byte of each touched page holds.
 pub const FILL: u8 = 0x5a;
 
+/// What the first byte of each page of a [`Kind::CowFile`]'s file holds.
+pub const CONTENT: u8 = 0xa5;
+
 /// Size and alignment of a huge page.
-const HUGE: u64 = 2 << 20;
+pub const HUGE: u64 = 2 << 20;
+
+/// How long one that was given up may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many bytes a victim that is to die of it allocates at once.
+const EXHAUST: u64 = 16 << 20;
 
 /// What the mappings of a victim are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,14 +58,28 @@ pub enum Kind {
     Anon,
     /// The same, mlocked.
     Locked,
+    /// The same as the first, written to swap.
+    Swapped,
+    /// One private anonymous page at address zero.
+    PageZero,
     /// Shared anonymous memory.
     Shared,
     /// A memfd mapped shared, kept open.
     Memfd,
+    /// A memfd opened for reading only and mapped shared: the kernel does not
+    /// count such a VMA as shared.
+    ReadOnlyShared,
     /// A memfd mapped privately and written.
     PrivateFile,
+    /// A memfd full of [`CONTENT`], mapped privately; each second page is
+    /// written, the others are only read.
+    CowFile,
     /// Private huge pages from the pool.
     Hugetlb,
+    /// Private anonymous memory in transparent huge pages.
+    Huge,
+    /// The same, and each VMA ends in the middle of its last huge page.
+    CutHuge,
 }
 
 /// Some mappings of one kind and size, each a VMA of its own.
@@ -61,7 +89,7 @@ pub struct Area {
     pub kind: Kind,
     /// How many.
     pub count: u32,
-    /// Pages in each, all touched; huge ones for [`Kind::Hugetlb`].
+    /// Pages in each, all touched; huge ones where the kind is made of them.
     pub pages: u64,
     /// The first one's address; none for the next free one of the arena.
     pub at: Option<u64>,
@@ -90,6 +118,10 @@ pub struct Spec {
     pub cgroup: Option<PathBuf>,
     /// Its oom_score_adj.
     pub oom_score_adj: i32,
+    /// Threads beside the first.
+    pub threads: u32,
+    /// Whether another process shares its memory.
+    pub sharer: bool,
 }
 
 impl Default for Spec {
@@ -99,12 +131,22 @@ impl Default for Spec {
             cpu: None,
             cgroup: None,
             oom_score_adj: 1000,
+            threads: 0,
+            sharer: false,
         }
     }
 }
 
 /// One mapping as the victim reports it: its first address and the one behind.
 pub type Range = (u64, u64);
+
+/// What a victim says once it is all that it was to be.
+#[derive(Debug, Serialize, Deserialize)]
+struct Ready {
+    ranges: Vec<Vec<Range>>,
+    threads: Vec<i32>,
+    sharer: Option<i32>,
+}
 
 /// A running victim. Dropped, it is killed and waited for.
 #[derive(Debug)]
@@ -114,6 +156,10 @@ pub struct Victim {
     stdout: BufReader<ChildStdout>,
     /// Where its mappings lie, by area.
     pub ranges: Vec<Vec<Range>>,
+    /// Its threads but the first.
+    pub threads: Vec<Pid>,
+    /// The process that shares its memory.
+    pub sharer: Option<Pid>,
     gone: bool,
 }
 
@@ -137,11 +183,16 @@ impl Victim {
             stdin,
             stdout: BufReader::new(stdout),
             ranges: Vec::new(),
+            threads: Vec::new(),
+            sharer: None,
             gone: false,
         };
         let line = victim.hear()?;
-        victim.ranges = serde_json::from_str(&line)
+        let ready: Ready = serde_json::from_str(&line)
             .map_err(|_| Failure::unmet(format!("the victim could not start: {}", line.trim())))?;
+        victim.ranges = ready.ranges;
+        victim.threads = ready.threads.into_iter().map(Pid::from_raw).collect();
+        victim.sharer = ready.sharer.map(Pid::from_raw);
         Ok(victim)
     }
 
@@ -152,18 +203,61 @@ impl Victim {
 
     /// Tells it to allocate until it is killed.
     pub fn exhaust(&mut self) -> Result<(), Failure> {
-        self.stdin
-            .write_all(b"exhaust\n")
-            .doing(|| "telling the victim to allocate".into())
+        self.tell("exhaust")
+    }
+
+    /// Tells it to allocate so many pages more; [`Self::grown`] waits until it
+    /// has them.
+    pub fn grow(&mut self, pages: u64) -> Result<(), Failure> {
+        self.tell(&format!("grow {pages}"))
+    }
+
+    /// Waits until it has the pages of [`Self::grow`].
+    pub fn grown(&mut self) -> Result<(), Failure> {
+        self.answers("grown")
+    }
+
+    /// Has its first thread read a file. Another one listens on.
+    pub fn read(&mut self, path: &str) -> Result<(), Failure> {
+        self.tell(&format!("read {path}"))
+    }
+
+    /// Has it register two pages with a userfaultfd. Returns the descriptor, which
+    /// we share, and the address of the page that it never touches.
+    pub fn userfault(&mut self) -> Result<(OwnedFd, u64), Failure> {
+        self.tell("userfault")?;
+        let line = self.hear()?;
+        let (fd, page) = serde_json::from_str(&line)
+            .map_err(|_| Failure::unmet(format!("the victim has no userfaultfd: {line:?}")))?;
+        let pidfd = sys::pidfd_open(self.pid).doing(|| format!("opening {}", self.pid))?;
+        let fd = sys::pidfd_getfd(pidfd.as_fd(), fd)
+            .doing(|| format!("sharing the userfaultfd of {}", self.pid))?;
+        Ok((fd, page))
+    }
+
+    /// Whether it has ended and only waits to be waited for.
+    pub fn ended(&self) -> Result<bool, Failure> {
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let status =
+            waitid(Id::Pid(self.pid), look).doing(|| format!("looking after {}", self.pid))?;
+        Ok(status != WaitStatus::StillAlive)
     }
 
     /// Has it answer, as only the living do.
     pub fn ping(&mut self) -> Result<(), Failure> {
+        self.tell("ping")?;
+        self.answers("pong")
+    }
+
+    fn tell(&mut self, word: &str) -> Result<(), Failure> {
         self.stdin
-            .write_all(b"ping\n")
-            .doing(|| format!("asking {} whether it lives", self.pid))?;
+            .write_all(format!("{word}\n").as_bytes())
+            .doing(|| format!("telling {} to {word}", self.pid))
+    }
+
+    fn answers(&mut self, expected: &str) -> Result<(), Failure> {
         let answer = self.hear()?;
-        ensure(answer.trim() == "pong", || {
+        ensure(answer.trim() == expected, || {
             format!("{} answered {answer:?}", self.pid)
         })
     }
@@ -176,35 +270,24 @@ impl Victim {
     /// PIN, the first half: whenever it dies, it will stop with its mm whole.
     /// This and the other half belong to one thread.
     pub fn pin(&self) -> Result<(), Failure> {
-        ptrace::seize(self.pid, ptrace::Options::PTRACE_O_TRACEEXIT)
-            .doing(|| format!("seizing {}", self.pid))
+        pin(self.pid)
     }
 
     /// PIN, the second half: waits until it is dead but whole.
     pub fn wait_pinned(&self) -> Result<(), Failure> {
-        match waitpid(self.pid, Some(WaitPidFlag::__WALL)) {
-            Ok(WaitStatus::PtraceEvent(_, _, libc::PTRACE_EVENT_EXIT)) => Ok(()),
-            Ok(other) => Err(Failure::unmet(format!(
-                "the victim did not stop at its exit: {other:?}"
-            ))),
-            Err(error) => Err(error).doing(|| format!("waiting for {} to stop", self.pid)),
-        }
+        wait_pinned(self.pid)
     }
 
     /// Lets a pinned victim go on to its end.
     pub fn release(&self) -> Result<(), Failure> {
-        ptrace::cont(self.pid, None).doing(|| format!("releasing {}", self.pid))
+        release(self.pid)
     }
 
     /// Waits for its end, which must be by SIGKILL.
     pub fn wait_killed(&mut self) -> Result<(), Failure> {
-        let status = waitpid(self.pid, Some(WaitPidFlag::__WALL))
-            .doing(|| format!("waiting for {} to end", self.pid))?;
+        let status = wait_end(self.pid)?;
         self.gone = matches!(status, WaitStatus::Exited(..) | WaitStatus::Signaled(..));
-        ensure(
-            matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)),
-            || format!("the victim did not end by SIGKILL: {status:?}"),
-        )
+        by_sigkill(status)
     }
 
     /// Reads one line of what it says.
@@ -223,14 +306,63 @@ impl Drop for Victim {
         if self.gone || kill(self.pid, Signal::SIGKILL).is_err() {
             return;
         }
-        // A pinned one stops once more on its way.
-        while let Ok(status) = waitpid(self.pid, Some(WaitPidFlag::__WALL)) {
-            if matches!(status, WaitStatus::Exited(..) | WaitStatus::Signaled(..)) {
-                return;
+        // Whatever of it is pinned stands still, or will stop on its way.
+        let tasks: Vec<Pid> = self.threads.iter().chain([&self.pid]).copied().collect();
+        for &task in &tasks {
+            let _ = ptrace::cont(task, None);
+        }
+        // One that can't end is found as a leftover.
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            for &task in &tasks {
+                let flags = WaitPidFlag::__WALL | WaitPidFlag::WNOHANG;
+                match waitpid(task, Some(flags)) {
+                    Ok(WaitStatus::PtraceEvent(..)) => drop(ptrace::cont(task, None)),
+                    Ok(WaitStatus::StillAlive) => {}
+                    _ if task == self.pid => return,
+                    _ => {}
+                }
             }
-            let _ = ptrace::cont(self.pid, None);
+            thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// Has a thread stop in its death, with its mm whole.
+pub fn pin(task: Pid) -> Result<(), Failure> {
+    ptrace::seize(task, ptrace::Options::PTRACE_O_TRACEEXIT).doing(|| format!("seizing {task}"))
+}
+
+/// Waits until a pinned thread is dead but whole.
+pub fn wait_pinned(task: Pid) -> Result<(), Failure> {
+    match waitpid(task, Some(WaitPidFlag::__WALL)) {
+        Ok(WaitStatus::PtraceEvent(_, _, libc::PTRACE_EVENT_EXIT)) => Ok(()),
+        Ok(other) => Err(Failure::unmet(format!(
+            "{task} did not stop at its exit: {other:?}"
+        ))),
+        Err(error) => Err(error).doing(|| format!("waiting for {task} to stop")),
+    }
+}
+
+/// Lets a pinned thread go on to its end.
+pub fn release(task: Pid) -> Result<(), Failure> {
+    ptrace::cont(task, None).doing(|| format!("releasing {task}"))
+}
+
+/// Waits for the end of a process, which must be by SIGKILL.
+pub fn wait_killed(pid: Pid) -> Result<(), Failure> {
+    by_sigkill(wait_end(pid)?)
+}
+
+fn wait_end(pid: Pid) -> Result<WaitStatus, Failure> {
+    waitpid(pid, Some(WaitPidFlag::__WALL)).doing(|| format!("waiting for {pid} to end"))
+}
+
+fn by_sigkill(status: WaitStatus) -> Result<(), Failure> {
+    ensure(
+        matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)),
+        || format!("the victim did not end by SIGKILL: {status:?}"),
+    )
 }
 
 /// Binds a thread, the calling one for pid 0, to one CPU.
@@ -259,72 +391,161 @@ pub fn main(spec: &str) -> Result<(), Failure> {
     for area in &spec.areas {
         ranges.push(map(area, &mut next, &mut files)?);
     }
-    let mut ready = serde_json::to_string(&ranges).doing(|| "reporting".into())?;
+    let ready = Ready {
+        ranges,
+        threads: (0..spec.threads)
+            .map(|_| idle_thread())
+            .collect::<Result<_, _>>()?,
+        sharer: spec
+            .sharer
+            .then(spawn_sharer)
+            .transpose()
+            .doing(|| "sharing memory".into())?
+            .map(Pid::as_raw),
+    };
+    let mut ready = serde_json::to_string(&ready).doing(|| "reporting".into())?;
     ready.push('\n');
     std::io::stdout()
         .write_all(ready.as_bytes())
         .doing(|| "reporting".into())?;
     std::io::stdout().flush().doing(|| "reporting".into())?;
 
-    let mut word = String::new();
+    listen(next)
+}
+
+/// Does what it is told. Returns when nobody is left to tell.
+fn listen(mut next: u64) -> Result<(), Failure> {
+    let mut line = String::new();
     while std::io::stdin()
-        .read_line(&mut word)
+        .read_line(&mut line)
         .is_ok_and(|read| read > 0)
     {
-        match word.trim() {
-            "exhaust" => exhaust(next)?,
-            "ping" => println!("pong"),
-            other => {
+        let words = line.trim();
+        let (verb, what) = words.split_once(' ').unwrap_or((words, ""));
+        match (verb, what.parse::<u64>()) {
+            ("exhaust", _) => loop {
+                next = grow(next, EXHAUST)?;
+            },
+            ("grow", Ok(pages)) if pages > 0 => {
+                next = grow(next, pages * PAGE)?;
+                println!("grown");
+            }
+            ("ping", _) => println!("pong"),
+            ("read", _) => return read(what, next),
+            ("userfault", _) => println!("{}", userfault()?),
+            _ => {
                 return Err(Failure::unmet(format!(
-                    "the victim does not know {other:?}"
+                    "the victim does not know {words:?}"
                 )));
             }
         }
-        word.clear();
+        line.clear();
     }
     Ok(())
+}
+
+/// A thread that does nothing.
+fn idle_thread() -> Result<i32, Failure> {
+    let (say, hear) = channel();
+    thread::spawn(move || {
+        let _ = say.send(gettid().as_raw());
+        loop {
+            thread::park();
+        }
+    });
+    hear.recv()
+        .map_err(|_| Failure::unmet("a thread of the victim's did not start"))
+}
+
+/// Reads a file in this thread, while another one listens on.
+fn read(path: &str, next: u64) -> Result<(), Failure> {
+    let mut file = File::open(path).doing(|| format!("opening {path}"))?;
+    thread::spawn(move || listen(next));
+    file.read(&mut [0; PAGE as usize])
+        .map(drop)
+        .doing(|| format!("reading {path}"))
+}
+
+/// Registers two pages, of which the first is touched, with a userfaultfd that
+/// stays open. Returns it and the other page as JSON.
+fn userfault() -> Result<String, Failure> {
+    let fd = sys::userfaultfd().doing(|| "opening a userfaultfd".into())?;
+    let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    let pages = Mapping::new(None, 2 * PAGE, protection, MapFlags::MAP_PRIVATE, None)
+        .doing(|| "mapping two pages".into())?;
+    pages.fill_each(2, FILL);
+    sys::userfaultfd_register(fd.as_fd(), pages).doing(|| "registering two pages".into())?;
+    Ok(format!("[{},{}]", fd.into_raw_fd(), pages.start() + PAGE))
 }
 
 /// Makes the mappings of one area, with a gap behind each so that they do not
 /// merge, and touches every page.
 fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Range>, Failure> {
-    let (unit, gap) = if area.kind == Kind::Hugetlb {
-        (HUGE, HUGE)
-    } else {
-        (PAGE, PAGE)
-    };
+    let huge = matches!(area.kind, Kind::Hugetlb | Kind::Huge | Kind::CutHuge);
+    let (unit, gap) = if huge { (HUGE, HUGE) } else { (PAGE, PAGE) };
     let len = area.pages * unit;
     let mut own = area.at.unwrap_or(0);
     let cursor = if area.at.is_some() { &mut own } else { next };
     *cursor = cursor.next_multiple_of(unit);
     let flags = match area.kind {
-        Kind::Anon => MapFlags::MAP_PRIVATE,
+        Kind::Anon | Kind::Swapped | Kind::PageZero => MapFlags::MAP_PRIVATE,
         Kind::Locked => MapFlags::MAP_PRIVATE | MapFlags::MAP_LOCKED,
-        Kind::Shared | Kind::Memfd => MapFlags::MAP_SHARED,
-        Kind::PrivateFile => MapFlags::MAP_PRIVATE,
+        Kind::Shared | Kind::Memfd | Kind::ReadOnlyShared => MapFlags::MAP_SHARED,
+        Kind::PrivateFile | Kind::CowFile => MapFlags::MAP_PRIVATE,
+        Kind::Huge | Kind::CutHuge => MapFlags::MAP_PRIVATE,
         Kind::Hugetlb => MapFlags::MAP_PRIVATE | MapFlags::MAP_HUGETLB,
     };
+    let prot = match area.kind {
+        Kind::ReadOnlyShared => ProtFlags::PROT_READ,
+        _ => ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+    };
+    if area.kind == Kind::PageZero {
+        map_page_zero().doing(|| "mapping the page at address zero".into())?;
+        return Ok(vec![(0, PAGE)]);
+    }
     let mut ranges = Vec::with_capacity(area.count as usize);
     for _ in 0..area.count {
         let file = match area.kind {
-            Kind::Memfd | Kind::PrivateFile => Some(
-                memfd_create("reaperlab", MFdFlags::MFD_CLOEXEC)
-                    .and_then(|fd| nix::unistd::ftruncate(&fd, len as i64).map(|()| fd))
-                    .doing(|| format!("making a memfd of {len} bytes"))?,
-            ),
+            Kind::Memfd | Kind::PrivateFile | Kind::CowFile => Some(memfd(len)?),
+            Kind::ReadOnlyShared => Some(read_only(&memfd(len)?)?),
             _ => None,
         };
-        let mapping = Mapping::new(
+        let doing = || format!("mapping {len} bytes of {:?} at {:#x}", area.kind, *cursor);
+        let mut mapping = Mapping::new(
             Some(*cursor),
             len,
-            ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+            prot,
             flags,
             file.as_ref().map(AsFd::as_fd),
         )
-        .doing(|| format!("mapping {len} bytes of {:?} at {:#x}", area.kind, *cursor))?;
-        // Kernels before 5.14 can't populate at a word.
-        if mapping.populate().is_err() || area.kind != Kind::Anon {
-            mapping.fill(FILL);
+        .doing(doing)?;
+        match (area.kind, &file) {
+            (Kind::CowFile, Some(file)) => {
+                for page in 0..area.pages {
+                    pwrite(file, &[CONTENT], (page * PAGE) as i64)
+                        .doing(|| "writing a memfd".into())?;
+                }
+                mapping.read();
+                mapping.fill_each(2, FILL);
+            }
+            (Kind::Huge | Kind::CutHuge, _) => {
+                mapping.huge().doing(doing)?;
+                mapping.fill(FILL);
+                if area.kind == Kind::CutHuge {
+                    mapping = mapping.cut(HUGE / 2).doing(doing)?;
+                }
+            }
+            (Kind::Anon, _) => {
+                // Only faster: kernels before 5.14 can't populate at a word.
+                let _ = mapping.populate();
+                mapping.fill(FILL);
+            }
+            (Kind::ReadOnlyShared, _) => mapping.read(),
+            (Kind::Swapped, _) => {
+                mapping.fill(FILL);
+                mapping.page_out().doing(doing)?;
+            }
+            _ => mapping.fill(FILL),
         }
         ranges.push((mapping.start(), mapping.end()));
         *cursor = mapping.end() + gap;
@@ -333,20 +554,29 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
     Ok(ranges)
 }
 
-/// Touches new memory until somebody objects.
-fn exhaust(next: u64) -> Result<(), Failure> {
-    const STEP: u64 = 16 << 20;
-    let mut at = next + HUGE;
-    loop {
-        let mapping = Mapping::new(
-            Some(at),
-            STEP,
-            ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
-            MapFlags::MAP_PRIVATE,
-            None,
-        )
-        .doing(|| format!("mapping {STEP} bytes at {at:#x}"))?;
-        mapping.fill(FILL);
-        at = mapping.end();
-    }
+fn memfd(len: u64) -> Result<OwnedFd, Failure> {
+    memfd_create("reaperlab", MFdFlags::MFD_CLOEXEC)
+        .and_then(|fd| nix::unistd::ftruncate(&fd, len as i64).map(|()| fd))
+        .doing(|| format!("making a memfd of {len} bytes"))
+}
+
+/// The same file, opened for reading only.
+fn read_only(file: &OwnedFd) -> Result<OwnedFd, Failure> {
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let file = File::open(&path).doing(|| format!("opening {path}"))?;
+    Ok(file.into())
+}
+
+/// Touches new memory, and returns where the next may lie.
+fn grow(next: u64, bytes: u64) -> Result<u64, Failure> {
+    let mapping = Mapping::new(
+        Some(next + HUGE),
+        bytes,
+        ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+        MapFlags::MAP_PRIVATE,
+        None,
+    )
+    .doing(|| format!("mapping {bytes} bytes at {next:#x}"))?;
+    mapping.fill(FILL);
+    Ok(mapping.end())
 }

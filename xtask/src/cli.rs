@@ -63,6 +63,10 @@ pub enum Command {
     #[command(after_help = "Example:
   cargo xtask triage console.log --json")]
     Triage(Log),
+    /// Score the scenarios against wrong versions of the series
+    #[command(after_help = "Example:
+  cargo xtask mutants --mutant '*notifier*'")]
+    Mutants(Mutants),
     /// List, size and prune what is cached
     #[command(after_help = "Example:
   cargo xtask cache prune --max 20G")]
@@ -92,8 +96,8 @@ pub struct Shared {
     /// debian:SUITE/VERSION, git:PATH#REV, a folder or a tarball
     #[arg(long = "kernel", default_value = "6.12")]
     pub kernels: Vec<String>,
-    /// Boots of each arm
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// Boots of each arm that measure, and as many that do it without probes
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub rounds: u32,
     /// Only the scenarios whose name matches (* and ?; repeatable)
     #[arg(long = "scenario", value_name = "GLOB")]
@@ -133,12 +137,34 @@ pub struct PatchTest {
     /// Exit with 6 unless the primary metrics come to a conclusion
     #[arg(long)]
     pub require_conclusion: bool,
-    /// Seeds the order of the rounds and the scenarios' choices
+    /// Boots of each arm that run every scenario: one that sometimes fails is
+    /// called flaky
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeat: u32,
+    /// Run the scenarios in an order of its own in each of these boots
+    #[arg(long)]
+    pub shuffle: bool,
+    /// Seeds that order and the scenarios' choices
     #[arg(long)]
     pub seed: Option<u64>,
     /// Have the guest of the first patched round commit a fault, to see it named
     #[arg(long, value_enum, hide = true)]
     pub fault: Option<Fault>,
+}
+
+/// `mutants`' own options.
+#[derive(Debug, Args)]
+pub struct Mutants {
+    /// The shared ones.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// The folder of patches, each on top of the patched arm
+    /// [default: patches/mutants]
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// Only the mutants whose name matches (* and ?; repeatable)
+    #[arg(long = "mutant", value_name = "GLOB")]
+    pub mutants: Vec<String>,
 }
 
 /// `build`'s own options.

@@ -2,7 +2,7 @@
 //! packed into an initramfs.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use results::plan::{self, Plan};
@@ -83,10 +83,19 @@ impl Program {
         })
     }
 
-    /// An initramfs with this program as PID 1 and this plan.
-    pub fn initramfs(&self, plan: &Plan, path: &Path) -> Result {
+    /// An initramfs with this program as PID 1, this plan, and the modules of
+    /// the kernel that it is for.
+    pub fn initramfs(&self, plan: &Plan, modules: &[PathBuf], path: &Path) -> Result {
         let plan_json = serde_json::to_vec_pretty(plan).kind(Kind::Infrastructure)?;
-        let files = [
+        let modules = modules
+            .iter()
+            .map(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                Ok((format!("modules/{name}"), fs_err::read(path)?))
+            })
+            .collect::<std::io::Result<Vec<_>>>()
+            .kind(Kind::Infrastructure)?;
+        let mut files = vec![
             File {
                 path: "init",
                 mode: 0o755,
@@ -98,6 +107,11 @@ impl Program {
                 bytes: &plan_json,
             },
         ];
+        files.extend(modules.iter().map(|(path, bytes)| File {
+            path,
+            mode: 0o644,
+            bytes,
+        }));
         let out = fs_err::File::create(path).kind(Kind::Infrastructure)?;
         initramfs::write(std::io::BufWriter::new(out), &files).kind(Kind::Infrastructure)
     }
@@ -162,7 +176,7 @@ fn list(job: &Job, path: &Path) -> Result<Vec<Scenario>> {
 }
 
 /// Whether a name matches a pattern of literal characters, `*` and `?`.
-fn matches(glob: &str, name: &str) -> bool {
+pub fn matches(glob: &str, name: &str) -> bool {
     let (glob, name): (Vec<char>, Vec<char>) = (glob.chars().collect(), name.chars().collect());
     // Row by row: reach[j] says whether the pattern so far matches name[..j].
     let mut reach: Vec<bool> = (0..=name.len()).map(|j| j == 0).collect();

@@ -133,6 +133,32 @@ fn with_manifest(folder: &Path) -> Result<Work> {
     })
 }
 
+/// The patches of a folder, each by itself, with its file's name.
+pub fn patches(folder: &Path) -> Result<Vec<(String, Patch)>> {
+    let mut names = Vec::new();
+    for entry in fs_err::read_dir(folder).kind(Kind::Usage)? {
+        let name = entry.kind(Kind::Usage)?.file_name();
+        if let Some(name) = name.to_str().filter(|name| name.ends_with(".patch")) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    let mut patches = Vec::new();
+    for name in names {
+        let series = read_files(folder, std::slice::from_ref(&name))?;
+        match <[Patch; 1]>::try_from(series.patches) {
+            Ok([patch]) => patches.push((name.trim_end_matches(".patch").to_owned(), patch)),
+            Err(others) => {
+                return fail(
+                    Kind::Usage,
+                    format!("{name} holds {} patches instead of one", others.len()),
+                );
+            }
+        }
+    }
+    Ok(patches)
+}
+
 fn read_files(folder: &Path, names: &[String]) -> Result<Series> {
     let mut files = Vec::new();
     for name in names {

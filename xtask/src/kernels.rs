@@ -15,6 +15,7 @@ use kernel::checkout;
 use kernel::config::{Fragment, merge};
 use kernel::source::{self, SourceError, Sources, Spec};
 use kernel::store::Store;
+use series::patch::Patch;
 
 use crate::cli::Arm;
 use crate::exit::{Classify, Failure, Kind, Result, fail};
@@ -48,6 +49,7 @@ pub struct Kernel {
     /// The kernels; held, so that no prune takes them.
     pub built: Vec<Built>,
     arms: Arms,
+    id: String,
 }
 
 impl Kernel {
@@ -165,47 +167,87 @@ pub fn build(job: &Job, work: &Work, name: &str, wanted: &[Arm]) -> Result<Kerne
         return fail(Kind::Apply, explain(&tree));
     };
     job.progress.note(&in_words(&tree.report));
+    let repo = Repository::open_bare(store.path()).kind(Kind::Infrastructure)?;
+    let list = wanted
+        .iter()
+        .map(|arm| match arm {
+            Arm::Base => build_arm(&repo, "base", arms.base),
+            Arm::Patched => build_arm(&repo, "patched", arms.patched),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let built = compile(job, &store, &tree.id, &list, true)?;
+    Ok(Kernel {
+        name: tree.name,
+        version: tree.version,
+        prerequisites: tree.report.prerequisites.clone(),
+        apply: tree.report,
+        built,
+        arms,
+        id: tree.id,
+    })
+}
+
+/// Builds the patched arm with one patch more.
+pub fn mutant(job: &Job, kernel: &Kernel, name: &str, patch: &Patch) -> Result<Built> {
+    let store = store(job)?;
+    let patched = kernel.arms.patched;
+    let applied = apply::apply(&store, patched, std::slice::from_ref(patch)).kind(Kind::Apply)?;
+    if applied.verdict >= Verdict::NeedsPrerequisite {
+        let text = format!("{name} on the patched arm: {}", applied.verdict.as_str());
+        return fail(Kind::Apply, text);
+    }
+    let repo = Repository::open_bare(store.path()).kind(Kind::Infrastructure)?;
+    let arms = [
+        build_arm(&repo, "patched", patched)?,
+        build_arm(&repo, name, applied.commit)?,
+    ];
+    let built = compile(job, &store, &kernel.id, &arms, false)?;
+    match built.into_iter().nth(1) {
+        Some(built) => Ok(built),
+        None => fail(Kind::Build, format!("{name} was not built")),
+    }
+}
+
+fn build_arm(repo: &Repository, name: &str, commit: Oid) -> Result<build::Arm> {
+    let commit = repo.find_commit(commit).kind(Kind::Infrastructure)?;
+    Ok(build::Arm {
+        name: name.into(),
+        commit: commit.id().to_string(),
+        tree: commit.tree_id().to_string(),
+    })
+}
+
+/// Builds what is not built yet of commits of one kernel.
+fn compile(
+    job: &Job,
+    store: &Store,
+    id: &str,
+    arms: &[build::Arm],
+    keep_objects: bool,
+) -> Result<Vec<Built>> {
     let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
     let requests = merge(&fragments()?);
     let programs = job.programs();
     let toolchain = Toolchain::default();
+    let modules = [workspace().join("kernel-tests/module")];
     let builder = Builder {
         cache: &cache,
         runner: &programs,
         toolchain: &toolchain,
         requests: &requests,
-        keep_objects: true,
+        modules: &modules,
+        keep_objects,
     };
     let repo = Repository::open_bare(store.path()).kind(Kind::Infrastructure)?;
-    let arm = |arm: Arm| {
-        let (name, commit) = match arm {
-            Arm::Base => ("base", arms.base),
-            Arm::Patched => ("patched", arms.patched),
-        };
-        let tree = repo
-            .find_commit(commit)
-            .kind(Kind::Infrastructure)?
-            .tree_id();
-        Ok(build::Arm {
-            name: name.into(),
-            commit: commit.to_string(),
-            tree: tree.to_string(),
-        })
-    };
-    let list = wanted
-        .iter()
-        .copied()
-        .map(arm)
-        .collect::<Result<Vec<_>>>()?;
     let mut folder = Folder {
-        store: &store,
+        store,
         repo: &repo,
-        dir: cache.source_dir(&tree.id.replace('/', "-")),
+        dir: cache.source_dir(&id.replace('/', "-")),
         job,
     };
     let mut stage = String::new();
-    let built = builder
-        .ensure(&mut folder, &list, &mut |arm, event| {
+    builder
+        .ensure(&mut folder, arms, &mut |arm, event| {
             progress(job, &mut stage, &arm.name, &event);
         })
         .map_err(|error| {
@@ -218,15 +260,7 @@ pub fn build(job: &Job, work: &Work, name: &str, wanted: &[Arm]) -> Result<Kerne
                 kind,
                 error: error.into(),
             }
-        })?;
-    Ok(Kernel {
-        name: tree.name,
-        version: tree.version,
-        prerequisites: tree.report.prerequisites.clone(),
-        apply: tree.report,
-        built,
-        arms,
-    })
+        })
 }
 
 fn progress(job: &Job, stage: &mut String, arm: &str, event: &build::Event<'_>) {

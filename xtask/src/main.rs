@@ -13,6 +13,7 @@ mod outcome;
 mod progress;
 mod round;
 mod rundir;
+mod schedule;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use results::ktap;
-use results::plan::Order;
+use results::plan::{HANDED_OVER, Order};
 use results::record::{Record, Unit, Walker};
 use serde::Serialize;
 
@@ -164,7 +164,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Such as `4 passed, 1 failed`.
+    /// Whether it held at times and at others not.
+    pub fn flaky(&self) -> bool {
+        self.passed > 0 && self.failed > 0
+    }
+
+    /// Such as `4 passed, 1 failed: flaky`.
     pub fn words(&self) -> String {
         let parts = [
             (self.passed, "passed"),
@@ -177,10 +182,10 @@ impl Tally {
             .filter(|(n, _)| *n > 0)
             .map(|(n, word)| format!("{n} {word}"))
             .collect();
-        if parts.is_empty() {
-            "-".into()
-        } else {
-            parts.join(", ")
+        match parts.join(", ") {
+            words if words.is_empty() => "-".into(),
+            words if self.flaky() => format!("{words}: flaky"),
+            words => words,
         }
     }
 }
@@ -426,6 +431,7 @@ fn scenarios(run: &Run) -> Vec<ScenarioRow> {
     let mut rows: Vec<ScenarioRow> = Vec::new();
     for round in &run.rounds {
         let excused = round.status.is_infrastructure();
+        let ended = !matches!(round.status, RoundStatus::Ok | RoundStatus::Failed);
         let mut row = |name: &str, status: ktap::Status, why: Option<&str>| {
             let at = rows
                 .iter()
@@ -475,8 +481,17 @@ fn scenarios(run: &Run) -> Vec<ScenarioRow> {
             let placeholder = test.status == ktap::Status::Crashed
                 && test.name.starts_with("(test ")
                 && test.name.ends_with(" is missing)");
-            // Those that never began, after the one that took the guest down.
-            if placeholder && (excused || unfinished > 0) {
+            // Those that never began: what ended the round is charged with it,
+            // and another one judges them.
+            if placeholder && (ended || unfinished > 0) {
+                continue;
+            }
+            // Another round judges it.
+            if test
+                .why
+                .as_deref()
+                .is_some_and(|why| why.contains(HANDED_OVER))
+            {
                 continue;
             }
             row(
@@ -502,6 +517,15 @@ fn failing(test: &ktap::Test) -> Option<&str> {
         })
 }
 
+/// What a scenario that did not always hold does.
+fn ill(tally: Tally) -> Option<&'static str> {
+    match (tally.failed > 0, tally.flaky()) {
+        (false, _) => None,
+        (true, true) => Some("is flaky"),
+        (true, false) => Some("fails"),
+    }
+}
+
 fn status(
     run: &Run,
     order: &OrderProof,
@@ -510,11 +534,15 @@ fn status(
 ) -> (Status, Vec<String>) {
     let (mut failed, mut broken) = (Vec::new(), Vec::new());
     for row in scenarios {
-        match (row.base.failed > 0, row.patched.failed > 0) {
-            (true, true) => failed.push(format!("{} fails on both arms", row.name)),
-            (false, true) => failed.push(format!("{} fails on patched", row.name)),
-            (true, false) => failed.push(format!("{} fails on base", row.name)),
-            (false, false) => {}
+        match [row.base, row.patched].map(ill) {
+            [Some(one), Some(other)] if one == other => {
+                failed.push(format!("{} {one} on both arms", row.name));
+            }
+            both => {
+                for (arm, ill) in Arm::BOTH.into_iter().zip(both) {
+                    failed.extend(ill.map(|ill| format!("{} {ill} on {}", row.name, arm.as_str())));
+                }
+            }
         }
     }
     for round in &run.rounds {
@@ -550,6 +578,13 @@ fn status(
     }
     if run.rounds.is_empty() {
         broken.push("no guest was booted".into());
+    }
+    for row in scenarios {
+        for (arm, tally) in Arm::BOTH.into_iter().zip([row.base, row.patched]) {
+            if tally == Tally::default() {
+                broken.push(format!("{} was not run on {}", row.name, arm.as_str()));
+            }
+        }
     }
     if !order.held {
         // Without a proof from both arms the rounds are to blame, if they broke.

@@ -8,7 +8,7 @@ use evidence::run::{Accelerator, AcceleratorKind, Arm, RoundStatus, Run};
 use evidence::{Report, Status, Verdict, analyse, render};
 use fixture::{RACE, log, run};
 use results::ktap::Outcome;
-use results::plan::Order;
+use results::plan::{HANDED_OVER, Order};
 use results::record::{Record, Sample, Unit, Walk, Walker};
 
 fn comparison<'a>(report: &'a Report, metric: &str) -> &'a evidence::Comparison {
@@ -307,7 +307,7 @@ fn as_junit() {
         <testsuite name="patched" tests="4" skipped="1" errors="0" failures="1">
             <testcase name="memcg-limit" classname="6.12.patched"/>
             <testcase name="reap-order" classname="6.12.patched">
-                <failure message="4 passed, 1 failed: victim survived &lt;5 s&gt;"/>
+                <failure message="4 passed, 1 failed: flaky: victim survived &lt;5 s&gt;"/>
             </testcase>
             <testcase name="mrelease-exit-race" classname="6.12.patched"/>
             <testcase name="private-hugetlb" classname="6.12.patched">
@@ -342,6 +342,61 @@ fn the_same_run_gives_the_same_bytes() {
         ]
     };
     assert_eq!(all(&one), all(&two));
+}
+
+#[test]
+fn what_a_guest_hands_over_is_judged_by_another() {
+    let hand_over = |run: &mut Run, rounds: usize| {
+        for round in run
+            .rounds
+            .iter_mut()
+            .filter(|round| round.arm == Arm::Base)
+            .take(rounds)
+        {
+            round.ktap = log(|w| {
+                w.test("memcg-limit", &Outcome::Pass).unwrap();
+                w.test("reap-order", &Outcome::Skip(HANDED_OVER.into()))
+                    .unwrap();
+            });
+        }
+    };
+    let mut once = run();
+    hand_over(&mut once, 1);
+    let report = analyse(&once);
+    let row = report.scenarios.iter().find(|row| row.name == "reap-order");
+    assert_eq!(row.unwrap().base.skipped, 0);
+
+    let mut always = run();
+    hand_over(&mut always, usize::MAX);
+    let report = analyse(&always);
+    assert_ne!(report.status, Status::Passed);
+    assert!(
+        report
+            .reasons
+            .contains(&"reap-order was not run on base".to_owned()),
+        "{:?}",
+        report.reasons
+    );
+}
+
+#[test]
+fn a_scenario_that_holds_at_times_is_flaky() {
+    let mut run = run();
+    run.rounds[0].ktap = log(|w| {
+        w.test("memcg-limit", &Outcome::Fail).unwrap();
+        w.test("reap-order", &Outcome::Pass).unwrap();
+    });
+    let report = analyse(&run);
+    assert_eq!(report.status, Status::Failed);
+    assert!(
+        report
+            .reasons
+            .contains(&"memcg-limit is flaky on base".to_owned()),
+        "{:?}",
+        report.reasons
+    );
+    let row = report.scenarios.iter().find(|r| r.name == "memcg-limit");
+    assert!(row.unwrap().base.words().ends_with("1 failed: flaky"));
 }
 
 #[test]
@@ -382,19 +437,19 @@ fn statuses() {
                 run.rounds[2].ktap = log(|w| w.test("memcg-limit", &Outcome::Fail).unwrap());
             },
             Status::Failed,
-            "memcg-limit fails on patched",
+            "memcg-limit is flaky on patched",
         ),
         (
             "a test short in a round that says it is well",
             |run| run.rounds[0].ktap = log(|w| w.test("memcg-limit", &Outcome::Pass).unwrap()),
             Status::Failed,
-            "reap-order fails on base",
+            "reap-order is flaky on base",
         ),
         (
             "an empty log",
             |run| run.rounds[0].ktap = Default::default(),
             Status::Failed,
-            "reap-order fails on base",
+            "reap-order is flaky on base",
         ),
         (
             "a warning on the console",
@@ -493,6 +548,18 @@ fn a_scenario_that_takes_its_guest_along() {
             .iter()
             .all(|row| !row.name.contains("missing"))
     );
+
+    // Between two scenarios it is the round that failed, and nobody in it.
+    let started = std::mem::take(&mut run.rounds[1].records);
+    let report = analyse(&run);
+    assert!(
+        report
+            .scenarios
+            .iter()
+            .all(|row| row.patched.failed == 0 && !row.name.contains("missing"))
+    );
+    assert_eq!(report.status, Status::Failed);
+    run.rounds[1].records = started;
 
     run.rounds[1].status = RoundStatus::Hang;
     let report = analyse(&run);

@@ -22,6 +22,10 @@
 //!    was interrupted is only continued for the same key, and without what was
 //!    written in its last minute, since a killed compiler leaves half a file
 //!    with a new time stamp.
+//!
+//! Modules that are no part of the tree are compiled from nothing each time, in
+//! a folder of their own within `live`: they are small, and what they depend on
+//! is all of the kernel.
 
 pub mod diagnose;
 
@@ -30,6 +34,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,6 +62,8 @@ const ARGUMENTS: [&str; 6] = [
 ];
 /// What of the caller's environment reaches make: no CFLAGS, no MAKEFLAGS.
 const INHERITED: [&str; 3] = ["HOME", "TMPDIR", "CCACHE_DIR"];
+/// Where modules from outside the tree are compiled, in an object folder.
+const MODULES: &str = "modules-from-outside";
 /// How far an interrupted build is taken back.
 const REWIND: Duration = Duration::from_secs(60);
 /// Files compiled anew whenever a kernel is linked: its version and symbols.
@@ -129,6 +136,9 @@ pub struct Builder<'a> {
     pub toolchain: &'a Toolchain,
     /// The merged fragments.
     pub requests: &'a [Request],
+    /// Source folders of modules to build with each kernel, with a `Kbuild`
+    /// each. A kernel without `CONFIG_MODULES` is built without.
+    pub modules: &'a [PathBuf],
     /// Keep each arm's objects to start others from (about 250 MB an arm).
     pub keep_objects: bool,
 }
@@ -144,6 +154,9 @@ pub struct Built {
     pub image: PathBuf,
     /// The resolved `.config`.
     pub config: PathBuf,
+    /// The modules that were asked for, as far as this kernel has what they
+    /// need.
+    pub modules: Vec<PathBuf>,
     /// Whether it was there before.
     pub cached: bool,
     /// How it was built.
@@ -198,10 +211,10 @@ pub enum BuildError {
         /// The reason.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// A file doesn't compile, or the kernel doesn't link.
+    /// A file doesn't compile, or the kernel or a module doesn't link.
     #[error("{arm} does not build: {cause}\nthe whole log: {log}", log = log.display())]
     Failed {
-        /// The arm's name.
+        /// The arm's name, behind the module's folder if it is one.
         arm: String,
         /// The first error.
         cause: Box<Cause>,
@@ -293,8 +306,14 @@ impl Builder<'_> {
         resolved: &Resolved,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Built> {
+        let modules = self.modules_for(resolved)?;
         let parts = [arm.tree.as_str(), &resolved.config, compiler];
-        let key = hash(parts.into_iter().chain(ARGUMENTS));
+        let key = hash(
+            parts
+                .into_iter()
+                .chain(ARGUMENTS)
+                .chain(modules.iter().map(|module| module.id.as_str())),
+        );
         let folder = self.cache.kernel_dir(&key);
         let mut cached = true;
         loop {
@@ -302,12 +321,15 @@ impl Builder<'_> {
             if let Some(meta) = self.cache.kernel(&key, &resolved.config) {
                 on_event(Event::Ready { cached });
                 let (image, config) = (folder.join("bzImage"), folder.join("config"));
+                let modules = meta.modules.iter();
+                let modules = modules.map(|it| folder.join(&it.name)).collect();
                 let arm = arm.name.clone();
                 return Ok(Built {
                     arm,
                     key,
                     image,
                     config,
+                    modules,
                     cached,
                     meta,
                     _lock: lock,
@@ -317,7 +339,7 @@ impl Builder<'_> {
             let _lock = self.lock(&folder, Mode::Exclusive, on_event)?;
             // Somebody may have built it while this one waited.
             if self.cache.kernel(&key, &resolved.config).is_none() {
-                self.compile(source, arm, &key, compiler, resolved, on_event)?;
+                self.compile(source, arm, &key, compiler, resolved, &modules, on_event)?;
                 cached = false;
             }
         }
@@ -362,11 +384,15 @@ impl Builder<'_> {
         let out = self.cache.scratch("config")?;
         let log = self.log(&format!("config-{}", hash([&arm.tree])));
         let dot_config = out.join(".config");
-        self.make(arm, source.dir(), &out, "tinyconfig", &log, &mut |_| {})?;
+        let configure = |target| {
+            let target = [OsString::from(target)];
+            self.make(&arm.name, source.dir(), &out, &target, &log, &mut |_| {})
+        };
+        configure("tinyconfig")?;
         let tiny = fs_err::read_to_string(&dot_config).map_err(failed("read", &dot_config))?;
         fs_err::write(&dot_config, overlay(&tiny, self.requests))
             .map_err(failed("write", &dot_config))?;
-        self.make(arm, source.dir(), &out, "olddefconfig", &log, &mut |_| {})?;
+        configure("olddefconfig")?;
         let config = fs_err::read_to_string(&dot_config).map_err(failed("read", &dot_config))?;
         self.cache.remove(&out)?;
         let (notes, lost) = unmet(&config, self.requests)
@@ -381,6 +407,7 @@ impl Builder<'_> {
     }
 
     /// Builds and publishes. The caller holds the kernel's lock.
+    #[expect(clippy::too_many_arguments, reason = "all that a kernel is made of")]
     fn compile(
         &self,
         source: &mut dyn Source,
@@ -388,6 +415,7 @@ impl Builder<'_> {
         key: &str,
         compiler: &str,
         resolved: &Resolved,
+        modules: &[ModuleSource<'_>],
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<()> {
         let started = Instant::now();
@@ -439,7 +467,15 @@ impl Builder<'_> {
         let mut done = 0;
         let prefix = format!("{}/", live.display());
         let log = self.log(key);
-        let warnings = self.make(arm, source.dir(), &live, "bzImage", &log, &mut |row| {
+        // What modules are compiled with is made beside the kernel, in one go.
+        let targets: &[&str] = if modules.is_empty() {
+            &["bzImage"]
+        } else {
+            &["modules_prepare", "bzImage"]
+        };
+        let targets: Vec<OsString> = targets.iter().map(Into::into).collect();
+        let dir = source.dir();
+        let mut warnings = self.make(&arm.name, dir, &live, &targets, &log, &mut |row| {
             if let Some(name) = compiled(row) {
                 done += 1;
                 let name = name.strip_prefix(&prefix).unwrap_or(name);
@@ -450,6 +486,14 @@ impl Builder<'_> {
                 });
             }
         })?;
+
+        // Whatever becomes of the modules, the kernel's objects are whole.
+        let modules = self.compile_modules(arm, key, dir, &live, modules);
+        if modules.is_err() {
+            self.keep(&family, key, &live, &objects)?;
+        }
+        let (modules, more) = modules?;
+        warnings.extend(more);
 
         let release = live.join("include/config/kernel.release");
         let release = fs_err::read_to_string(&release).map_err(failed("read", &release))?;
@@ -469,18 +513,74 @@ impl Builder<'_> {
             warnings,
             image_bytes: 0,
             image_sha1: String::new(),
+            modules: Vec::new(),
         };
+        let image = live.join(IMAGE);
         self.cache
-            .publish(key, &live.join(IMAGE), &resolved.config, meta)?;
+            .publish(key, &image, &modules, &resolved.config, meta)?;
+        self.keep(&family, key, &live, &objects)
+    }
+
+    /// Keeps the objects of a finished build to start others from.
+    fn keep(&self, family: &Path, key: &str, live: &Path, objects: &Objects) -> Result<()> {
         if self.keep_objects {
             let kept = family.join(key);
             self.cache.remove(&kept)?;
-            fs_err::rename(&live, &kept).map_err(failed("keep", &kept))?;
+            fs_err::rename(live, &kept).map_err(failed("keep", &kept))?;
             self.cache
-                .write_json(&kept.with_extension("json"), &objects)?;
+                .write_json(&kept.with_extension("json"), objects)?;
             self.cache.remove(&live.with_extension("json"))?;
         }
         Ok(())
+    }
+
+    /// The modules to build with a kernel of this configuration.
+    fn modules_for(&self, resolved: &Resolved) -> Result<Vec<ModuleSource<'_>>> {
+        let loadable = |row: &str| row == "CONFIG_MODULES=y";
+        if !resolved.config.lines().any(loadable) {
+            return Ok(Vec::new());
+        }
+        self.modules
+            .iter()
+            .map(|dir| ModuleSource::of(dir))
+            .collect()
+    }
+
+    /// Compiles the modules against the kernel that lies in `live`. Returns
+    /// where they are, and the warnings.
+    fn compile_modules(
+        &self,
+        arm: &Arm,
+        key: &str,
+        source: &Path,
+        live: &Path,
+        modules: &[ModuleSource<'_>],
+    ) -> Result<(Vec<PathBuf>, Vec<diagnose::Diagnostic>)> {
+        let place = live.join(MODULES);
+        self.cache.remove(&place)?;
+        let (mut built, mut warnings) = (Vec::new(), Vec::new());
+        if modules.is_empty() {
+            return Ok((built, warnings));
+        }
+        fs_err::create_dir(&place).map_err(failed("make", &place))?;
+        // `make modules` would write it, and compile the tree's own modules.
+        let symbols = live.join("Module.symvers");
+        fs_err::copy(live.join("vmlinux.symvers"), &symbols).map_err(failed("write", &symbols))?;
+        for module in modules {
+            let folder = place.join(&module.name);
+            copy_tree(module.dir, &folder, 1).map_err(failed("copy to", &folder))?;
+            let mut outside = OsString::from("M=");
+            outside.push(&folder);
+            let what = format!("{} for {}", module.dir.display(), arm.name);
+            let log = self.log(&format!("{key}-{}", module.name));
+            let targets = [outside, "modules".into()];
+            warnings.extend(self.make(&what, source, live, &targets, &log, &mut |_| {})?);
+            let listing = Listing::of(&folder).map_err(failed("read", &folder))?;
+            let paths = listing.files.iter().map(|file| folder.join(&file.path));
+            built.extend(paths.filter(|path| path.extension().is_some_and(|e| e == "ko")));
+        }
+        built.sort();
+        Ok((built, warnings))
     }
 
     /// Makes `live` and the source folder ready for make. Returns whether all
@@ -537,13 +637,14 @@ impl Builder<'_> {
         })
     }
 
-    /// Runs one make to its end; returns the warnings.
+    /// Runs one make to its end; returns the warnings. `what` is what messages
+    /// call the thing that is made.
     fn make(
         &self,
-        arm: &Arm,
+        what: &str,
         source: &Path,
         out: &Path,
-        target: &str,
+        targets: &[OsString],
         log: &Path,
         on_line: &mut dyn FnMut(&str),
     ) -> Result<Vec<diagnose::Diagnostic>> {
@@ -557,7 +658,7 @@ impl Builder<'_> {
         output.push(out);
         args.push(output);
         args.extend(ARGUMENTS.map(Into::into));
-        args.push(target.into());
+        args.extend_from_slice(targets);
 
         let mut scanner = Scanner::new(&source.to_string_lossy());
         let mut file = BufWriter::new(File::create(log).map_err(failed("write", log))?);
@@ -580,7 +681,7 @@ impl Builder<'_> {
             Cause::Unknown(_) if full(out) => BuildError::NoSpace { path: out.into() },
             Cause::Tool { tool, package } => BuildError::Tool { tool, package },
             cause => BuildError::Failed {
-                arm: arm.name.clone(),
+                arm: what.into(),
                 cause: cause.into(),
                 log: log.into(),
             },
@@ -673,6 +774,39 @@ impl Builder<'_> {
 
     fn requests_hash(&self) -> String {
         hash([overlay("", self.requests)])
+    }
+}
+
+/// The source of a module that is no part of the tree.
+struct ModuleSource<'a> {
+    name: String,
+    dir: &'a Path,
+    /// A hash of all that it holds.
+    id: String,
+}
+
+impl<'a> ModuleSource<'a> {
+    fn of(dir: &'a Path) -> Result<Self> {
+        let read = || -> io::Result<Vec<Vec<u8>>> {
+            let mut files = Listing::of(dir)?.files;
+            files.sort_by(|a, b| a.path.cmp(&b.path));
+            let mut parts = Vec::new();
+            for file in files {
+                parts.push(file.path.as_os_str().as_bytes().to_vec());
+                parts.push(fs_err::read(dir.join(&file.path))?);
+            }
+            Ok(parts)
+        };
+        let parts = read().map_err(failed("read", dir))?;
+        Ok(Self {
+            name: dir
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            dir,
+            id: hash(parts),
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What was built once, found again by what went into it.
 //!
 //! ```text
-//! kernels/KEY/{bzImage,config,meta.json}   built kernels
+//! kernels/KEY/{bzImage,config,meta.json}   built kernels, and their modules
 //! configs/KEY.json                         resolved configurations
 //! objects/FAMILY/{live,KEY}                object folders (see the module `build`)
 //! sources/NAME                             source folders
@@ -100,6 +100,18 @@ pub struct Meta {
     pub image_bytes: u64,
     /// The image's SHA-1.
     pub image_sha1: String,
+    /// The modules built with it.
+    #[serde(default)]
+    pub modules: Vec<Module>,
+}
+
+/// A module that lies beside its kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Module {
+    /// The file's name, with `.ko`.
+    pub name: String,
+    /// Its SHA-1.
+    pub sha1: String,
 }
 
 /// Why the cache can't do it.
@@ -369,24 +381,30 @@ impl Cache {
         self.root.join("kernels").join(key)
     }
 
-    /// A built kernel, if its image is still what was built and its
-    /// configuration is this one.
+    /// A built kernel, if its image and modules are still what was built and
+    /// its configuration is this one.
     pub(crate) fn kernel(&self, key: &str, config: &str) -> Option<Meta> {
         let folder = self.kernel_dir(key);
         let meta: Meta = read_json(&folder.join("meta.json"))?;
         let image = fs_err::read(folder.join("bzImage")).ok()?;
         let stored = fs_err::read(folder.join("config")).ok()?;
+        let module = |module: &Module| {
+            fs_err::read(folder.join(&module.name)).is_ok_and(|it| hash([&it]) == module.sha1)
+        };
         let whole = image.len() as u64 == meta.image_bytes
             && hash([&image]) == meta.image_sha1
-            && stored == config.as_bytes();
+            && stored == config.as_bytes()
+            && meta.modules.iter().all(module);
         whole.then_some(meta)
     }
 
-    /// Puts a built kernel in its place. The caller holds its lock.
+    /// Puts a built kernel and its modules in their place. The caller holds its
+    /// lock.
     pub(crate) fn publish(
         &self,
         key: &str,
         image: &Path,
+        modules: &[PathBuf],
         config: &str,
         mut meta: Meta,
     ) -> Result<Meta, CacheError> {
@@ -396,6 +414,12 @@ impl Cache {
         meta.image_sha1 = hash([&bytes]);
         fs_err::write(staged.join("bzImage"), &bytes).map_err(failed("write", &staged))?;
         fs_err::write(staged.join("config"), config).map_err(failed("write", &staged))?;
+        for module in modules {
+            let bytes = fs_err::read(module).map_err(failed("read", module))?;
+            let (name, sha1) = (file_name(module), hash([&bytes]));
+            fs_err::write(staged.join(&name), &bytes).map_err(failed("write", &staged))?;
+            meta.modules.push(Module { name, sha1 });
+        }
         self.write_json(&staged.join("meta.json"), &meta)?;
         let folder = self.kernel_dir(key);
         self.remove(&folder)?;

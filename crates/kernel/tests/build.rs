@@ -47,6 +47,7 @@ $(O)/objects: FORCE
 
 $(image): $(objects) $(O)/objects Makefile
 	@mkdir -p $(@D) && cat $(objects) > $@
+	@cp $@ $(O)/vmlinux.symvers
 
 $(O)/%.o: %.c all.h $(O)/.config
 	@echo '  CC      $@'
@@ -55,6 +56,17 @@ $(O)/%.o: %.c all.h $(O)/.config
 	@if grep -q LAST $<; then until test -s $(O)/b.o; do sleep 0.01; done; fi
 	@cat all.h $< > $@
 	@echo 'deps $(CURDIR)/$< $(CURDIR)/all.h' > $(O)/.$*.o.cmd
+
+modules_prepare:
+	@mkdir -p $(O)/scripts && touch $(O)/scripts/module.lds
+
+# A module shows the kernel whose symbols it was linked against.
+modules: $(O)/scripts/module.lds $(O)/Module.symvers
+	@for c in $(M)/*.c; do \
+		echo "  CC [M]  $${c%.c}.o"; \
+		if grep -n BROKEN $$c; then echo "$$c:1:2: error: broken" >&2; exit 1; fi; \
+		cat $(O)/Module.symvers $$c > $${c%.c}.ko; \
+	done
 
 FORCE:
 "#;
@@ -220,6 +232,7 @@ struct Lab {
     runner: Direct,
     toolchain: Toolchain,
     requests: Vec<Request>,
+    modules: Vec<PathBuf>,
     keep_objects: bool,
 }
 
@@ -244,9 +257,29 @@ impl Lab {
                 jobs: 2,
             },
             requests: requests("CONFIG_SMP=y\n"),
+            modules: Vec::new(),
             keep_objects: true,
             folder,
         }
+    }
+
+    /// A kernel that takes modules, and one module of this source.
+    fn with_module(source: &str) -> (Self, Arm, Arm) {
+        let mut lab = Self::new();
+        lab.requests = requests("CONFIG_SMP=y\nCONFIG_MODULES=y\n");
+        let kconfig = ("Kconfig", "CONFIG_DEFAULT\nCONFIG_SMP\nCONFIG_MODULES");
+        let base = lab.tree.arm("base", &[kconfig]);
+        let patched = lab.tree.arm("patched", &[kconfig, ("b.c", "patched")]);
+        let module = lab.folder.path().join("helper");
+        fs_err::create_dir(&module).unwrap();
+        fs_err::write(module.join("Kbuild"), "obj-m := helper.o\n").unwrap();
+        lab.modules.push(module);
+        lab.write_module(source);
+        (lab, base, patched)
+    }
+
+    fn write_module(&self, source: &str) {
+        fs_err::write(self.folder.path().join("helper/helper.c"), source).unwrap();
     }
 
     fn ensure(&mut self, arms: &[&Arm]) -> (Result<Vec<Built>, BuildError>, Vec<String>) {
@@ -257,6 +290,7 @@ impl Lab {
             runner: &self.runner,
             toolchain: &self.toolchain,
             requests: &self.requests,
+            modules: &self.modules,
             keep_objects: self.keep_objects,
         };
         let built = builder.ensure(&mut self.tree, &arms, &mut |arm, event| {
@@ -536,6 +570,83 @@ fn a_damaged_kernel_is_built_again() {
 }
 
 #[test]
+fn modules_lie_beside_the_kernel_they_were_built_for() {
+    let (mut lab, base, patched) = Lab::with_module("first\n");
+    let arms = [&base, &patched];
+    let config = ["tinyconfig", "olddefconfig"];
+    let both = ["bzImage", "modules", "bzImage", "modules"];
+    for (source, makes, compiled) in [
+        ("first\n", [&config[..], &both].concat(), 4),
+        ("first\n", vec![], 0),
+        // Of the kernels only what was switched between them.
+        ("second\n", both.to_vec(), 2),
+        ("first\n", vec![], 0),
+    ] {
+        lab.write_module(source);
+        let (built, events) = lab.ensure(&arms);
+        for (arm, built) in arms.iter().zip(built.unwrap()) {
+            let beside = built.image.with_file_name("helper.ko");
+            assert_eq!(built.modules, std::slice::from_ref(&beside));
+            let module = fs_err::read_to_string(beside).unwrap();
+            assert_eq!(module, lab.tree.image(arm) + source);
+        }
+        assert_eq!(lab.runner.makes(), makes, "{source}");
+        let objects = events.iter().filter(|event| event.contains(".o of"));
+        assert_eq!(objects.count(), compiled, "{source}");
+    }
+}
+
+#[test]
+fn a_kernel_without_modules_is_none_with_them() {
+    let (mut lab, base, _) = Lab::with_module("module\n");
+    let modules = std::mem::take(&mut lab.modules);
+    let without = lab.ensure(&[&base]).0.unwrap().remove(0);
+    assert_eq!(without.modules, [] as [PathBuf; 0]);
+    lab.modules = modules;
+    let with = lab.ensure(&[&base]).0.unwrap().remove(0);
+    assert_eq!((with.cached, with.modules.len()), (false, 1));
+    assert_ne!(with.key, without.key);
+
+    // Where it can't load any, it is the same with and without.
+    lab.requests = requests("CONFIG_SMP=y\n");
+    let with = lab.ensure(&[&base]).0.unwrap().remove(0);
+    lab.modules.clear();
+    let without = lab.ensure(&[&base]).0.unwrap().remove(0);
+    assert_eq!(with.modules, [] as [PathBuf; 0]);
+    assert_eq!((with.key, without.cached), (without.key, true));
+}
+
+#[test]
+fn a_module_that_does_not_compile_costs_no_kernel() {
+    let (mut lab, base, _) = Lab::with_module("BROKEN\n");
+    let error = lab.ensure(&[&base]).0.unwrap_err();
+    let BuildError::Failed { arm, cause, log } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(arm, format!("{} for base", lab.modules[0].display()));
+    assert!(cause.to_string().ends_with("helper.c:1: broken"), "{cause}");
+    assert!(fs_err::read_to_string(log).unwrap().contains("CC [M]"));
+    lab.write_module("mended\n");
+    assert_eq!(lab.compiled(&[&base]), [] as [&str; 0]);
+}
+
+#[test]
+fn a_damaged_module_is_built_again() {
+    let (mut lab, base, _) = Lab::with_module("module\n");
+    let built = lab.ensure(&[&base]).0.unwrap().remove(0);
+    fs_err::write(&built.modules[0], "damage").unwrap();
+    drop(built);
+    lab.runner.makes();
+    let built = lab.ensure(&[&base]).0.unwrap().remove(0);
+    assert_eq!(lab.runner.makes(), ["bzImage", "modules"]);
+    assert!(
+        fs_err::read_to_string(&built.modules[0])
+            .unwrap()
+            .ends_with("module\n")
+    );
+}
+
+#[test]
 fn two_commands_build_a_kernel_once() {
     let mut lab = Lab::new();
     let base = lab.tree.arm("base", &[]);
@@ -557,6 +668,7 @@ fn two_commands_build_a_kernel_once() {
                     runner: &lab.runner,
                     toolchain: &lab.toolchain,
                     requests: &lab.requests,
+                    modules: &lab.modules,
                     keep_objects: true,
                 };
                 let built = builder.ensure(&mut tree, &arms, &mut |_, _| {}).unwrap();

@@ -11,6 +11,10 @@ pub const PATH: &str = "/plan.json";
 /// under `/dev/virtio-ports`.
 pub const PORT: &str = "reaperlab.results";
 
+/// Why a guest skips what comes after a failure: it is judged by another guest,
+/// which nothing has happened to.
+pub const HANDED_OVER: &str = "not run: left to a fresh guest after a failure";
+
 /// One boot's work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,7 +6,6 @@ use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
 use crate::oom::{OomVictim, Watch};
-use crate::procfs;
 use crate::smaps;
 use crate::sys::PAGE;
 use crate::victim::{Area, Kind};
@@ -75,18 +74,20 @@ impl Scenario for BothEnds {
 }
 
 impl BothEnds {
-    /// A victim with a VMA at the lowest address and one at the highest that
-    /// is free.
+    /// A victim with a VMA of one page at address zero, one close above it, and
+    /// one at the highest address that is free.
     fn victim(&self) -> Result<OomVictim, Failure> {
-        let lowest = procfs::read("/proc/sys/vm/mmap_min_addr")?;
-        let lowest = lowest.trim().parse().unwrap_or(0).max(PAGE);
         let area = |at| Area {
             at: Some(at),
             ..Area::new(Kind::Anon, 1, PAGES)
         };
         let mut last = None;
         for top in TOPS {
-            let areas = vec![area(lowest), area(top - PAGES * PAGE)];
+            let areas = vec![
+                Area::new(Kind::PageZero, 1, 1),
+                area(2 * PAGE),
+                area(top - PAGES * PAGE),
+            ];
             match OomVictim::pinned(self.name(), areas, None) {
                 Ok(oom) => return Ok(oom),
                 Err(failure) => last = Some(failure),

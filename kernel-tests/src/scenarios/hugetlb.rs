@@ -79,12 +79,7 @@ impl Scenario for Hugetlb {
         untouched(pid, &after, &huge, free)?;
 
         trace.whole()?;
-        let visited: Vec<Range> = trace
-            .events()?
-            .iter()
-            .filter(|event| event.name == "walk" && event.tid == reaper.as_raw())
-            .filter_map(|event| Some((event.address("start")?, event.address("end")?)))
-            .collect();
+        let visited = trace.visits("walk", reaper)?;
         for range in &small {
             // Else the probe sees nothing, and absence proves nothing.
             ensure(visited.contains(range), || {

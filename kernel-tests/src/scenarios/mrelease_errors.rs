@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
+use crate::smaps;
 use crate::sys::{pidfd_open, process_mrelease, process_mrelease_raw};
 use crate::victim::{Area, Kind, Spec, Victim};
 
@@ -27,7 +28,7 @@ impl Scenario for MreleaseErrors {
     }
 
     fn needs(&self) -> &'static [Need] {
-        &[Need::ProcessMrelease]
+        &[Need::ProcessMrelease, Need::Smaps]
     }
 
     fn deadline(&self) -> Duration {
@@ -61,6 +62,7 @@ impl Scenario for MreleaseErrors {
         victim.kill()?;
         victim.wait_pinned()?;
         expect("a dying target", process_mrelease(pidfd, 0), Ok(()))?;
+        smaps::ensure_reaped(&smaps::of(victim.pid())?)?;
         expect("the same again", process_mrelease(pidfd, 0), Ok(()))?;
         victim.release()?;
         victim.wait_killed()?;

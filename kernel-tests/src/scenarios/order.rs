@@ -81,12 +81,7 @@ impl Scenario for WalkOrder {
                 .map(|vma| (vma.start, vma.end))
                 .collect();
             let reaped = watch.reaped(pid, Vec::new())?;
-            let visited: Vec<_> = trace
-                .events()?
-                .iter()
-                .filter(|event| event.name == "walk" && event.tid == reaper.as_raw())
-                .filter_map(|event| Some((event.address("start")?, event.address("end")?)))
-                .collect();
+            let visited = trace.visits("walk", reaper)?;
             oom.end()?;
             trace.whole()?;
 
@@ -126,9 +121,10 @@ fn mixed(size: u32, hugetlb: bool) -> Vec<Area> {
     let mut areas = Vec::new();
     for _ in 0..4 {
         areas.extend([
-            Area::new(Kind::Anon, quarter - 20, 1),
+            Area::new(Kind::Anon, quarter - 25, 1),
             Area::new(Kind::Locked, 5, 2),
             Area::new(Kind::Shared, 5, 2),
+            Area::new(Kind::ReadOnlyShared, 5, 2),
             Area::new(Kind::PrivateFile, 5, 2),
             Area::new(Kind::Memfd, 5, 2),
         ]);

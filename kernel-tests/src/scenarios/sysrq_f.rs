@@ -49,7 +49,7 @@ impl Scenario for SysrqF {
         let mut victim = spawn(800, 16)?;
         bystanders.push(spawn(400, 2048)?);
         bystanders.push(spawn(-1000, 16)?);
-        let before = oom_kills()?;
+        let before = procfs::oom_kills()?;
 
         procfs::write("/proc/sysrq-trigger", "f")?;
         victim.wait_killed()?;
@@ -58,14 +58,9 @@ impl Scenario for SysrqF {
             bystander.ping()?;
         }
         only_kill(&trace.events()?, victim.pid())?;
-        let killed = oom_kills()?.saturating_sub(before);
+        let killed = procfs::oom_kills()?.saturating_sub(before);
         ensure(killed == 1, || {
             format!("vmstat counts {killed} OOM kills instead of 1")
         })
     }
-}
-
-fn oom_kills() -> Result<u64, Failure> {
-    procfs::value(&procfs::read("/proc/vmstat")?, "oom_kill")
-        .ok_or_else(|| Failure::unmet("/proc/vmstat has no oom_kill"))
 }

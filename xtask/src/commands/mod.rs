@@ -6,6 +6,7 @@ mod build;
 mod cache;
 mod doctor;
 mod log;
+mod mutants;
 mod patch_test;
 mod report;
 mod series;
@@ -30,6 +31,7 @@ pub fn run(command: Command, cancel: &Cancel) -> Result {
         Command::Compare(args) => report::compare(&args),
         Command::Report(args) => report::run(&args),
         Command::Series(args) => series::run(&args),
+        Command::Mutants(args) => mutants::run(Job::new(args.shared.clone(), cancel)?, &args),
         Command::Ktap(args) => log::ktap(&args),
         Command::Triage(args) => log::triage(&args),
         Command::Cache(args) => cache::run(&args),

@@ -1,11 +1,12 @@
 //! `patch-test`: from a series to a report.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Instant;
 
 use evidence::render;
-use evidence::run::{self, Arm, ArmInfo, ExpectOrder, Host, KernelInfo, Run, SCHEMA, SeriesInfo};
-use results::plan::{self, Order, Plan, Probe};
+use evidence::run::{self, Arm, ArmInfo, Host, KernelInfo, Run, SCHEMA, SeriesInfo};
+use results::plan;
 use sha1::{Digest, Sha1};
 
 use super::{print, print_json};
@@ -18,14 +19,11 @@ use crate::kernels::{self, Kernel};
 use crate::machine::Machine;
 use crate::progress::seconds;
 use crate::round::{self, Boot, Sight};
+use crate::schedule::{self, Planned, Wanted};
 use crate::{host, outcome, rundir};
 
 /// The flavour of the kernels that timings are taken from.
 const FLAVOUR: &str = "lean";
-/// Repetitions of each measuring scenario in a boot.
-const REPETITIONS: u32 = 8;
-/// Repetitions before those.
-const WARMUPS: u32 = 2;
 
 /// Runs the main job.
 pub fn run(job: Job, args: &PatchTest) -> Result {
@@ -53,14 +51,21 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
         machine.accelerator.kind, machine.accelerator.why
     ));
 
-    let seed = args.seed.unwrap_or_else(|| started.as_nanosecond() as u64);
-    let schedule = schedule(&work, &chosen, job.options.rounds, seed);
+    let seed = args.seed.unwrap_or(started.as_second() as u64);
+    let wanted = Wanted {
+        scenarios: chosen.clone(),
+        repeat: args.repeat,
+        shuffle: args.shuffle,
+        rounds: job.options.rounds,
+        seed,
+    };
+    let boots = schedule::schedule(&work, &wanted);
     let folder = rundir::create(job.options.out.as_deref(), &started)?;
     let mut run = describe(&job, &work, &kernel, &machine, seed, &started)?;
     // What was not asked for can't be missed.
     run.expect_order = run.expect_order.filter(|_| program.proves_order(&chosen));
     let finished = rounds(
-        &job, &machine, &program, &kernel, &schedule, args, &folder, &mut run,
+        &job, &machine, &program, &kernel, boots, args, &folder, &mut run,
     );
     // Whatever stopped the rounds, those that ended are kept and reported.
     let report = outcome::write(&folder, &run)?;
@@ -99,121 +104,6 @@ fn notes(work: &Work) -> Vec<String> {
     notes
 }
 
-/// One boot to come.
-#[derive(Debug, Clone, PartialEq)]
-struct Planned {
-    arm: Arm,
-    plan: Plan,
-}
-
-/// What a boot is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// Every scenario, with the walkers traced.
-    Right,
-    /// The measuring ones, with their probes.
-    Measured,
-    /// The measuring ones without any probe, which shows whether the probes
-    /// make the difference.
-    Bare,
-}
-
-/// The boots of a run: first each arm once with every scenario, then the
-/// measuring ones alone, in the order A B B A so that a drift of the host falls
-/// on both arms alike; and half as many without probes.
-fn schedule(work: &Work, chosen: &[String], rounds: u32, seed: u64) -> Vec<Planned> {
-    let measure: Vec<String> = work
-        .manifest
-        .measure
-        .as_ref()
-        .map(|m| m.scenarios.clone())
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|name| chosen.contains(name))
-        .collect();
-    let mut boots = vec![(Arm::Base, Purpose::Right), (Arm::Patched, Purpose::Right)];
-    let mut alternate = |pairs: u32, purpose| {
-        for pair in 0..pairs {
-            let mut arms = Arm::BOTH;
-            if pair % 2 == 1 {
-                arms.reverse();
-            }
-            boots.extend(arms.map(|arm| (arm, purpose)));
-        }
-    };
-    if !measure.is_empty() {
-        alternate(rounds, Purpose::Measured);
-        alternate(rounds.div_ceil(2), Purpose::Bare);
-    }
-    boots
-        .into_iter()
-        .enumerate()
-        .map(|(index, (arm, purpose))| {
-            let seed = seed.wrapping_add(index as u64);
-            let right = purpose == Purpose::Right;
-            Planned {
-                arm,
-                plan: Plan {
-                    nonce: nonce(seed),
-                    seed,
-                    scenarios: if right {
-                        chosen.to_vec()
-                    } else {
-                        measure.clone()
-                    },
-                    repetitions: REPETITIONS,
-                    warmups: WARMUPS,
-                    order: expected(work).map(|e| match arm {
-                        Arm::Base => e.base,
-                        Arm::Patched => e.patched,
-                    }),
-                    probes: probes(work),
-                    trace: right,
-                    bare: purpose == Purpose::Bare,
-                    fault: None,
-                },
-            }
-        })
-        .collect()
-}
-
-/// Differs from that of any other boot, of this run or another.
-fn nonce(seed: u64) -> String {
-    let now = jiff::Timestamp::now().as_nanosecond();
-    let text = format!("{now} {} {seed}", std::process::id());
-    hex(&Sha1::digest(text.as_bytes()))
-        .chars()
-        .take(16)
-        .collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn expected(work: &Work) -> Option<ExpectOrder> {
-    let word = |order| match order {
-        series::manifest::Order::Ascending => Order::Ascending,
-        series::manifest::Order::Descending => Order::Descending,
-    };
-    work.manifest.expect.order.map(|order| ExpectOrder {
-        base: word(order.base),
-        patched: word(order.patched),
-    })
-}
-
-fn probes(work: &Work) -> Vec<Probe> {
-    work.manifest
-        .probes
-        .iter()
-        .map(|p| Probe {
-            symbol: p.symbol.clone(),
-            start: p.start.clone(),
-            end: p.end.clone(),
-        })
-        .collect()
-}
-
 /// Runs the boots. Each that ends is kept before the next begins.
 #[expect(clippy::too_many_arguments, reason = "the whole run, once")]
 fn rounds(
@@ -221,20 +111,24 @@ fn rounds(
     machine: &Machine,
     program: &Program,
     kernel: &Kernel,
-    schedule: &[Planned],
+    mut boots: VecDeque<Planned>,
     args: &PatchTest,
     folder: &Path,
     run: &mut Run,
 ) -> Result {
     let began = Instant::now();
-    let total = schedule.len();
     job.progress.stage("Booting");
-    let faulty = schedule.iter().position(|b| b.arm == Arm::Patched);
-    for (index, planned) in schedule.iter().enumerate() {
+    let mut fault = args.fault;
+    let mut index = 0;
+    while let Some(mut planned) = boots.pop_front() {
         job.alive()?;
-        let mut plan = planned.plan.clone();
-        let fault = args.fault.filter(|_| Some(index) == faulty);
-        plan.fault = fault.and_then(|fault| match fault {
+        let total = index + 1 + boots.len();
+        let fault = if planned.arm == Arm::Patched {
+            fault.take()
+        } else {
+            None
+        };
+        planned.plan.fault = fault.and_then(|fault| match fault {
             Fault::Panic => Some(plan::Fault::Panic),
             Fault::Hang => Some(plan::Fault::Hang),
             Fault::Slow => Some(plan::Fault::Slow),
@@ -246,7 +140,8 @@ fn rounds(
             index: index as u32,
             arm: planned.arm,
             image: kernel.image(planned.arm)?,
-            plan: &plan,
+            modules: &kernel.built(planned.arm)?.modules,
+            plan: &planned.plan,
             folder: &place,
             kill_qemu: fault == Some(Fault::KillQemu),
         };
@@ -258,17 +153,11 @@ fn rounds(
                 job.progress.step(index as u64, Some(total as u64), &detail);
             }
         };
-        let mut round = round::run(job, machine, program, &boot, &mut on_sight)?;
-        if let Some(title) = emulators_fault(run.accelerator.kind, &round) {
-            let lost = place.with_added_extension("lost");
-            fs_err::rename(&place, &lost).kind(Kind::Infrastructure)?;
-            let note = format!(
-                "{name}: {title:?} is a fault of emulation; booted again, see {}",
-                lost.file_name().unwrap_or_default().to_string_lossy()
-            );
+        let (round, lost) = round::run(job, machine, program, &boot, &mut on_sight)?;
+        if let Some(lost) = lost {
+            let note = format!("{name}: {lost}");
             job.progress.note(&format!("  {note}"));
             run.notes.push(note);
-            round = round::run(job, machine, program, &boot, &mut on_sight)?;
         }
         let c = round.ktap.counts;
         job.progress.note(&format!(
@@ -286,26 +175,20 @@ fn rounds(
             },
             round.wall_s,
         ));
+        if let Some(rest) = schedule::rest(&planned, &round) {
+            let left = rest.plan.scenarios.len();
+            job.progress
+                .note(&format!("  a fresh guest for the {left} scenarios left"));
+            boots.push_front(rest);
+        }
         run.rounds.push(round);
         rundir::save(folder, run)?;
         job.alive()?;
+        index += 1;
     }
     job.progress
-        .finish(&format!("{total} guests in {}", seconds(began.elapsed())));
+        .finish(&format!("{index} guests in {}", seconds(began.elapsed())));
     Ok(())
-}
-
-/// The title of a crash that only QEMU's emulation explains: with several CPUs
-/// it may run a breakpoint that the kernel has already taken back, and nothing
-/// but the patching of text sets one in a kernel that nobody debugs. A second
-/// one in the same round is believed.
-fn emulators_fault(accelerator: run::AcceleratorKind, round: &run::Round) -> Option<String> {
-    let emulated = accelerator == run::AcceleratorKind::Tcg;
-    let first = round
-        .console_events
-        .iter()
-        .find(|e| e.kind == "oops" || e.kind == "panic")?;
-    (emulated && first.title.starts_with("int3 ")).then(|| first.title.clone())
 }
 
 fn describe(
@@ -370,12 +253,16 @@ fn describe(
             flavour: FLAVOUR.to_owned(),
         },
         rounds: Vec::new(),
-        expect_order: expected(work),
+        expect_order: schedule::expected(work),
         primary: measure.map(|m| m.primary.clone()).unwrap_or_default(),
         margin: measure.map_or(0.05, |m| m.margin),
         notes: Vec::new(),
         labels: measure.map(|m| m.labels.clone()).unwrap_or_default(),
     })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// The command line, as it could be given again.

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What no system call can do to an address space, for the scenarios.
+ *
+ * Each open file of /dev/reaperlab is a grip on one address space. What is
+ * written says what it does; closing it lets go of everything, so that nothing
+ * outlives the process that asked for it and the module can always be unloaded:
+ *
+ *   watch PID         count the invalidations of that process's memory
+ *   refuse START END  from now on refuse those of this range that may not
+ *                     block; an empty range refuses none
+ *   hold PID          hold that process's mmap_lock for writing
+ *
+ * What is read are the counts, and how many have begun to unmap the memory and
+ * not finished.
+ */
+#include <linux/completion.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/kernel.h>
+#include <linux/kthread.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/pid.h>
+#include <linux/rwsem.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+struct grip {
+	/* One command at a time. */
+	struct mutex command;
+
+	/* The watched mm; each registered notifier keeps it from being freed. */
+	struct mm_struct *watched;
+	struct mmu_notifier counter;
+	struct mmu_notifier refuser;
+
+	/* Taken in notifiers, which may not sleep. */
+	spinlock_t lock;
+	unsigned long long start;
+	unsigned long long end;
+	unsigned long long starts;
+	unsigned long long ends;
+	unsigned long long nonblocking;
+	unsigned long long refusals;
+
+	/* The held mm and the thread that holds its lock. */
+	struct mm_struct *held;
+	struct task_struct *holder;
+	struct completion tried;
+	bool locked;
+};
+
+static int count_start(struct mmu_notifier *notifier,
+		       const struct mmu_notifier_range *range)
+{
+	struct grip *grip = container_of(notifier, struct grip, counter);
+
+	spin_lock(&grip->lock);
+	grip->starts++;
+	if (!mmu_notifier_range_blockable(range))
+		grip->nonblocking++;
+	spin_unlock(&grip->lock);
+	return 0;
+}
+
+static void count_end(struct mmu_notifier *notifier,
+		      const struct mmu_notifier_range *range)
+{
+	struct grip *grip = container_of(notifier, struct grip, counter);
+
+	spin_lock(&grip->lock);
+	grip->ends++;
+	spin_unlock(&grip->lock);
+}
+
+static const struct mmu_notifier_ops counter_ops = {
+	.invalidate_range_start = count_start,
+	.invalidate_range_end = count_end,
+};
+
+/*
+ * A notifier apart from the one that counts: one that refuses may not have an
+ * end, since it could not tell which starts it belongs to. To all others the
+ * kernel itself sends the end of what somebody refused.
+ */
+static int refuse_start(struct mmu_notifier *notifier,
+			const struct mmu_notifier_range *range)
+{
+	struct grip *grip = container_of(notifier, struct grip, refuser);
+	bool refused = false;
+
+	if (mmu_notifier_range_blockable(range))
+		return 0;
+	spin_lock(&grip->lock);
+	if (range->start < grip->end && grip->start < range->end) {
+		grip->refusals++;
+		refused = true;
+	}
+	spin_unlock(&grip->lock);
+	return refused ? -EAGAIN : 0;
+}
+
+static const struct mmu_notifier_ops refuser_ops = {
+	.invalidate_range_start = refuse_start,
+};
+
+/* The mm of a process, for the caller to mmput(). */
+static struct mm_struct *mm_of(pid_t nr)
+{
+	struct mm_struct *mm = NULL;
+	struct task_struct *task;
+	struct pid *pid;
+
+	pid = find_get_pid(nr);
+	task = get_pid_task(pid, PIDTYPE_PID);
+	put_pid(pid);
+	if (task) {
+		mm = get_task_mm(task);
+		put_task_struct(task);
+	}
+	return mm ? mm : ERR_PTR(-ESRCH);
+}
+
+static int watch(struct grip *grip, pid_t nr)
+{
+	struct mm_struct *mm = mm_of(nr);
+	int err;
+
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+	err = mmu_notifier_register(&grip->counter, mm);
+	if (err)
+		goto out;
+	err = mmu_notifier_register(&grip->refuser, mm);
+	if (err)
+		mmu_notifier_unregister(&grip->counter, mm);
+	else
+		grip->watched = mm;
+out:
+	mmput(mm);
+	return err;
+}
+
+static void refuse(struct grip *grip, unsigned long long start,
+		   unsigned long long end)
+{
+	spin_lock(&grip->lock);
+	grip->start = start;
+	grip->end = end;
+	spin_unlock(&grip->lock);
+}
+
+/*
+ * A thread of the kernel's, since no task may return to user space with a lock.
+ * It only tries, so that it can always be stopped; not every kernel has a name
+ * for that but the semaphore's own.
+ */
+static int hold_lock(void *data)
+{
+	struct grip *grip = data;
+
+	grip->locked = down_write_trylock(&grip->held->mmap_lock);
+	complete(&grip->tried);
+	for (;;) {
+		set_current_state(TASK_IDLE);
+		if (kthread_should_stop())
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	if (grip->locked)
+		up_write(&grip->held->mmap_lock);
+	return 0;
+}
+
+static void let_go(struct grip *grip)
+{
+	if (grip->holder) {
+		kthread_stop(grip->holder);
+		mmdrop(grip->held);
+		grip->holder = NULL;
+	}
+	if (grip->watched) {
+		mmu_notifier_unregister(&grip->refuser, grip->watched);
+		mmu_notifier_unregister(&grip->counter, grip->watched);
+		grip->watched = NULL;
+	}
+}
+
+static int hold(struct grip *grip, pid_t nr)
+{
+	struct mm_struct *mm = mm_of(nr);
+	struct task_struct *holder;
+
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+	/* The structure alone: the process may end as it would without us. */
+	mmgrab(mm);
+	mmput(mm);
+	grip->held = mm;
+	holder = kthread_run(hold_lock, grip, "reaperlab_hold");
+	if (IS_ERR(holder)) {
+		mmdrop(mm);
+		return PTR_ERR(holder);
+	}
+	grip->holder = holder;
+	wait_for_completion(&grip->tried);
+	if (grip->locked)
+		return 0;
+	let_go(grip);
+	return -EBUSY;
+}
+
+static int obey(struct grip *grip, const char *text)
+{
+	unsigned long long start, end;
+	int nr;
+
+	if (sscanf(text, "refuse %llx %llx", &start, &end) == 2) {
+		if (!grip->watched)
+			return -EINVAL;
+		refuse(grip, start, end);
+		return 0;
+	}
+	/* One address space a grip. To watch what it holds would never end. */
+	if (grip->watched || grip->holder)
+		return -EBUSY;
+	if (sscanf(text, "watch %d", &nr) == 1)
+		return watch(grip, nr);
+	if (sscanf(text, "hold %d", &nr) == 1)
+		return hold(grip, nr);
+	return -EINVAL;
+}
+
+static int grip_open(struct inode *inode, struct file *file)
+{
+	struct grip *grip = kzalloc(sizeof(*grip), GFP_KERNEL);
+
+	if (!grip)
+		return -ENOMEM;
+	mutex_init(&grip->command);
+	spin_lock_init(&grip->lock);
+	init_completion(&grip->tried);
+	grip->counter.ops = &counter_ops;
+	grip->refuser.ops = &refuser_ops;
+	file->private_data = grip;
+	return 0;
+}
+
+static int grip_release(struct inode *inode, struct file *file)
+{
+	struct grip *grip = file->private_data;
+
+	let_go(grip);
+	kfree(grip);
+	return 0;
+}
+
+static ssize_t grip_write(struct file *file, const char __user *from,
+			  size_t len, loff_t *pos)
+{
+	struct grip *grip = file->private_data;
+	char text[64];
+	int err;
+
+	if (len >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, from, len))
+		return -EFAULT;
+	text[len] = '\0';
+	mutex_lock(&grip->command);
+	err = obey(grip, text);
+	mutex_unlock(&grip->command);
+	return err ? err : len;
+}
+
+static ssize_t grip_read(struct file *file, char __user *to, size_t len,
+			 loff_t *pos)
+{
+	struct grip *grip = file->private_data;
+	char text[160];
+	int flushes, size;
+
+	mutex_lock(&grip->command);
+	/* The notifiers keep the structure, whoever uses the memory. */
+	flushes = grip->watched ?
+		atomic_read(&grip->watched->tlb_flush_pending) : 0;
+	spin_lock(&grip->lock);
+	size = scnprintf(text, sizeof(text),
+			 "starts %llu\nends %llu\nnonblocking %llu\nrefusals %llu\nflushes %d\n",
+			 grip->starts, grip->ends, grip->nonblocking,
+			 grip->refusals, flushes);
+	spin_unlock(&grip->lock);
+	mutex_unlock(&grip->command);
+	return simple_read_from_buffer(to, len, pos, text, size);
+}
+
+static const struct file_operations grip_fops = {
+	.owner = THIS_MODULE,
+	.open = grip_open,
+	.release = grip_release,
+	.read = grip_read,
+	.write = grip_write,
+	.llseek = default_llseek,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "reaperlab",
+	.mode = 0600,
+	.fops = &grip_fops,
+};
+module_misc_device(device);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("A grip on address spaces for tests of the OOM reaper");
+/* As if it were of the kernel's tree: a taint is to mean trouble. */
+MODULE_INFO(intree, "Y");

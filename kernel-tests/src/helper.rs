@@ -1,0 +1,147 @@
+//! The helper module, built with the guest's kernel: what no system call can do
+//! to an address space.
+
+use std::ffi::CStr;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::marker::PhantomData;
+use std::os::unix::fs::FileExt;
+
+use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module};
+use nix::unistd::Pid;
+
+use crate::failure::{Doing, Failure};
+use crate::procfs;
+use crate::victim::Range;
+
+/// Where the host packed it.
+pub const PATH: &str = "/modules/reaperlab_helper.ko";
+
+const NAME: &CStr = c"reaperlab_helper";
+const DEVICE: &str = "/dev/reaperlab";
+
+/// The module, loaded. Dropped, it is unloaded.
+#[derive(Debug)]
+pub struct Helper(());
+
+impl Helper {
+    /// Loads it.
+    pub fn load() -> Result<Self, Failure> {
+        let file = File::open(PATH).doing(|| format!("opening {PATH}"))?;
+        finit_module(&file, c"", ModuleInitFlags::empty()).doing(|| format!("loading {PATH}"))?;
+        Ok(Self(()))
+    }
+
+    /// Registers a notifier with a process's memory.
+    pub fn watch(&self, pid: Pid) -> Result<Notifier<'_>, Failure> {
+        let (file, helper) = (grip(&format!("watch {pid}"))?, PhantomData);
+        Ok(Notifier { file, helper })
+    }
+
+    /// Takes a process's mmap_lock for writing.
+    pub fn hold(&self, pid: Pid) -> Result<Hold<'_>, Failure> {
+        let (_file, _helper) = (grip(&format!("hold {pid}"))?, PhantomData);
+        Ok(Hold { _file, _helper })
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        // One that can't be unloaded is found as a leftover.
+        let _ = unload();
+    }
+}
+
+/// A notifier on a process's memory, until it is dropped.
+#[derive(Debug)]
+pub struct Notifier<'a> {
+    file: File,
+    helper: PhantomData<&'a Helper>,
+}
+
+/// A process's mmap_lock, held for writing until this is dropped. Whoever takes
+/// it meanwhile waits, who reads the process's smaps or maps among them.
+#[derive(Debug)]
+pub struct Hold<'a> {
+    _file: File,
+    _helper: PhantomData<&'a Helper>,
+}
+
+/// What a notifier has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Beginnings of invalidations.
+    pub starts: u64,
+    /// Their ends. Those that somebody refused are ended by the kernel.
+    pub ends: u64,
+    /// The beginnings that were not allowed to block.
+    pub nonblocking: u64,
+    /// Those of them that were refused.
+    pub refusals: u64,
+    /// Flushes of the TLB that somebody has begun to collect and not finished.
+    pub flushes: u64,
+}
+
+impl Notifier<'_> {
+    /// Refuses, from now on, what overlaps a range and may not block.
+    pub fn refuse(&self, range: Range) -> Result<(), Failure> {
+        order(&self.file, &format!("refuse {:x} {:x}", range.0, range.1))
+    }
+
+    /// Refuses nothing more.
+    pub fn refuse_nothing(&self) -> Result<(), Failure> {
+        self.refuse((0, 0))
+    }
+
+    /// What it has seen so far.
+    pub fn counts(&self) -> Result<Counts, Failure> {
+        let mut bytes = [0; 256];
+        let read = self
+            .file
+            .read_at(&mut bytes, 0)
+            .doing(|| format!("reading {DEVICE}"))?;
+        let text = String::from_utf8_lossy(bytes.get(..read).unwrap_or_default());
+        let count = |key| {
+            procfs::value(&text, key)
+                .ok_or_else(|| Failure::unmet(format!("{DEVICE} counts no {key}: {text:?}")))
+        };
+        Ok(Counts {
+            starts: count("starts")?,
+            ends: count("ends")?,
+            nonblocking: count("nonblocking")?,
+            refusals: count("refusals")?,
+            flushes: count("flushes")?,
+        })
+    }
+}
+
+fn grip(command: &str) -> Result<File, Failure> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(DEVICE)
+        .doing(|| format!("opening {DEVICE}"))?;
+    order(&file, command)?;
+    Ok(file)
+}
+
+fn order(mut file: &File, command: &str) -> Result<(), Failure> {
+    file.write_all(command.as_bytes())
+        .doing(|| format!("telling {DEVICE} to {command}"))
+}
+
+fn unload() -> nix::Result<()> {
+    delete_module(NAME, DeleteModuleFlags::O_NONBLOCK)
+}
+
+/// The module, if a scenario left it loaded; unloads it.
+pub fn leftovers() -> Vec<String> {
+    let name = NAME.to_string_lossy().into_owned();
+    let loaded = procfs::read("/proc/modules").unwrap_or_default();
+    let ours = |line: &str| line.split(' ').next() == Some(&name);
+    if !loaded.lines().any(ours) {
+        return Vec::new();
+    }
+    let _ = unload();
+    vec![name]
+}

@@ -1,0 +1,151 @@
+//! 17: a victim frozen by the freezer controller of version 1.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::mount::{MsFlags, mount, umount};
+
+use super::{Need, Scenario};
+use crate::context::{Context, Metric, Repetition};
+use crate::failure::{Doing, Failure, ensure};
+use crate::oom::Watch;
+use crate::procfs;
+use crate::smaps;
+use crate::victim::{Area, Kind, Spec, Victim};
+
+const KILL_TO_GONE: Metric = Metric::us("kill-to-gone");
+
+/// Where the hierarchy is mounted meanwhile.
+const MOUNT: &str = "/tmp/reaperlab-freezer";
+
+/// What a kernel that thaws all of a victim's threads has to do it with. One
+/// without it thaws the first thread alone.
+const THAWS_ALL: &str = "thaw_process";
+
+pub struct FreezerV1;
+
+impl Scenario for FreezerV1 {
+    fn name(&self) -> &'static str {
+        "freezer-v1"
+    }
+
+    fn number(&self) -> u32 {
+        17
+    }
+
+    fn summary(&self) -> &'static str {
+        "a victim of 4 threads frozen by cgroup v1 ends, or lingers and is reaped, as this \
+         kernel promises"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Sysrq, Need::OomEvents, Need::FreezerV1, Need::Smaps]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        &[KILL_TO_GONE]
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
+        let mut watch = Watch::new()?;
+        let freezer = Freezer::new()?;
+        let mut victim = Victim::spawn(&Spec {
+            areas: vec![Area::new(Kind::Anon, 16, 64)],
+            threads: 3,
+            ..Spec::default()
+        })?;
+        let frozen = *victim
+            .threads
+            .first()
+            .ok_or_else(|| Failure::unmet("the victim has one thread only"))?;
+        freezer.freeze(&victim)?;
+        let killed = Instant::now();
+        procfs::write("/proc/sysrq-trigger", "f")?;
+
+        if procfs::has_symbol(THAWS_ALL) {
+            context.note(format!("this kernel has {THAWS_ALL}: a frozen victim ends"))?;
+            victim.wait_killed()?;
+            let only = Repetition {
+                index: 0,
+                warmup: false,
+                at: None,
+            };
+            return context.sample(only, KILL_TO_GONE, killed.elapsed().as_micros() as f64);
+        }
+        context.note(format!(
+            "this kernel has no {THAWS_ALL}: a frozen victim lingers and is reaped"
+        ))?;
+        watch.reaped(victim.pid(), Vec::new())?;
+        smaps::ensure_reaped(&smaps::of(frozen)?)?;
+        let ended: Vec<_> = procfs::threads(victim.pid())?
+            .into_iter()
+            .filter(|thread| thread.state == 'Z')
+            .map(|thread| thread.pid)
+            .collect();
+        ensure(ended == [victim.pid()], || {
+            format!("of the frozen victim {ended:?} have ended instead of its first thread")
+        })?;
+        freezer.thaw()?;
+        victim.wait_killed()
+    }
+}
+
+/// A hierarchy with one group. Dropped, it is gone, thawed before.
+struct Freezer;
+
+impl Freezer {
+    fn new() -> Result<Self, Failure> {
+        fs::create_dir_all(MOUNT).doing(|| format!("making {MOUNT}"))?;
+        mount(
+            Some("reaperlab"),
+            MOUNT,
+            Some("cgroup"),
+            MsFlags::empty(),
+            Some("freezer"),
+        )
+        .doing(|| format!("mounting the freezer on {MOUNT}"))?;
+        let freezer = Self;
+        fs::create_dir(Self::group()).doing(|| "making a group of the freezer's".into())?;
+        Ok(freezer)
+    }
+
+    fn group() -> std::path::PathBuf {
+        Path::new(MOUNT).join("victim")
+    }
+
+    fn freeze(&self, victim: &Victim) -> Result<(), Failure> {
+        let group = Self::group();
+        procfs::write(group.join("cgroup.procs"), &victim.pid().to_string())?;
+        procfs::write(group.join("freezer.state"), "FROZEN")?;
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while procfs::read(group.join("freezer.state"))?.trim() != "FROZEN" {
+            ensure(Instant::now() < deadline, || {
+                "the victim can't be frozen".into()
+            })?;
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    fn thaw(&self) -> Result<(), Failure> {
+        procfs::write(Self::group().join("freezer.state"), "THAWED")
+    }
+}
+
+impl Drop for Freezer {
+    fn drop(&mut self) {
+        let _ = self.thaw();
+        // What stays mounted is found after the scenario.
+        let deadline = Instant::now() + Duration::from_secs(3);
+        while fs::remove_dir(Self::group()).is_err() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = umount(MOUNT);
+        let _ = fs::remove_dir(MOUNT);
+    }
+}

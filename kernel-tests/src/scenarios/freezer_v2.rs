@@ -1,0 +1,76 @@
+//! 18: a victim frozen by cgroup v2 dies all the same.
+
+use std::time::{Duration, Instant};
+
+use super::{Need, Scenario};
+use crate::cgroup::Cgroup;
+use crate::context::{Context, Metric, Repetition};
+use crate::failure::{Failure, ensure};
+use crate::oom::only_kill;
+use crate::procfs;
+use crate::trace::{self, Clock, Trace};
+use crate::victim::{Area, Kind, Spec, Victim};
+
+const KILL_TO_GONE: Metric = Metric::us("kill-to-gone");
+
+pub struct FreezerV2;
+
+impl Scenario for FreezerV2 {
+    fn name(&self) -> &'static str {
+        "freezer-v2"
+    }
+
+    fn number(&self) -> u32 {
+        18
+    }
+
+    fn summary(&self) -> &'static str {
+        "a victim of 4 threads frozen by cgroup v2 dies of its OOM kill"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Memcg, Need::Sysrq, Need::OomEvents]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        &[KILL_TO_GONE]
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
+        let trace = Trace::new(self.name(), Clock::Mono, 64)?;
+        trace.event("oom/mark_victim")?;
+        let cgroup = Cgroup::new(self.name())?;
+        let mut victim = Victim::spawn(&Spec {
+            areas: vec![Area::new(Kind::Anon, 16, 64)],
+            cgroup: Some(cgroup.path().to_owned()),
+            threads: 3,
+            ..Spec::default()
+        })?;
+        cgroup.set("cgroup.freeze", "1")?;
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let frozen = || -> Result<bool, Failure> {
+            let events = procfs::read(cgroup.path().join("cgroup.events"))?;
+            Ok(procfs::value(&events, "frozen") == Some(1))
+        };
+        while !frozen()? {
+            ensure(Instant::now() < deadline, || {
+                "the victim can't be frozen".into()
+            })?;
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        procfs::write("/proc/sysrq-trigger", "f")?;
+        victim.wait_killed()?;
+        let gone = trace::monotonic_us()?;
+        let kill = only_kill(&trace.events()?, victim.pid())?;
+        let only = Repetition {
+            index: 0,
+            warmup: false,
+            at: None,
+        };
+        context.sample(only, KILL_TO_GONE, gone.saturating_sub(kill) as f64)
+    }
+}

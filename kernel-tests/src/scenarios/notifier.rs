@@ -1,0 +1,161 @@
+//! 28: a range whose invalidation is refused is left alone, and all others are
+//! reaped.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+use super::{Need, Scenario};
+use crate::context::Context;
+use crate::failure::{Doing, Failure, ensure};
+use crate::helper::{Helper, Notifier as Watcher};
+use crate::kmsg::Log;
+use crate::oom::{OomVictim, Watch, ensure_ten_attempts, given_up};
+use crate::smaps;
+use crate::sys::{pidfd_open, process_mrelease};
+use crate::victim::{Area, Kind, Range, Spec, Victim};
+
+/// Which of the victim's areas is refused: others lie on both sides of it.
+const REFUSED: usize = 1;
+
+pub struct Notifier;
+
+impl Scenario for Notifier {
+    fn name(&self) -> &'static str {
+        "notifier"
+    }
+
+    fn number(&self) -> u32 {
+        28
+    }
+
+    fn summary(&self) -> &'static str {
+        "an MMU notifier refuses one range: EAGAIN, ten attempts, giving up; all else is reaped"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[
+            Need::Helper,
+            Need::Memcg,
+            Need::OomEvents,
+            Need::ProcessMrelease,
+            Need::Smaps,
+        ]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
+        let helper = Helper::load()?;
+        system_call(&helper)?;
+        reaper(&helper, self.name())
+    }
+}
+
+fn areas() -> Vec<Area> {
+    vec![
+        Area::new(Kind::Anon, 8, 16),
+        Area::new(Kind::Anon, 1, 16),
+        Area::new(Kind::Anon, 8, 16),
+    ]
+}
+
+fn refused(victim: &Victim) -> Result<Range, Failure> {
+    let range = victim.ranges.get(REFUSED).and_then(|area| area.first());
+    range
+        .copied()
+        .ok_or_else(|| Failure::unmet("the victim reports other areas than asked for"))
+}
+
+/// `process_mrelease` says EAGAIN for as long as the range is refused.
+fn system_call(helper: &Helper) -> Result<(), Failure> {
+    let mut victim = Victim::spawn(&Spec {
+        areas: areas(),
+        ..Spec::default()
+    })?;
+    let (pid, range) = (victim.pid(), refused(&victim)?);
+    let pidfd = pidfd_open(pid).doing(|| "opening a pidfd".into())?;
+    let watcher = helper.watch(pid)?;
+    victim.pin()?;
+    victim.kill()?;
+    victim.wait_pinned()?;
+    let before = smaps::of(pid)?;
+    smaps::ensure_resident(&before, &victim.ranges.concat())?;
+    let reapable = before.iter().filter(|vma| vma.reapable()).count() as u64;
+
+    watcher.refuse(range)?;
+    for times in 1..=2 {
+        mrelease(pidfd.as_fd(), Err(Errno::EAGAIN))?;
+        only_left(pid, range)?;
+        // Each VMA is asked about once, those behind the refused one too.
+        balanced(&watcher, times, times * reapable)?;
+    }
+    watcher.refuse_nothing()?;
+    mrelease(pidfd.as_fd(), Ok(()))?;
+    smaps::ensure_reaped(&smaps::of(pid)?)?;
+    balanced(&watcher, 2, 3 * reapable)?;
+    victim.release()?;
+    victim.wait_killed()
+}
+
+/// The OOM reaper tries ten times, gives up, and lets others pass.
+fn reaper(helper: &Helper, name: &str) -> Result<(), Failure> {
+    let watch = Watch::new()?;
+    let mut log = Log::end()?;
+    let mut oom = OomVictim::pinned(name, areas(), None)?;
+    let (pid, range) = (oom.victim.pid(), refused(&oom.victim)?);
+    let pidfd = pidfd_open(pid).doing(|| "opening a pidfd".into())?;
+    let watcher = helper.watch(pid)?;
+    watcher.refuse(range)?;
+    oom.kill()?;
+    let before = smaps::of(pid)?;
+    smaps::ensure_resident(&before, &oom.victim.ranges.concat())?;
+    let reapable = before.iter().filter(|vma| vma.reapable()).count() as u64;
+
+    let passed = watch.gave_up(pid, &mut log)?;
+    ensure_ten_attempts(&passed, &["start_task_reaping", "finish_task_reaping"])?;
+    only_left(pid, range)?;
+    balanced(&watcher, 10, 10 * reapable)?;
+    // What it says comes before what it does.
+    given_up(pid)?;
+
+    // Whoever gave up has hidden the mm from all that reap: there is nothing to
+    // do that was not tried, and nothing is done.
+    watcher.refuse_nothing()?;
+    mrelease(pidfd.as_fd(), Ok(()))?;
+    only_left(pid, range)?;
+    balanced(&watcher, 10, 10 * reapable)?;
+    oom.end()
+}
+
+fn mrelease(pidfd: BorrowedFd<'_>, expected: Result<(), Errno>) -> Result<(), Failure> {
+    let answer = process_mrelease(pidfd, 0);
+    ensure(answer == expected, || {
+        format!("process_mrelease answers {answer:?} instead of {expected:?}")
+    })
+}
+
+/// Fails unless one range is whole and nothing else is left.
+fn only_left(pid: Pid, range: Range) -> Result<(), Failure> {
+    let mut vmas = smaps::of(pid)?;
+    smaps::ensure_resident(&vmas, &[range])?;
+    vmas.retain(|vma| (vma.start, vma.end) != range);
+    smaps::ensure_reaped(&vmas)
+}
+
+/// Fails unless each invalidation has ended, so many were refused, and so many
+/// were not allowed to block; and no flush of the TLB is owed.
+fn balanced(watcher: &Watcher<'_>, refusals: u64, nonblocking: u64) -> Result<(), Failure> {
+    let seen = watcher.counts()?;
+    let held = seen.starts == seen.ends
+        && seen.refusals == refusals
+        && seen.nonblocking == nonblocking
+        && seen.flushes == 0;
+    ensure(held, || {
+        format!("with {refusals} refusals of {nonblocking} the notifier has seen {seen:?}")
+    })
+}

@@ -1,0 +1,141 @@
+//! 27: nobody reads zeroes where the reaper has taken content away.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::Pid;
+
+use super::{Need, Scenario};
+use crate::context::Context;
+use crate::failure::{Doing, Failure, ensure};
+use crate::oom::{OomVictim, Watch};
+use crate::smaps;
+use crate::sys::PAGE;
+use crate::victim::{Area, FILL, Kind, Range};
+
+pub struct UnstableReads;
+
+impl Scenario for UnstableReads {
+    fn name(&self) -> &'static str {
+        "unstable-reads"
+    }
+
+    fn number(&self) -> u32 {
+        27
+    }
+
+    fn summary(&self) -> &'static str {
+        "reads of a victim's memory give its content or fail, during and after the reaping"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Memcg, Need::OomEvents, Need::Smaps, Need::CrossMemory]
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
+        let mut watch = Watch::new()?;
+        // Enough to be read many times while it is reaped.
+        let mut oom = OomVictim::pinned(self.name(), vec![Area::new(Kind::Anon, 64, 256)], None)?;
+        let pid = oom.victim.pid();
+        let ranges = oom.victim.ranges.concat();
+        let path = format!("/proc/{pid}/mem");
+        let memory = File::open(&path).doing(|| format!("opening {path}"))?;
+        oom.kill()?;
+        smaps::ensure_resident(&smaps::of(pid)?, &ranges)?;
+
+        let stop = AtomicBool::new(false);
+        let (reaped, seen) = thread::scope(|scope| {
+            let reader = scope.spawn(|| read_on(&memory, &ranges, &stop));
+            let reaped = watch.reaped(pid, Vec::new());
+            stop.store(true, Ordering::Relaxed);
+            (reaped, reader.join())
+        });
+        reaped?;
+        let seen = seen.map_err(|_| Failure::unmet("the reader panicked"))??;
+        context.note(format!(
+            "{} reads before and during the reaping, of which {} found content",
+            seen.reads, seen.content
+        ))?;
+        ensure(seen.content > 0, || {
+            "nothing was read before the reaping".into()
+        })?;
+
+        for &(start, end) in &ranges {
+            for page in (start..end).step_by(PAGE as usize) {
+                let answer = read(&memory, page);
+                ensure(is_error(&answer, libc::EIO), || {
+                    format!("{path} at {page:#x} gives {answer:?} instead of EIO")
+                })?;
+            }
+            let answer = copy(pid, start);
+            ensure(answer == Err(Errno::EFAULT), || {
+                format!("process_vm_readv at {start:#x} gives {answer:?} instead of EFAULT")
+            })?;
+        }
+        oom.end()
+    }
+}
+
+/// What a reader saw.
+#[derive(Default)]
+struct Seen {
+    reads: u64,
+    content: u64,
+}
+
+/// Reads all pages over and over, downwards and upwards by turns, so that it
+/// meets the reaper whichever way that goes.
+fn read_on(memory: &File, ranges: &[Range], stop: &AtomicBool) -> Result<Seen, Failure> {
+    let mut seen = Seen::default();
+    let up: Vec<u64> = ranges
+        .iter()
+        .flat_map(|&(start, end)| (start..end).step_by(PAGE as usize))
+        .collect();
+    let down: Vec<u64> = up.iter().rev().copied().collect();
+    for page in [&up, &down].into_iter().cycle().flatten() {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let answer = read(memory, *page);
+        seen.reads += 1;
+        match answer {
+            Ok(FILL) => seen.content += 1,
+            answer => ensure(is_error(&answer, libc::EIO), || {
+                format!("a read at {page:#x} gave {answer:?} instead of content or EIO")
+            })?,
+        }
+    }
+    Ok(seen)
+}
+
+fn read(memory: &File, at: u64) -> io::Result<u8> {
+    let mut byte = [0];
+    memory.read_exact_at(&mut byte, at)?;
+    Ok(byte[0])
+}
+
+fn is_error(answer: &io::Result<u8>, errno: i32) -> bool {
+    matches!(answer, Err(error) if error.raw_os_error() == Some(errno))
+}
+
+/// The other way into somebody's memory.
+fn copy(pid: Pid, at: u64) -> Result<u8, Errno> {
+    let mut byte = [0];
+    let remote = RemoteIoVec {
+        base: at as usize,
+        len: 1,
+    };
+    process_vm_readv(pid, &mut [io::IoSliceMut::new(&mut byte)], &[remote])?;
+    Ok(byte[0])
+}

@@ -1,0 +1,520 @@
+//! `mutants`: the scenarios against wrong versions of the series.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use evidence::run::{Arm, Round, RoundStatus};
+use kernel::build::Built;
+use results::ktap::Status;
+use results::record::Record;
+use serde::Serialize;
+use series::patch::Patch;
+
+use super::{print, print_json};
+use crate::cli::{self, Mutants};
+use crate::exit::{Failure, Kind, Result, fail};
+use crate::guest::{Program, matches};
+use crate::input::{self, Work};
+use crate::job::{Job, workspace};
+use crate::kernels::{self, Kernel};
+use crate::machine::Machine;
+use crate::progress::seconds;
+use crate::round::{self, Boot, Sight};
+use crate::{host, rundir, schedule};
+
+/// The trailer that names the scenarios expected to notice.
+const CAUGHT_BY: &str = "Caught-by";
+/// The trailer that proves that there is nothing to notice.
+const EQUIVALENT: &str = "Equivalent";
+
+/// A wrong patch.
+struct Mutant {
+    name: String,
+    patch: Patch,
+    /// The scenarios that could notice first.
+    expected: Vec<String>,
+    /// Why nothing can notice.
+    equivalent: Option<String>,
+}
+
+/// What became of a mutant.
+#[derive(Debug, Serialize)]
+struct Fate {
+    name: String,
+    subject: String,
+    verdict: Verdict,
+    /// The scenario that noticed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    /// How it showed; the proof, of an equivalent one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    how: Option<String>,
+    expected: Vec<String>,
+    build_s: f64,
+    test_s: f64,
+}
+
+/// The word for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Verdict {
+    Caught,
+    Survived,
+    /// Nothing noticed, and nothing can.
+    Equivalent,
+    /// Something noticed what is said to be no difference.
+    NotEquivalent,
+    /// It does not apply, or does not build.
+    Broken,
+}
+
+impl Verdict {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Caught => "caught",
+            Self::Survived => "SURVIVED",
+            Self::Equivalent => "equivalent",
+            Self::NotEquivalent => "NOT EQUIVALENT",
+            Self::Broken => "BROKEN",
+        }
+    }
+}
+
+/// Scores the scenarios.
+pub fn run(job: Job, args: &Mutants) -> Result {
+    let started = jiff::Timestamp::now();
+    let [kernel_name] = job.options.kernels.as_slice() else {
+        return fail(Kind::Usage, "mutants takes one --kernel");
+    };
+    let work = input::load(&job.options.series)?;
+    let mutants = read(args)?;
+    host::ensure(&job)?;
+    let program = Program::build(&job)?;
+    let chosen = program.select(&job.options.scenarios)?;
+    for mutant in &mutants {
+        if let Some(unknown) = mutant.expected.iter().find(|name| {
+            !program
+                .scenarios
+                .iter()
+                .any(|scenario| scenario.name == **name)
+        }) {
+            return fail(
+                Kind::Usage,
+                format!(
+                    "{}: {CAUGHT_BY} names {unknown}, which is no scenario",
+                    mutant.name
+                ),
+            );
+        }
+    }
+    let kernel = kernels::build(
+        &job,
+        &work,
+        kernel_name,
+        &[cli::Arm::Base, cli::Arm::Patched],
+    )?;
+    let machine = Machine::find(&job, &program, kernel.image(Arm::Patched)?)?;
+    let folder = rundir::create(job.options.out.as_deref(), &started)?;
+    let bench = Bench {
+        job: &job,
+        work: &work,
+        program: &program,
+        kernel: &kernel,
+        machine: &machine,
+        chosen,
+        seed: started.as_second() as u64,
+        folder: folder.clone(),
+    };
+    let mut fates = Vec::new();
+    for (at, mutant) in mutants.iter().enumerate() {
+        job.alive()?;
+        let fate = bench.judge(mutant)?;
+        job.progress.note(&format!(
+            "{}/{} {}: {}{}",
+            at + 1,
+            mutants.len(),
+            fate.name,
+            fate.verdict.as_str(),
+            fate.by
+                .as_ref()
+                .map_or(String::new(), |by| format!(" by {by}")),
+        ));
+        fates.push(fate);
+        let json = serde_json::to_vec_pretty(&document(&fates)).unwrap_or_default();
+        rundir::write(&folder.join("mutants.json"), &json)?;
+    }
+    if job.options.json {
+        print_json(&document(&fates))?;
+    } else {
+        print(&table(&fates))?;
+    }
+    judge(&fates)
+}
+
+/// The exit code that the fates call for.
+fn judge(fates: &[Fate]) -> Result {
+    let names = |verdict: Verdict| -> Vec<&str> {
+        let of = fates.iter().filter(|fate| fate.verdict == verdict);
+        of.map(|fate| fate.name.as_str()).collect()
+    };
+    for (verdict, kind, what) in [
+        (Verdict::Survived, Kind::Judgement, "no scenario notices"),
+        (
+            Verdict::NotEquivalent,
+            Kind::Judgement,
+            "marked as equivalent, and noticed:",
+        ),
+        (Verdict::Broken, Kind::Build, "no kernel could be built of"),
+    ] {
+        let names = names(verdict);
+        if !names.is_empty() {
+            return fail(kind, format!("{what} {}", names.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+/// Reads the mutants of a folder, by name.
+fn read(args: &Mutants) -> Result<Vec<Mutant>> {
+    let folder = match &args.dir {
+        Some(folder) => folder.clone(),
+        None => workspace().join("patches/mutants"),
+    };
+    let mut mutants = Vec::new();
+    for (name, patch) in input::patches(&folder)? {
+        let globs = &args.mutants;
+        if !globs.is_empty() && !globs.iter().any(|glob| matches(glob, &name)) {
+            continue;
+        }
+        let values = |trailer: &str| {
+            let trailer = trailer.to_owned();
+            let of = patch.trailers.iter();
+            of.filter(move |t| t.name.eq_ignore_ascii_case(&trailer))
+                .map(|t| t.value.clone())
+        };
+        mutants.push(Mutant {
+            expected: values(CAUGHT_BY)
+                .flat_map(|list| {
+                    let names = list.split(',').map(|name| name.trim().to_owned());
+                    names.filter(|name| !name.is_empty()).collect::<Vec<_>>()
+                })
+                .collect(),
+            equivalent: values(EQUIVALENT).next(),
+            name,
+            patch,
+        });
+    }
+    if mutants.is_empty() {
+        return fail(
+            Kind::Usage,
+            format!("{} has no such mutant", folder.display()),
+        );
+    }
+    Ok(mutants)
+}
+
+/// What every mutant is judged with.
+struct Bench<'a> {
+    job: &'a Job,
+    work: &'a Work,
+    program: &'a Program,
+    kernel: &'a Kernel,
+    machine: &'a Machine,
+    chosen: Vec<String>,
+    seed: u64,
+    folder: PathBuf,
+}
+
+impl Bench<'_> {
+    fn judge(&self, mutant: &Mutant) -> Result<Fate> {
+        let mut fate = Fate {
+            name: mutant.name.clone(),
+            subject: mutant.patch.subject.clone(),
+            verdict: Verdict::Broken,
+            by: None,
+            how: None,
+            expected: mutant.expected.clone(),
+            build_s: 0.0,
+            test_s: 0.0,
+        };
+        let began = Instant::now();
+        let built = kernels::mutant(self.job, self.kernel, &mutant.name, &mutant.patch);
+        fate.build_s = began.elapsed().as_secs_f64();
+        let built = match built {
+            Ok(built) => built,
+            Err(Failure {
+                kind: Kind::Apply | Kind::Build,
+                error,
+            }) => {
+                fate.how = Some(error.to_string());
+                return Ok(fate);
+            }
+            Err(failure) => return Err(failure),
+        };
+        let began = Instant::now();
+        let (first, others): (Vec<String>, Vec<String>) = self
+            .chosen
+            .iter()
+            .cloned()
+            .partition(|name| mutant.expected.contains(name));
+        // As the mutant lists them: the surest and cheapest first.
+        let first: Vec<String> = mutant
+            .expected
+            .iter()
+            .filter(|name| first.contains(name))
+            .cloned()
+            .collect();
+        let attempts = [(first, "first"), (others, "others")];
+        let mut caught = None;
+        for (scenarios, folder) in attempts {
+            if scenarios.is_empty() {
+                continue;
+            }
+            let place = self.folder.join(&mutant.name).join(folder);
+            let round = self.boot(&built, scenarios, &place, &mutant.name)?;
+            caught = catch(&round);
+            if caught.is_some() {
+                break;
+            }
+            if !matches!(round.status, RoundStatus::Ok) {
+                return fail(
+                    Kind::Infrastructure,
+                    format!(
+                        "{}: the guest ended as {}; see {}",
+                        mutant.name,
+                        round.status.as_str(),
+                        place.join("console.log").display()
+                    ),
+                );
+            }
+        }
+        fate.test_s = began.elapsed().as_secs_f64();
+        fate.verdict = match (&caught, &mutant.equivalent) {
+            (Some(_), None) => Verdict::Caught,
+            (Some(_), Some(_)) => Verdict::NotEquivalent,
+            (None, Some(_)) => Verdict::Equivalent,
+            (None, None) => Verdict::Survived,
+        };
+        match caught {
+            Some((by, how)) => (fate.by, fate.how) = (Some(by), Some(how)),
+            None => fate.how = mutant.equivalent.clone(),
+        }
+        Ok(fate)
+    }
+
+    fn boot(
+        &self,
+        built: &Built,
+        scenarios: Vec<String>,
+        place: &Path,
+        name: &str,
+    ) -> Result<Round> {
+        let plan = schedule::plan(self.work, Arm::Patched, scenarios, self.seed);
+        let boot = Boot {
+            index: 0,
+            arm: Arm::Patched,
+            image: &built.image,
+            modules: &built.modules,
+            plan: &plan,
+            folder: place,
+            kill_qemu: false,
+        };
+        self.job.progress.stage(&format!("Testing {name}"));
+        let (round, lost) =
+            round::run(self.job, self.machine, self.program, &boot, &mut |sight| {
+                if let Sight::Scenario(scenario) = sight {
+                    self.job.progress.step(0, None, scenario);
+                }
+            })?;
+        if let Some(lost) = lost {
+            self.job.progress.note(&format!("  {lost}"));
+        }
+        self.job.progress.finish(round.status.as_str());
+        self.job.alive()?;
+        Ok(round)
+    }
+}
+
+/// Who noticed, and what; none where nobody did.
+fn catch(round: &Round) -> Option<(String, String)> {
+    let failed = round
+        .ktap
+        .tests
+        .iter()
+        .find(|test| test.status == Status::Failed);
+    if let Some(test) = failed {
+        let how = test.why.clone().unwrap_or_else(|| "failed".into());
+        return Some((test.name.clone(), how));
+    }
+    // QEMU's end and the user's say nothing of the kernel.
+    if matches!(
+        round.status,
+        RoundStatus::QemuDied | RoundStatus::Interrupted
+    ) {
+        return None;
+    }
+    let title = round
+        .console_events
+        .iter()
+        .find(|event| event.kind == round.console_verdict)
+        .map(|event| event.title.clone());
+    let by = || {
+        let reported = |name: &str| round.ktap.tests.iter().any(|test| test.name == name);
+        let begun = round.records.iter().rev().find_map(|record| match record {
+            Record::Start { scenario, .. } if !reported(scenario) => Some(scenario.clone()),
+            _ => None,
+        });
+        begun.unwrap_or_else(|| "boot".to_owned())
+    };
+    match (round.status, title) {
+        (RoundStatus::Ok, None) => None,
+        (RoundStatus::Ok, Some(title)) => Some(("console".to_owned(), title)),
+        (status, Some(title)) => Some((by(), format!("{}: {title}", status.as_str()))),
+        (status, None) => Some((by(), status.as_str().to_owned())),
+    }
+}
+
+/// What `--json` prints and `mutants.json` holds.
+#[derive(Serialize)]
+struct Document<'a> {
+    caught: usize,
+    survived: usize,
+    equivalent: usize,
+    total: usize,
+    mutants: &'a [Fate],
+}
+
+fn document(fates: &[Fate]) -> Document<'_> {
+    let count = |verdict: Verdict| fates.iter().filter(|fate| fate.verdict == verdict).count();
+    Document {
+        caught: count(Verdict::Caught),
+        survived: count(Verdict::Survived),
+        equivalent: count(Verdict::Equivalent),
+        total: fates.len(),
+        mutants: fates,
+    }
+}
+
+/// The table at the end: mutant, verdict, who noticed, how long, and what.
+fn table(fates: &[Fate]) -> String {
+    let width =
+        |of: fn(&Fate) -> usize, least: usize| fates.iter().map(of).max().unwrap_or(0).max(least);
+    let names = width(|fate| fate.name.len(), 6);
+    let by = width(|fate| fate.by.as_deref().map_or(1, str::len), 9);
+    let mut out = format!(
+        "{:names$}  {:14}  {:by$}  {:>7}  how\n",
+        "mutant", "verdict", "caught by", "time"
+    );
+    for fate in fates {
+        let time = seconds(Duration::from_secs_f64(fate.build_s + fate.test_s));
+        let how: String = fate
+            .how
+            .as_deref()
+            .unwrap_or("-")
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(90)
+            .collect();
+        out.push_str(&format!(
+            "{:names$}  {:14}  {:by$}  {time:>7}  {how}\n",
+            fate.name,
+            fate.verdict.as_str(),
+            fate.by.as_deref().unwrap_or("-"),
+        ));
+    }
+    let d = document(fates);
+    out.push_str(&format!(
+        "\n{} of {} caught, {} equivalent, {} survived\n",
+        d.caught, d.total, d.equivalent, d.survived
+    ));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use results::ktap;
+
+    use super::*;
+
+    fn round(status: RoundStatus, log: &str, begun: &[&str], console: Option<&str>) -> Round {
+        Round {
+            index: 0,
+            arm: Arm::Patched,
+            traced: false,
+            bare: false,
+            status,
+            console_verdict: console.map_or("clean", |_| "warning").into(),
+            console_events: console
+                .map(|title| evidence::run::ConsoleEvent {
+                    kind: "warning".into(),
+                    title: title.into(),
+                    line: 1,
+                })
+                .into_iter()
+                .collect(),
+            boot_s: None,
+            wall_s: 1.0,
+            ktap: ktap::read(log.as_bytes()).unwrap(),
+            records: begun
+                .iter()
+                .map(|&scenario| Record::Start {
+                    scenario: scenario.into(),
+                    deadline_s: 1,
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn who_noticed() {
+        let passed = "KTAP version 1\n1..1\nok 1 a\n";
+        let failed = "KTAP version 1\n1..2\n# 4 KiB left\nnot ok 1 a\nok 2 b # SKIP later\n";
+        let cut = "KTAP version 1\n1..2\nok 1 a\n";
+        let by = |status, log, begun: &[&str], console| {
+            catch(&round(status, log, begun, console)).map(|(by, how)| format!("{by}: {how}"))
+        };
+        use RoundStatus::*;
+        assert_eq!(by(Ok, passed, &["a"], None), None);
+        assert_eq!(
+            by(Failed, failed, &["a"], None).as_deref(),
+            Some("a: 4 KiB left")
+        );
+        assert_eq!(by(Hang, cut, &["a", "b"], None).as_deref(), Some("b: hang"));
+        assert_eq!(
+            by(Panic, cut, &["a", "b"], Some("oops in f")).as_deref(),
+            Some("b: panic: oops in f")
+        );
+        assert_eq!(
+            by(BootFailed, "", &[], None).as_deref(),
+            Some("boot: boot-failed")
+        );
+        assert_eq!(
+            by(Ok, passed, &["a"], Some("WARNING in f")).as_deref(),
+            Some("console: WARNING in f")
+        );
+        // Nobody knows what a kernel would have done without its QEMU.
+        assert_eq!(by(QemuDied, cut, &["a", "b"], None), None);
+    }
+
+    #[test]
+    fn a_survivor_is_a_failure() {
+        let fate = |verdict| Fate {
+            name: "m".into(),
+            subject: String::new(),
+            verdict,
+            by: None,
+            how: None,
+            expected: Vec::new(),
+            build_s: 1.0,
+            test_s: 2.0,
+        };
+        let code = |verdicts: &[Verdict]| {
+            let fates: Vec<Fate> = verdicts.iter().map(|&v| fate(v)).collect();
+            judge(&fates).err().map(|failure| failure.kind.code())
+        };
+        assert_eq!(code(&[Verdict::Caught, Verdict::Equivalent]), None);
+        assert_eq!(code(&[Verdict::Caught, Verdict::Survived]), Some(1));
+        assert_eq!(code(&[Verdict::NotEquivalent]), Some(1));
+        assert_eq!(code(&[Verdict::Broken]), Some(4));
+    }
+}

@@ -1,0 +1,288 @@
+//! Which guests a run boots, in which order, and what a guest that did not get
+//! to the end of its plan leaves to the next.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use evidence::run::{Arm, ExpectOrder, Round};
+use results::ktap::Status;
+use results::plan::{HANDED_OVER, Order, Plan, Probe};
+use results::record::Record;
+use sha1::{Digest, Sha1};
+
+use crate::input::Work;
+
+/// Repetitions of each measuring scenario in a boot.
+const REPETITIONS: u32 = 8;
+/// Repetitions before those.
+const WARMUPS: u32 = 2;
+
+/// What the user wants of a run.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The scenarios to judge, in the order of the catalogue.
+    pub scenarios: Vec<String>,
+    /// Boots of each arm that judge them.
+    pub repeat: u32,
+    /// Whether each of these has an order of its own.
+    pub shuffle: bool,
+    /// Boots of each arm that measure.
+    pub rounds: u32,
+    /// Seeds whatever is chosen at random.
+    pub seed: u64,
+}
+
+/// One boot to come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// Which kernel.
+    pub arm: Arm,
+    /// What its guest is to do.
+    pub plan: Plan,
+}
+
+/// What a boot is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Every scenario, with the walkers traced.
+    Right,
+    /// The measuring ones, with their probes.
+    Measured,
+    /// The measuring ones without any probe, which shows whether the probes
+    /// make the difference.
+    Bare,
+}
+
+/// The boots of a run: first those that judge every scenario, then the
+/// measuring ones alone, and as many without probes, or they would decide
+/// nothing. Arms alternate A B B A, so that a drift of the host falls on both
+/// alike.
+pub fn schedule(work: &Work, wanted: &Wanted) -> VecDeque<Planned> {
+    let measure: Vec<String> = work
+        .manifest
+        .measure
+        .as_ref()
+        .map(|m| m.scenarios.clone())
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|name| wanted.scenarios.contains(name))
+        .collect();
+    let measured = if measure.is_empty() { 0 } else { wanted.rounds };
+    let purposes = [
+        (wanted.repeat, Purpose::Right),
+        (measured, Purpose::Measured),
+        (measured, Purpose::Bare),
+    ];
+    let boots = purposes
+        .into_iter()
+        .flat_map(|(pairs, purpose)| alternate(pairs).map(move |arm| (arm, purpose)));
+    boots
+        .zip(0..)
+        .map(|((arm, purpose), index)| {
+            let seed = wanted.seed.wrapping_add(index);
+            let scenarios = match purpose {
+                Purpose::Right if wanted.shuffle => shuffled(&wanted.scenarios, seed),
+                Purpose::Right => wanted.scenarios.clone(),
+                Purpose::Measured | Purpose::Bare => measure.clone(),
+            };
+            let plan = Plan {
+                trace: purpose == Purpose::Right,
+                bare: purpose == Purpose::Bare,
+                ..plan(work, arm, scenarios, seed)
+            };
+            Planned { arm, plan }
+        })
+        .collect()
+}
+
+/// A plan that judges, with nothing traced.
+pub fn plan(work: &Work, arm: Arm, scenarios: Vec<String>, seed: u64) -> Plan {
+    Plan {
+        nonce: nonce(seed),
+        seed,
+        scenarios,
+        repetitions: REPETITIONS,
+        warmups: WARMUPS,
+        order: expected(work).map(|e| match arm {
+            Arm::Base => e.base,
+            Arm::Patched => e.patched,
+        }),
+        probes: probes(work),
+        trace: false,
+        bare: false,
+        fault: None,
+    }
+}
+
+/// A B B A A B B A …
+fn alternate(pairs: u32) -> impl Iterator<Item = Arm> {
+    (0..pairs).flat_map(|pair| {
+        let mut arms = Arm::BOTH;
+        if pair % 2 == 1 {
+            arms.reverse();
+        }
+        arms
+    })
+}
+
+/// The boot that takes over what `round` left of its plan; none where nothing
+/// is left, or where the guest did not get to anything.
+pub fn rest(planned: &Planned, round: &Round) -> Option<Planned> {
+    let handed_over =
+        |why: &Option<String>| why.as_deref().is_some_and(|why| why.contains(HANDED_OVER));
+    let begun = round.records.iter().filter_map(|record| match record {
+        Record::Start { scenario, .. } => Some(scenario.as_str()),
+        _ => None,
+    });
+    let judged: BTreeSet<&str> = round
+        .ktap
+        .tests
+        .iter()
+        .filter(|test| !(test.status == Status::Skipped && handed_over(&test.why)))
+        .map(|test| test.name.as_str())
+        .chain(begun)
+        .collect();
+    let plan = &planned.plan;
+    let left: Vec<String> = plan
+        .scenarios
+        .iter()
+        .filter(|name| !judged.contains(name.as_str()))
+        .cloned()
+        .collect();
+    if left.is_empty() || left.len() == plan.scenarios.len() {
+        return None;
+    }
+    Some(Planned {
+        arm: planned.arm,
+        plan: Plan {
+            nonce: nonce(plan.seed),
+            scenarios: left,
+            fault: None,
+            ..plan.clone()
+        },
+    })
+}
+
+/// The same names in an order that the seed alone decides.
+fn shuffled(names: &[String], seed: u64) -> Vec<String> {
+    let mut names = names.to_vec();
+    names.sort_by_cached_key(|name| Sha1::digest(format!("{seed} {name}").as_bytes()));
+    names
+}
+
+/// Differs from that of any other boot, of this run or another.
+fn nonce(seed: u64) -> String {
+    let now = jiff::Timestamp::now().as_nanosecond();
+    let text = format!("{now} {} {seed}", std::process::id());
+    Sha1::digest(text.as_bytes())
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// The order of the walk that each arm must prove.
+pub fn expected(work: &Work) -> Option<ExpectOrder> {
+    let word = |order| match order {
+        series::manifest::Order::Ascending => Order::Ascending,
+        series::manifest::Order::Descending => Order::Descending,
+    };
+    work.manifest.expect.order.map(|order| ExpectOrder {
+        base: word(order.base),
+        patched: word(order.patched),
+    })
+}
+
+fn probes(work: &Work) -> Vec<Probe> {
+    work.manifest
+        .probes
+        .iter()
+        .map(|p| Probe {
+            symbol: p.symbol.clone(),
+            start: p.start.clone(),
+            end: p.end.clone(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use evidence::run::RoundStatus;
+    use results::ktap;
+
+    use super::*;
+
+    fn planned(names: &[&str]) -> Planned {
+        Planned {
+            arm: Arm::Patched,
+            plan: Plan {
+                nonce: "n1".into(),
+                seed: 7,
+                scenarios: names.iter().map(|&n| n.to_owned()).collect(),
+                repetitions: 1,
+                warmups: 0,
+                order: None,
+                probes: Vec::new(),
+                trace: true,
+                bare: false,
+                fault: None,
+            },
+        }
+    }
+
+    fn round(log: &str, begun: &[&str]) -> Round {
+        Round {
+            index: 0,
+            arm: Arm::Patched,
+            traced: true,
+            bare: false,
+            status: RoundStatus::Failed,
+            console_verdict: "clean".into(),
+            console_events: Vec::new(),
+            boot_s: None,
+            wall_s: 1.0,
+            ktap: ktap::read(log.as_bytes()).unwrap(),
+            records: begun
+                .iter()
+                .map(|&scenario| Record::Start {
+                    scenario: scenario.into(),
+                    deadline_s: 1,
+                })
+                .collect(),
+        }
+    }
+
+    fn left(names: &[&str], log: &str, begun: &[&str]) -> Option<Vec<String>> {
+        rest(&planned(names), &round(log, begun)).map(|planned| planned.plan.scenarios)
+    }
+
+    #[test]
+    fn what_a_guest_leaves_to_the_next() {
+        let names = ["a", "b", "c"];
+        let failed =
+            format!("KTAP version 1\n1..3\nok 1 a\nnot ok 2 b\nok 3 c # SKIP {HANDED_OVER}\n");
+        assert_eq!(left(&names, &failed, &["a", "b"]), Some(vec!["c".into()]));
+        let died = "KTAP version 1\n1..3\nok 1 a\n";
+        assert_eq!(left(&names, died, &["a", "b"]), Some(vec!["c".into()]));
+        let all = "KTAP version 1\n1..3\nok 1 a\nok 2 b # SKIP no b\nok 3 c\n";
+        assert_eq!(left(&names, all, &["a", "c"]), None);
+        // One that never came up would do it again.
+        assert_eq!(left(&names, "", &[]), None);
+    }
+
+    #[test]
+    fn arms_alternate() {
+        use Arm::{Base as A, Patched as B};
+        assert_eq!(alternate(3).collect::<Vec<_>>(), [A, B, B, A, A, B]);
+        assert_eq!(alternate(0).count(), 0);
+    }
+
+    #[test]
+    fn an_order_follows_from_its_seed() {
+        let names: Vec<String> = ('a'..='j').map(String::from).collect();
+        assert_eq!(shuffled(&names, 1), shuffled(&names, 1));
+        assert_ne!(shuffled(&names, 1), shuffled(&names, 2));
+        let mut sorted = shuffled(&names, 3);
+        sorted.sort();
+        assert_eq!(sorted, names);
+    }
+}
