@@ -11,7 +11,8 @@ use crate::exit::{Classify, Kind, Result, fail};
 
 /// Reads a KTAP log. Ends with 1 unless all passed or was skipped.
 pub fn ktap(args: &Log) -> Result {
-    let report = ktap::read(BufReader::new(open(&args.file)?)).kind(Kind::Usage)?;
+    let report =
+        ktap::read(BufReader::with_capacity(1 << 16, open(&args.file)?)).kind(Kind::Usage)?;
     if args.json {
         print_json(&report)?;
     } else {

@@ -12,7 +12,7 @@ mod report;
 mod series;
 mod test;
 
-use std::io::Write;
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 use vm::process::Cancel;
@@ -43,20 +43,25 @@ pub fn run(command: Command, cancel: &Cancel) -> Result {
 
 /// Text on standard output. A reader that went away is no failure.
 fn print(text: &str) -> Result {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).kind(Kind::Infrastructure)
-        }
-        _ => Ok(()),
-    }
+    printed(|out| out.write_all(text.as_bytes()))
 }
 
 /// One JSON document on standard output.
 fn print_json(value: &impl Serialize) -> Result {
-    let mut text = serde_json::to_string_pretty(value).kind(Kind::Infrastructure)?;
-    text.push('\n');
-    print(&text)
+    printed(|out| {
+        serde_json::to_writer_pretty(&mut *out, value)?;
+        out.write_all(b"\n")
+    })
+}
+
+fn printed(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).kind(Kind::Infrastructure)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Bytes as a person reads them.

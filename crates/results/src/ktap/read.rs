@@ -5,8 +5,9 @@
 //! misread. What kselftest's runner nests behind `# ` becomes subtests of the
 //! result that follows, which alone is counted.
 
-use std::collections::VecDeque;
 use std::io::{self, BufRead};
+
+use memchr::{memchr, memchr_iter, memchr2};
 
 use super::{Counts, Report, Status, Test};
 use crate::record::PREFIX;
@@ -15,8 +16,9 @@ use crate::record::PREFIX;
 const MAX_LINE: usize = 64 * 1024;
 /// Longer names are cut.
 const MAX_NAME: usize = 256;
-/// Tests beyond these are counted but not listed.
-const MAX_TESTS: usize = 100_000;
+/// Tests beyond these bytes are counted but not listed. All else that is kept
+/// is small, so this bounds the memory that a log can take.
+const MAX_LISTED: usize = 16 << 20;
 /// Missing tests beyond these are counted but not listed, at each level.
 const MAX_MISSING: u64 = 100;
 /// Problems beyond these are counted but not listed.
@@ -50,7 +52,7 @@ pub fn read(mut log: impl BufRead) -> io::Result<Report> {
         }
         let size = buffer.len();
         let mut rest = buffer;
-        while let Some(end) = find(rest, b'\n') {
+        while let Some(end) = memchr(b'\n', rest) {
             let (line, behind) = (&rest[..end], &rest[end + 1..]);
             number += 1;
             if partial.is_empty() {
@@ -82,19 +84,6 @@ fn append(partial: &mut Vec<u8>, more: &[u8]) {
     partial.extend_from_slice(&more[..more.len().min(room)]);
 }
 
-fn find(bytes: &[u8], byte: u8) -> Option<usize> {
-    // The slice's own `contains` is vectorised, `position` is not.
-    const STEP: usize = 64;
-    let mut start = 0;
-    for chunk in bytes.chunks(STEP) {
-        if chunk.contains(&byte) {
-            return chunk.iter().position(|b| *b == byte).map(|at| start + at);
-        }
-        start += chunk.len();
-    }
-    None
-}
-
 /// What a line says, once it is free of timestamps and the like.
 #[derive(Debug, PartialEq)]
 enum Token<'a> {
@@ -105,9 +94,9 @@ enum Token<'a> {
     Subtest(&'a [u8]),
     Plan {
         planned: u64,
-        skip: Option<String>,
+        skip: Option<&'a [u8]>,
     },
-    Result(TestLine),
+    Result(TestLine<'a>),
     BailOut(&'a [u8]),
     /// The kernel has nothing more to run.
     End,
@@ -118,11 +107,11 @@ enum Token<'a> {
 }
 
 #[derive(Debug, PartialEq)]
-struct TestLine {
+struct TestLine<'a> {
     number: u64,
-    name: String,
+    name: &'a [u8],
     status: Status,
-    why: Option<String>,
+    why: Option<&'a [u8]>,
 }
 
 /// The column and the meaning of a line.
@@ -174,9 +163,9 @@ fn version(text: &[u8]) -> Option<Token<'static>> {
     ends(rest).then_some(Token::Version { kind, number })
 }
 
-fn plan(text: &[u8]) -> Option<Token<'static>> {
+fn plan(text: &[u8]) -> Option<Token<'_>> {
     let (planned, rest) = number(text.strip_prefix(b"1..")?)?;
-    let skip = directive(rest, b"SKIP").map(|why| printable(why, MAX_NAME));
+    let skip = directive(rest, b"SKIP");
     (ends(rest) || rest.first() == Some(&b' ')).then_some(Token::Plan { planned, skip })
 }
 
@@ -201,7 +190,7 @@ fn comment(text: &[u8]) -> Token<'_> {
     }
 }
 
-fn result(text: &[u8]) -> Option<TestLine> {
+fn result(text: &[u8]) -> Option<TestLine<'_>> {
     let (ok, rest) = match text.strip_prefix(b"ok ") {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix(b"not ok ")?),
@@ -218,8 +207,9 @@ fn result(text: &[u8]) -> Option<TestLine> {
             .filter(|rest| rest.is_empty())
             .unwrap_or(rest),
     };
-    let hash = rest.windows(2).enumerate().position(|(at, pair)| {
-        pair == b"# " && (at == 0 || rest.get(at - 1).is_some_and(u8::is_ascii_whitespace))
+    let hash = memchr_iter(b'#', rest).find(|&at| {
+        let before = at.checked_sub(1).and_then(|at| rest.get(at));
+        before.is_none_or(u8::is_ascii_whitespace) && rest.get(at + 1) == Some(&b' ')
     });
     let (name, tail) = match hash {
         Some(at) => rest.split_at(at),
@@ -227,7 +217,7 @@ fn result(text: &[u8]) -> Option<TestLine> {
     };
     let mut line = TestLine {
         number,
-        name: printable(name.trim_ascii(), MAX_NAME),
+        name: name.trim_ascii(),
         status: if ok { Status::Passed } else { Status::Failed },
         why: None,
     };
@@ -235,33 +225,39 @@ fn result(text: &[u8]) -> Option<TestLine> {
         line.status = Status::Skipped;
         // kselftest's programs write `ok 3 # SKIP name`.
         if line.name.is_empty() {
-            line.name = printable(why, MAX_NAME);
+            line.name = why;
         } else if !why.is_empty() {
-            line.why = Some(printable(why, MAX_NAME));
+            line.why = Some(why);
         }
     } else if !tail.is_empty() {
-        line.why = Some(printable(tail.trim_ascii(), MAX_NAME));
+        line.why = Some(tail.trim_ascii());
     }
     Some(line)
 }
 
 /// What stands behind the directive `word` in `# word …`.
 fn directive<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
-    let at = find(text, b'#')?;
+    let at = memchr(b'#', text)?;
     let text = text.get(at + 1..)?.trim_ascii_start();
     let (head, rest) = text.split_at_checked(word.len())?;
     head.eq_ignore_ascii_case(word).then(|| rest.trim_ascii())
 }
 
 fn number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at(digits);
+    let rest = digits(text)?;
+    let digits = &text[..text.len() - rest.len()];
     let value = digits.iter().fold(0u64, |value, digit| {
         value
             .saturating_mul(10)
             .saturating_add(u64::from(digit - b'0'))
     });
-    (!digits.is_empty()).then_some((value, rest))
+    Some((value, rest))
+}
+
+/// What follows digits.
+fn digits(text: &[u8]) -> Option<&[u8]> {
+    let count = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    (count > 0).then(|| &text[count..])
 }
 
 /// Whether nothing follows, or only what printk glued on.
@@ -272,7 +268,7 @@ fn ends(rest: &[u8]) -> bool {
 /// The text before a printk that landed behind it on the same line.
 fn unglue(text: &[u8]) -> &[u8] {
     let mut from = 0;
-    while let Some(at) = text.get(from..).and_then(|rest| find(rest, b'[')) {
+    while let Some(at) = text.get(from..).and_then(|rest| memchr(b'[', rest)) {
         if timestamp(&text[from + at..]).is_some() {
             return &text[..from + at];
         }
@@ -284,9 +280,8 @@ fn unglue(text: &[u8]) -> &[u8] {
 /// What follows a printk timestamp such as `[   12.345678]`.
 fn timestamp(text: &[u8]) -> Option<&[u8]> {
     let text = text.strip_prefix(b"[")?.trim_ascii_start();
-    let (_, text) = number(text)?;
-    let (_, text) = number(text.strip_prefix(b".")?)?;
-    text.strip_prefix(b"]")
+    let text = digits(text)?.strip_prefix(b".")?;
+    digits(text)?.strip_prefix(b"]")
 }
 
 /// What follows a printk caller such as `[    T1]`.
@@ -295,14 +290,14 @@ fn caller(text: &[u8]) -> Option<&[u8]> {
     let text = text
         .strip_prefix(b"T")
         .or_else(|| text.strip_prefix(b"C"))?;
-    number(text)?.1.strip_prefix(b"]")
+    digits(text)?.strip_prefix(b"]")
 }
 
 /// The line behind printk's level, timestamp and caller.
 fn strip_printk(line: &[u8]) -> &[u8] {
     let mut rest = line;
     if let Some(level) = rest.strip_prefix(b"<")
-        && let Some((_, behind)) = number(level)
+        && let Some(behind) = digits(level)
         && let Some(behind) = behind.strip_prefix(b">")
     {
         rest = behind;
@@ -334,10 +329,16 @@ fn strip_escapes(line: &[u8]) -> Vec<u8> {
     clean
 }
 
-fn printable(text: &[u8], limit: usize) -> String {
-    let text = &text[..text.len().min(limit)];
-    String::from_utf8_lossy(text)
-        .chars()
+fn clip(text: &[u8]) -> &[u8] {
+    &text[..text.len().min(MAX_NAME)]
+}
+
+fn printable(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(clip(text));
+    if text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        return text.into_owned();
+    }
+    text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
 }
@@ -347,7 +348,7 @@ fn printable(text: &[u8], limit: usize) -> String {
 struct Level {
     indent: usize,
     header_line: u64,
-    name: String,
+    name: Vec<u8>,
     planned: Option<u64>,
     seen: u64,
     skip_all: Option<String>,
@@ -380,8 +381,11 @@ struct Parser {
     empty_document: bool,
     problems: Vec<String>,
     errors: u64,
+    /// The bytes of the tests so far.
     listed: usize,
-    diagnostics: VecDeque<String>,
+    /// The last lines of diagnostics, and how many they are.
+    diagnostics: Vec<u8>,
+    diagnosed: usize,
     /// A log behind `# `, which belongs to the next result.
     nested: Option<Box<Self>>,
     comment_depth: u8,
@@ -390,20 +394,13 @@ struct Parser {
 
 impl Parser {
     fn physical_line(&mut self, number: u64, line: &[u8]) {
-        let clean;
-        let line = if line.contains(&0x1b) {
-            clean = strip_escapes(line);
-            &clean
-        } else {
-            line
-        };
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.contains(&b'\r') {
-            line.split(|b| *b == b'\r')
-                .for_each(|part| self.line(number, part));
-        } else {
-            self.line(number, line);
+        if memchr2(0x1b, b'\r', line).is_none() {
+            return self.line(number, line);
         }
+        strip_escapes(line)
+            .split(|b| *b == b'\r')
+            .for_each(|part| self.line(number, part));
     }
 
     fn line(&mut self, number: u64, line: &[u8]) {
@@ -501,14 +498,11 @@ impl Parser {
                 self.version(indent);
                 self.check_version(kind, number);
             }
-            Token::Subtest(name) => self.subtest(indent, printable(name, MAX_NAME)),
+            Token::Subtest(name) => self.subtest(indent, clip(name)),
             Token::Plan { planned, skip } => self.plan(indent, planned, skip),
             Token::Result(line) => self.result(indent, line),
             Token::BailOut(why) => {
-                self.error(&format!(
-                    "bailed out: {}",
-                    printable(why.trim_ascii(), MAX_NAME)
-                ));
+                self.error(&format!("bailed out: {}", printable(why.trim_ascii())));
                 if let Some(level) = self.levels.last_mut() {
                     level.broken = true;
                 }
@@ -530,6 +524,7 @@ impl Parser {
             .get_or_insert_with(|| {
                 Box::new(Self {
                     comment_depth,
+                    listed: self.listed,
                     ..Self::default()
                 })
             })
@@ -540,14 +535,19 @@ impl Parser {
         if let Some(nested) = &mut self.nested {
             nested.diagnostic(text);
         }
-        let mut line = if self.diagnostics.len() >= MAX_DIAGNOSTICS {
-            self.diagnostics.pop_front().unwrap_or_default()
+        if self.diagnosed == MAX_DIAGNOSTICS {
+            let first = memchr(b'\n', &self.diagnostics).map_or(0, |end| end + 1);
+            self.diagnostics.drain(..first);
         } else {
-            String::new()
-        };
-        line.clear();
-        line.push_str(&String::from_utf8_lossy(&text[..text.len().min(MAX_NAME)]));
-        self.diagnostics.push_back(line);
+            self.diagnosed += 1;
+        }
+        self.diagnostics.extend_from_slice(clip(text));
+        self.diagnostics.push(b'\n');
+    }
+
+    fn forget_diagnostics(&mut self) {
+        self.diagnostics.clear();
+        self.diagnosed = 0;
     }
 
     /// Where the level that is open began, its parent's column, and whether
@@ -570,15 +570,15 @@ impl Parser {
         }
     }
 
-    fn open(&mut self, indent: usize, name: String) {
-        self.diagnostics.clear();
+    fn open(&mut self, indent: usize, name: &[u8]) {
+        self.forget_diagnostics();
         if self.levels.len() >= MAX_DEPTH {
             self.error("nested too deeply");
             return;
         }
         self.levels.push(Level {
             indent,
-            name,
+            name: name.to_vec(),
             header_line: self.line,
             ..Level::default()
         });
@@ -610,10 +610,10 @@ impl Parser {
         {
             return; // `# Subtest` stood before its version line.
         }
-        self.open(indent, String::new());
+        self.open(indent, b"");
     }
 
-    fn subtest(&mut self, indent: usize, name: String) {
+    fn subtest(&mut self, indent: usize, name: &[u8]) {
         self.settle(indent);
         let (depth, line) = (self.levels.len(), self.line);
         if let Some(level) = self.levels.last_mut()
@@ -622,13 +622,13 @@ impl Parser {
             && level.name.is_empty()
             && (level.indent == indent || level.header_line + 1 == line)
         {
-            level.name = name;
+            level.name = name.to_vec();
             return;
         }
         self.open(indent, name);
     }
 
-    fn plan(&mut self, indent: usize, planned: u64, skip: Option<String>) {
+    fn plan(&mut self, indent: usize, planned: u64, skip: Option<&[u8]>) {
         if let Some((outer, inner)) = self.columns()
             && inner > outer
             && indent <= outer
@@ -644,19 +644,19 @@ impl Parser {
             return;
         }
         level.planned = Some(planned);
-        level.skip_all = skip;
+        level.skip_all = skip.map(printable);
         let seen = level.seen;
         if seen > planned {
             self.error(&format!("{seen} results, but a plan of {planned}"));
         }
     }
 
-    fn result(&mut self, indent: usize, line: TestLine) {
+    fn result(&mut self, indent: usize, line: TestLine<'_>) {
         while let Some((outer, inner)) = self.columns() {
             let [.., parent, level] = self.levels.as_slice() else {
                 break;
             };
-            let own = !level.name.is_empty() && level.name == line.name;
+            let own = !level.name.is_empty() && level.name == clip(line.name);
             let closes = if inner > outer && indent >= inner {
                 // A subtest may be named as its parent: then numbers tell.
                 let numbered = line.number == parent.seen + 1 && line.number != level.seen + 1;
@@ -688,7 +688,7 @@ impl Parser {
     }
 
     /// A result without a header of its own.
-    fn leaf(&mut self, line: TestLine) {
+    fn leaf(&mut self, line: TestLine<'_>) {
         let Some(level) = self.levels.last() else {
             return;
         };
@@ -705,26 +705,24 @@ impl Parser {
         self.push(test, counts, Some(number));
     }
 
-    fn test(&mut self, line: TestLine) -> (Test, u64) {
-        let mut why = line.why;
+    fn test(&mut self, line: TestLine<'_>) -> (Test, u64) {
+        let mut why = line.why.map(printable);
         if line.status == Status::Failed && !self.diagnostics.is_empty() {
-            let said = self
-                .diagnostics
-                .iter()
-                .map(String::as_str)
-                .chain(why.as_deref());
-            why = Some(said.collect::<Vec<_>>().join("\n"));
+            let mut said = String::from_utf8_lossy(&self.diagnostics).into_owned();
+            match why {
+                Some(why) => said.push_str(&why),
+                None => drop(said.pop()),
+            }
+            why = Some(said);
         }
-        self.diagnostics.clear();
-        (
-            Test {
-                name: line.name,
-                status: line.status,
-                why,
-                subtests: Vec::new(),
-            },
-            line.number,
-        )
+        self.forget_diagnostics();
+        let test = Test {
+            name: printable(line.name),
+            status: line.status,
+            why,
+            subtests: Vec::new(),
+        };
+        (test, line.number)
     }
 
     /// What stood behind `# ` becomes part of the test; it can make it worse.
@@ -733,6 +731,7 @@ impl Parser {
             return;
         };
         let report = nested.finish();
+        self.book(report.tests.iter().map(bytes).sum());
         if test.status.is_ok() && matches!(report.status, Status::Failed | Status::Crashed) {
             test.status = report.status;
             let first = report.problems.into_iter().next();
@@ -741,22 +740,26 @@ impl Parser {
             let text = format!("{name} says it passed, but behind its `# ` lines: {said}");
             self.error(&text);
         }
-        self.listed += count(&report.tests);
-        if self.listed <= MAX_TESTS {
-            test.subtests.extend(report.tests);
+        test.subtests.extend(report.tests);
+    }
+
+    /// Whether there is room to list so many bytes more.
+    fn book(&mut self, bytes: usize) -> bool {
+        let had_room = self.listed <= MAX_LISTED;
+        self.listed = self.listed.saturating_add(bytes);
+        let has_room = self.listed <= MAX_LISTED;
+        if had_room && !has_room {
+            let limit = MAX_LISTED >> 20;
+            self.problem(&format!(
+                "the list of tests has grown to {limit} MiB; tests from here on are only counted"
+            ));
         }
+        has_room
     }
 
     fn push(&mut self, test: Test, counts: Counts, number: Option<u64>) {
-        let listed = self.listed < MAX_TESTS;
-        if listed {
-            self.listed += 1;
-        } else if self.listed == MAX_TESTS {
-            self.listed += 1;
-            self.problem(&format!(
-                "tests beyond {MAX_TESTS} are counted but not listed"
-            ));
-        }
+        // Nothing hangs in the air: who has listed subtests is listed too.
+        let listed = self.book(own_bytes(&test)) || !test.subtests.is_empty();
         let Some(level) = self.levels.last_mut() else {
             return;
         };
@@ -783,17 +786,20 @@ impl Parser {
         if missing == 0 {
             return;
         }
-        let (first, name) = (level.seen + 1, level.name.clone());
-        let list = missing
-            .min(MAX_MISSING)
-            .min((MAX_TESTS.saturating_sub(self.listed)) as u64);
-        level.tests.extend((0..list).map(|at| Test {
-            name: format!("(test {} is missing)", first.saturating_add(at)),
-            ..Test::default()
-        }));
+        let (first, name) = (level.seen + 1, printable(&level.name));
         level.seen = level.seen.saturating_add(missing);
         level.counts.crashed = level.counts.crashed.saturating_add(missing);
-        self.listed += list as usize;
+        for at in 0..missing.min(MAX_MISSING) {
+            let test = Test {
+                name: format!("(test {} is missing)", first.saturating_add(at)),
+                ..Test::default()
+            };
+            if self.book(own_bytes(&test))
+                && let Some(level) = self.levels.last_mut()
+            {
+                level.tests.push(test);
+            }
+        }
         let whole = if name.is_empty() {
             "the log".into()
         } else {
@@ -806,7 +812,7 @@ impl Parser {
     }
 
     /// Closes the open level with its own result, or without.
-    fn close(&mut self, line: Option<TestLine>) {
+    fn close(&mut self, line: Option<TestLine<'_>>) {
         self.book_missing();
         let Some(level) = self.levels.pop() else {
             return;
@@ -820,8 +826,8 @@ impl Parser {
             }
             None => {
                 broken = true;
-                self.error(&format!("{}: its result is missing", name_of(&level.name)));
-                let name = level.name;
+                let name = printable(&level.name);
+                self.error(&format!("{}: its result is missing", name_of(&name)));
                 (
                     Test {
                         name,
@@ -949,8 +955,13 @@ fn name_of(name: &str) -> &str {
     if name.is_empty() { "a test" } else { name }
 }
 
-fn count(tests: &[Test]) -> usize {
-    tests.iter().map(|test| 1 + count(&test.subtests)).sum()
+/// What a test takes, but for its subtests.
+fn own_bytes(test: &Test) -> usize {
+    size_of::<Test>() + test.name.len() + test.why.as_ref().map_or(0, String::len)
+}
+
+fn bytes(test: &Test) -> usize {
+    own_bytes(test) + test.subtests.iter().map(bytes).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -1242,11 +1253,26 @@ mod tests {
         assert_eq!(report.counts.crashed, u64::MAX - 1);
         assert!(report.tests.len() <= 101);
 
-        let many: String = (1..=150_000).map(|n| format!("ok {n} a\n")).collect();
-        let report = read(format!("KTAP version 1\n{many}").as_bytes()).unwrap();
-        assert_eq!(report.counts.passed, 150_000);
-        assert_eq!(report.status, Status::Passed);
-        assert!(report.tests.len() <= MAX_TESTS);
+        // The bare, the nested behind `# `, and the explained.
+        let name = "n".repeat(MAX_NAME);
+        let said = format!("# {}\n", "d".repeat(MAX_NAME)).repeat(MAX_DIAGNOSTICS);
+        for form in [
+            "ok {n} a\n".to_owned(),
+            format!("# ok {{n}} {name}\n"),
+            format!("{said}not ok {{n}} {name}\n"),
+        ] {
+            let many: String = (1..=250_000)
+                .map(|n| form.replace("{n}", &n.to_string()))
+                .collect();
+            let log = format!("KTAP version 1\n{many}ok 1 a\n");
+            let report = read(log.as_bytes()).unwrap();
+            let counts = report.counts;
+            assert!(counts.passed + counts.failed > 0);
+            let listed: usize = report.tests.iter().map(bytes).sum();
+            assert!(listed.abs_diff(MAX_LISTED) < 2048, "{listed}");
+            let cut = |problem: &&String| problem.contains("only counted");
+            assert_eq!(report.problems.iter().filter(cut).count(), 1);
+        }
 
         let long = format!(
             "KTAP version 1\nok 1 {}\n# {}\nok 2 b\n",
