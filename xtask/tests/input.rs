@@ -244,6 +244,24 @@ fn logs_are_read() {
     assert_eq!(json["status"], "crashed");
     assert_eq!(json["counts"]["passed"], 1);
 
+    for (log, code) in [
+        ("KTAP version 1\n1..1\nok 1 a\n", 0),
+        ("KTAP version 1\n1..1\nok 1 a # SKIP no swap\n", 0),
+        ("KTAP version 1\n1..1\nnot ok 1 a\n", 1),
+        ("KTAP version 1\n1..0\n", 1),
+        ("no test was run\n", 1),
+        ("", 1),
+    ] {
+        std::fs::write(world.root.join("ktap.log"), log).unwrap();
+        for args in [&["ktap", "ktap.log"][..], &["ktap", "ktap.log", "--json"]] {
+            let output = world.run(args);
+            assert_eq!(output.status.code(), Some(code), "{log:?}");
+        }
+    }
+    refused(&world.run(&["ktap", "absent.log"]), 2, "absent.log");
+    refused(&world.run(&["ktap", "."]), 2, "directory");
+    refused(&world.run(&["ktap"]), 2, "FILE");
+
     let panic = "[    1.0] Kernel panic - not syncing: Attempted to kill init!\n";
     std::fs::write(world.root.join("console.log"), panic).unwrap();
     let output = world.run(&["triage", "console.log", "--json"]);
