@@ -55,6 +55,11 @@ impl Scenario for Swap {
         let free = swap_free()?;
         let mut watch = Watch::new()?;
         let areas = vec![
+            // Below all that is resident: the walk must not end with that.
+            Area {
+                at: Some(16 * PAGE),
+                ..Area::new(Kind::Swapped, 1, 512)
+            },
             Area::new(Kind::Anon, 8, 64),
             Area::new(Kind::Swapped, 16, 256),
             Area::new(Kind::Anon, 8, 64),
