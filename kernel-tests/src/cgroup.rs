@@ -71,19 +71,39 @@ pub fn dying() -> u64 {
     procfs::value(&stat, "nr_dying_descendants").unwrap_or(0)
 }
 
-/// The groups that scenarios left behind; removes them on the way.
+/// The groups that scenarios left behind; removes them on the way. Those of the
+/// kernel's own tests lie beside ours.
 pub fn leftovers() -> Vec<String> {
-    let Ok(entries) = fs::read_dir(PARENT) else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| {
-            remove(&entry.path());
-            entry.file_name().to_string_lossy().into_owned()
+    let groups = children(Path::new(PARENT)).into_iter();
+    groups
+        .chain(
+            children(Path::new(ROOT))
+                .into_iter()
+                .filter(|path| path != Path::new(PARENT)),
+        )
+        .map(|path| {
+            remove_all(&path);
+            path.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
         })
         .collect()
+}
+
+/// The groups in a group.
+fn children(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// Removes a group and all below it.
+fn remove_all(path: &Path) {
+    children(path).iter().for_each(|child| remove_all(child));
+    remove(path);
 }
 
 /// Removes a group. Its last members may still be on their way out.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::{Mutex, PoisonError};
 
-use results::ktap::{Outcome, Writer};
+use results::ktap::{Test, Writer};
 use results::plan::Plan;
 use results::record::{Record, Sample, Unit, Walker};
 
@@ -22,13 +22,8 @@ impl Report {
     }
 
     /// Reports a test's end.
-    pub fn test(&self, name: &str, outcome: &Outcome) -> Result<(), Failure> {
-        self.with(|writer| writer.test(name, outcome))
-    }
-
-    /// Explains the test that follows.
-    pub fn note(&self, text: &str) -> Result<(), Failure> {
-        self.with(|writer| writer.note(text))
+    pub fn test(&self, test: &Test) -> Result<(), Failure> {
+        self.with(|writer| writer.tree(test))
     }
 
     /// Reports a record.
@@ -52,6 +47,7 @@ pub struct Context<'a> {
     pub plan: &'a Plan,
     scenario: &'static str,
     report: &'a Report,
+    subtests: Mutex<Vec<Test>>,
 }
 
 /// One repetition of a measurement.
@@ -72,7 +68,23 @@ impl<'a> Context<'a> {
             plan,
             scenario,
             report,
+            subtests: Mutex::default(),
         }
+    }
+
+    /// Adds parts to the scenario's result.
+    pub fn subtests(&self, tests: Vec<Test>) {
+        self.subtests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(tests);
+    }
+
+    /// The parts that the scenario's result has.
+    pub fn into_subtests(self) -> Vec<Test> {
+        self.subtests
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The name under which the scenario reports.

@@ -8,6 +8,9 @@ pub enum Failure {
     /// The kernel did something else than was promised.
     #[error("{0}")]
     Unmet(String),
+    /// It turned out that the scenario can't run here.
+    #[error("{0}")]
+    Skipped(String),
     /// Something the scenario needs of the system went wrong.
     #[error("{doing}: {source}")]
     System {

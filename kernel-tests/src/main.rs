@@ -4,6 +4,7 @@
 
 mod cgroup;
 mod context;
+mod disk;
 mod failure;
 mod fault;
 mod fuse;
@@ -46,6 +47,9 @@ fn main() -> ExitCode {
             println!("{failure}");
             failure.to_string()
         }),
+        (Some(scenarios::KSELFTEST), Some(program)) => {
+            Err(scenarios::exec_kselftest(&program).to_string())
+        }
         _ => Err("usage: kernel-tests list (or as the first process of a guest)".to_owned()),
     };
     match answer {
@@ -73,6 +77,7 @@ struct Listed {
     deadline_s: u64,
     metrics: &'static [Metric],
     proves_order: bool,
+    selftest: Option<&'static str>,
 }
 
 fn list() -> Result<(), String> {
@@ -86,6 +91,7 @@ fn list() -> Result<(), String> {
             deadline_s: scenario.deadline().as_secs(),
             metrics: scenario.metrics(),
             proves_order: scenario.proves_order(),
+            selftest: scenario.selftest(),
         })
         .collect();
     let json = serde_json::to_string_pretty(&listed).map_err(|error| error.to_string())?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::sys::utsname::uname;
 use nix::unistd::{SysconfVar, sysconf};
-use results::ktap::Outcome;
+use results::ktap::{Status, Test};
 use results::plan::{Fault, HANDED_OVER, Plan};
 use results::record::Record;
 
@@ -55,7 +55,7 @@ pub fn run(plan: &Plan) -> Result<(), Failure> {
             }
         }
         for (_, entry) in entries {
-            report.test(entry.name, &Outcome::Skip(HANDED_OVER.to_owned()))?;
+            report.test(&ended(entry.name, Status::Skipped, HANDED_OVER))?;
         }
         if plan.fault != Some(Fault::Cut) {
             report.record(&Record::End {
@@ -102,12 +102,12 @@ fn run_entry<'scope, 'env: 'scope>(
     entry: &Entry<'_>,
 ) -> Result<bool, Failure> {
     let Some(scenario) = entry.scenario else {
-        report.note("this guest knows no scenario of this name")?;
-        report.test(entry.name, &Outcome::Fail)?;
+        let why = "this guest knows no scenario of this name";
+        report.test(&ended(entry.name, Status::Failed, why))?;
         return Ok(true);
     };
     if let Some(why) = scenario.needs().iter().find_map(|need| need.missing()) {
-        report.test(entry.name, &Outcome::Skip(why.to_owned()))?;
+        report.test(&ended(entry.name, Status::Skipped, &why))?;
         return Ok(true);
     }
     let name = scenario.name();
@@ -123,22 +123,34 @@ fn run_entry<'scope, 'env: 'scope>(
     let thread = scope.spawn(move || {
         let context = Context::new(plan, name, report);
         // The receiver is gone only when the guest is about to end.
-        let _ = done.send(scenario.run(&context));
+        let result = scenario.run(&context);
+        let _ = done.send((result, context.into_subtests()));
     });
     let mut reasons = Vec::new();
+    let mut skipped = None;
+    let mut subtests = Vec::new();
     match end.recv_timeout(deadline) {
-        Ok(Ok(())) => {}
-        Ok(Err(failure)) => reasons.push(failure.to_string()),
+        Ok((result, parts)) => {
+            subtests = parts;
+            match result {
+                Ok(()) => {}
+                Err(Failure::Skipped(why)) => skipped = Some(why),
+                Err(failure) => reasons.push(failure.to_string()),
+            }
+        }
         Err(RecvTimeoutError::Disconnected) => reasons.push("the scenario panicked".to_owned()),
         Err(RecvTimeoutError::Timeout) => {
             reasons.push(format!("timeout: no result within {deadline_s} s"));
             reasons.extend(where_it_hangs());
             // Whatever it waits for should end with its processes.
             stray_processes();
-            if end.recv_timeout(GRACE).is_err() {
-                reasons.push("it could not be stopped".to_owned());
-                fail(report, name, &reasons)?;
-                return Ok(false);
+            match end.recv_timeout(GRACE) {
+                Ok((_, parts)) => subtests = parts,
+                Err(_) => {
+                    reasons.push("it could not be stopped".to_owned());
+                    report.test(&ended(name, Status::Failed, &reasons.join("\n")))?;
+                    return Ok(false);
+                }
             }
         }
     }
@@ -146,12 +158,26 @@ fn run_entry<'scope, 'env: 'scope>(
     let _ = thread.join();
     reasons.extend(health.complaints());
     let held = reasons.is_empty();
-    if held {
-        report.test(name, &Outcome::Pass)?;
-    } else {
-        fail(report, name, &reasons)?;
-    }
+    let (status, why) = match skipped {
+        _ if !held => (Status::Failed, reasons.join("\n")),
+        Some(why) => (Status::Skipped, why),
+        None => (Status::Passed, String::new()),
+    };
+    report.test(&Test {
+        subtests,
+        ..ended(name, status, &why)
+    })?;
     Ok(held)
+}
+
+/// A test without parts.
+fn ended(name: &str, status: Status, why: &str) -> Test {
+    Test {
+        name: name.to_owned(),
+        status,
+        why: Some(why.to_owned()),
+        subtests: Vec::new(),
+    }
 }
 
 /// What everybody but the kernel's own threads sleeps in.
@@ -170,11 +196,4 @@ fn where_it_hangs() -> Vec<String> {
             )
         })
         .collect()
-}
-
-fn fail(report: &Report, name: &str, reasons: &[String]) -> Result<(), Failure> {
-    for reason in reasons {
-        report.note(reason)?;
-    }
-    report.test(name, &Outcome::Fail)
 }

@@ -8,6 +8,7 @@ mod fuse;
 mod global_oom;
 mod huge_pages;
 mod hugetlb;
+mod kselftest;
 mod memcg_group;
 mod memcg_limit;
 mod mlocked;
@@ -40,12 +41,15 @@ use serde::Serialize;
 
 use crate::cgroup;
 use crate::context::{Context, Metric};
+use crate::disk;
 use crate::failure::Failure;
 use crate::fuse as fuse_device;
 use crate::helper;
 use crate::procfs;
 use crate::sys;
 use crate::trace;
+
+pub use kselftest::{ARGUMENT as KSELFTEST, exec as exec_kselftest};
 
 /// One scenario.
 pub trait Scenario: Sync {
@@ -66,6 +70,11 @@ pub trait Scenario: Sync {
     /// Whether it proves the order of the reaper's walk.
     fn proves_order(&self) -> bool {
         false
+    }
+    /// Which of the kernel's own tests it runs, by its path below
+    /// `tools/testing/selftests`.
+    fn selftest(&self) -> Option<&'static str> {
+        None
     }
     /// Runs it.
     fn run(&self, context: &Context<'_>) -> Result<(), Failure>;
@@ -102,6 +111,10 @@ pub const ALL: &[&dyn Scenario] = &[
     &unstable_reads::UnstableReads,
     &notifier::Notifier,
     &mmap_lock::MmapLock,
+    &kselftest::MRELEASE,
+    &kselftest::MEMCONTROL,
+    &kselftest::KILL,
+    &kselftest::FREEZER,
 ];
 
 /// The scenario of a name.
@@ -147,11 +160,20 @@ pub enum Need {
     CrossMemory,
     /// The helper module.
     Helper,
+    /// A file system on a disk in memory.
+    Disk,
+    /// One of the kernel's own tests.
+    Selftest(&'static str),
 }
 
 impl Need {
     /// Why this kernel does not fulfil it; none where it does.
-    pub fn missing(self) -> Option<&'static str> {
+    pub fn missing(self) -> Option<String> {
+        if let Self::Selftest(name) = self {
+            return (!kselftest::program(name).exists()).then(|| {
+                format!("the kernel's own {name} is missing: not in its tree, or not compiled")
+            });
+        }
         let (there, why) = match self {
             Self::Memcg => (
                 procfs::read(Path::new(cgroup::ROOT).join("cgroup.controllers"))
@@ -225,7 +247,14 @@ impl Need {
                 Path::new(helper::PATH).exists(),
                 "no helper module (CONFIG_MODULES, CONFIG_MMU_NOTIFIER)",
             ),
+            Self::Disk => (
+                Path::new(disk::DEVICE).exists()
+                    && procfs::read("/proc/filesystems")
+                        .is_ok_and(|text| text.contains("\text2\n")),
+                "no file system on a disk in memory (CONFIG_BLK_DEV_RAM, CONFIG_EXT2_FS)",
+            ),
+            Self::Selftest(_) => (true, ""),
         };
-        (!there).then_some(why)
+        (!there).then(|| why.to_owned())
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kernel::selftests::Selftest;
 use results::plan::{self, Plan};
 use serde::Deserialize;
 use vm::initramfs::{self, File};
@@ -33,6 +34,8 @@ pub struct Scenario {
     pub deadline_s: u64,
     /// Whether it proves the order of the reaper's walk.
     pub proves_order: bool,
+    /// Which of the kernel's own tests it runs.
+    pub selftest: Option<String>,
 }
 
 impl Program {
@@ -83,9 +86,15 @@ impl Program {
         })
     }
 
-    /// An initramfs with this program as PID 1, this plan, and the modules of
-    /// the kernel that it is for.
-    pub fn initramfs(&self, plan: &Plan, modules: &[PathBuf], path: &Path) -> Result {
+    /// An initramfs with this program as PID 1, this plan, and the modules and
+    /// tests of the kernel that it is for.
+    pub fn initramfs(
+        &self,
+        plan: &Plan,
+        modules: &[PathBuf],
+        selftests: &[Selftest],
+        path: &Path,
+    ) -> Result {
         let plan_json = serde_json::to_vec_pretty(plan).kind(Kind::Infrastructure)?;
         let modules = modules
             .iter()
@@ -95,6 +104,13 @@ impl Program {
             })
             .collect::<std::io::Result<Vec<_>>>()
             .kind(Kind::Infrastructure)?;
+        let selftests: Vec<_> = selftests
+            .iter()
+            .filter_map(|test| {
+                let bytes = test.program.as_ref().ok()?;
+                Some((format!("selftests/{}", test.name), bytes))
+            })
+            .collect();
         let mut files = vec![
             File {
                 path: "init",
@@ -112,6 +128,11 @@ impl Program {
             mode: 0o644,
             bytes,
         }));
+        files.extend(selftests.iter().map(|(path, bytes)| File {
+            path,
+            mode: 0o755,
+            bytes,
+        }));
         let out = fs_err::File::create(path).kind(Kind::Infrastructure)?;
         initramfs::write(std::io::BufWriter::new(out), &files).kind(Kind::Infrastructure)
     }
@@ -120,6 +141,15 @@ impl Program {
     pub fn deadline(&self, name: &str) -> Duration {
         let known = self.scenarios.iter().find(|s| s.name == name);
         Duration::from_secs(known.map_or(0, |s| s.deadline_s))
+    }
+
+    /// The kernel's own tests that these scenarios run.
+    pub fn selftests(&self, names: &[String]) -> Vec<&str> {
+        self.scenarios
+            .iter()
+            .filter(|s| names.contains(&s.name))
+            .filter_map(|s| s.selftest.as_deref())
+            .collect()
     }
 
     /// Whether one of these scenarios proves the order of the reaper's walk.

@@ -13,6 +13,7 @@ use kernel::build::{self, BuildError, Builder, Built, Source, Toolchain};
 use kernel::cache::Cache;
 use kernel::checkout;
 use kernel::config::{Fragment, merge};
+use kernel::selftests::{Missing, Selftest, Selftests};
 use kernel::source::{self, SourceError, Sources, Spec};
 use kernel::store::Store;
 use series::patch::Patch;
@@ -70,10 +71,10 @@ impl Kernel {
     }
 
     /// One arm's commit.
-    pub fn commit(&self, arm: run::Arm) -> String {
+    pub fn commit(&self, arm: run::Arm) -> Oid {
         match arm {
-            run::Arm::Base => self.arms.base.to_string(),
-            run::Arm::Patched => self.arms.patched.to_string(),
+            run::Arm::Base => self.arms.base,
+            run::Arm::Patched => self.arms.patched,
         }
     }
 }
@@ -250,17 +251,57 @@ fn compile(
         .ensure(&mut folder, arms, &mut |arm, event| {
             progress(job, &mut stage, &arm.name, &event);
         })
-        .map_err(|error| {
-            let kind = match error {
-                BuildError::Cancelled => Kind::Interrupted,
-                BuildError::NoSpace { .. } | BuildError::Tool { .. } => Kind::Infrastructure,
-                _ => Kind::Build,
-            };
-            Failure {
-                kind,
-                error: error.into(),
-            }
+        .map_err(classify)
+}
+
+fn classify(error: BuildError) -> Failure {
+    let kind = match error {
+        BuildError::Cancelled => Kind::Interrupted,
+        BuildError::NoSpace { .. } | BuildError::Tool { .. } => Kind::Infrastructure,
+        _ => Kind::Build,
+    };
+    Failure {
+        kind,
+        error: error.into(),
+    }
+}
+
+/// The kernel's own tests of these names, from one arm's tree. Those that do
+/// not compile are said.
+pub fn selftests(
+    job: &Job,
+    kernel: &Kernel,
+    arm: run::Arm,
+    names: &[&str],
+) -> Result<Vec<Selftest>> {
+    let store = store(job)?;
+    let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
+    let programs = job.programs();
+    let toolchain = Toolchain::default();
+    let selftests = Selftests {
+        store: &store,
+        cache: &cache,
+        runner: &programs,
+        toolchain: &toolchain,
+    };
+    let mut compiled = false;
+    let made = selftests
+        .ensure(kernel.commit(arm), names, &mut || {
+            compiled = true;
+            job.progress.stage("Compiling the kernel's own tests");
         })
+        .map_err(classify)?;
+    if compiled {
+        job.progress.finish("");
+    }
+    for test in &made {
+        if let Err(why @ Missing::Broken(_)) = &test.program {
+            let (name, arm) = (&test.name, arm.as_str());
+            job.progress
+                .note(&format!("{name} of {arm} is not run: {why}"));
+        }
+    }
+    Ok(made)
 }
 
 fn progress(job: &Job, stage: &mut String, arm: &str, event: &build::Event<'_>) {

@@ -44,7 +44,7 @@ impl Machine {
         };
         let folder = tempfile::tempdir().kind(Kind::Infrastructure)?;
         let initrd = folder.path().join("initrd");
-        program.initramfs(&hello(), &[], &initrd)?;
+        program.initramfs(&hello(), &[], &[], &initrd)?;
         let probe = Guest {
             image: image.to_owned(),
             initrd,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use evidence::run::{Arm, ConsoleEvent, Round, RoundStatus};
+use kernel::selftests::Selftest;
 use results::ktap::{self, Test};
 use results::plan::Plan;
 use results::record::Record;
@@ -25,6 +26,8 @@ pub struct Boot<'a> {
     pub image: &'a Path,
     /// The modules built with it.
     pub modules: &'a [PathBuf],
+    /// The tests that its tree has of its own.
+    pub selftests: &'a [Selftest],
     /// What the guest is to do.
     pub plan: &'a Plan,
     /// Where its console and results go; made if it is not there.
@@ -89,7 +92,7 @@ fn once(
     fs_err::create_dir_all(boot.folder).kind(Kind::Infrastructure)?;
     let scratch = tempfile::tempdir().kind(Kind::Infrastructure)?;
     let initrd = scratch.path().join("initrd");
-    program.initramfs(boot.plan, boot.modules, &initrd)?;
+    program.initramfs(boot.plan, boot.modules, boot.selftests, &initrd)?;
     let work = boot
         .plan
         .scenarios

@@ -126,6 +126,70 @@ impl Default for Toolchain {
     }
 }
 
+impl Toolchain {
+    /// Runs a program in an environment of its own.
+    pub(crate) fn run(
+        &self,
+        runner: &dyn Runner,
+        args: Vec<OsString>,
+        dir: &Path,
+        on_line: &mut dyn FnMut(Stream, &str),
+    ) -> Result<i32> {
+        let set = |name: &str, value: &OsString| {
+            let mut pair = OsString::from(name);
+            pair.push("=");
+            pair.push(value);
+            pair
+        };
+        let mut all = vec!["-i".into(), set("PATH", &self.path), "LC_ALL=C".into()];
+        all.extend(
+            INHERITED
+                .iter()
+                .filter_map(|name| Some(set(name, &env::var_os(name)?))),
+        );
+        all.extend(args);
+        let invocation = Invocation {
+            program: "env".into(),
+            args: all,
+            dir: dir.into(),
+            env: Vec::new(),
+        };
+        runner
+            .run(&invocation, on_line)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::Interrupted => BuildError::Cancelled,
+                io::ErrorKind::NotFound => BuildError::Tool {
+                    tool: "env".into(),
+                    package: Some("coreutils"),
+                },
+                _ => failed("run make in", dir)(error).into(),
+            })
+    }
+
+    /// What the compiler and the linker call themselves.
+    pub(crate) fn compiler(&self, runner: &dyn Runner, dir: &Path) -> Result<String> {
+        let mut names = Vec::new();
+        for tool in ["gcc", "ld"] {
+            let mut first = None;
+            let args = vec![tool.into(), "--version".into()];
+            let code = self.run(runner, args, dir, &mut |stream, row| {
+                if stream == Stream::Out && first.is_none() {
+                    first = Some(row.to_owned());
+                }
+            })?;
+            let (0, Some(name)) = (code, first) else {
+                let package = diagnose::package(tool);
+                return Err(BuildError::Tool {
+                    tool: tool.into(),
+                    package,
+                });
+            };
+            names.push(name);
+        }
+        Ok(names.join("; "))
+    }
+}
+
 /// What builds kernels, or finds them built.
 pub struct Builder<'a> {
     /// Where they are kept.
@@ -285,7 +349,7 @@ impl Builder<'_> {
         arms: &[Arm],
         on_event: &mut dyn FnMut(&Arm, Event<'_>),
     ) -> Result<Vec<Built>> {
-        let compiler = self.compiler()?;
+        let compiler = self.toolchain.compiler(self.runner, self.cache.root())?;
         let mut built = Vec::new();
         let mut resolved: Vec<(&Arm, Resolved)> = Vec::new();
         for arm in arms {
@@ -688,71 +752,14 @@ impl Builder<'_> {
         })
     }
 
-    /// Runs a program in an environment of its own.
     fn run(
         &self,
         args: Vec<OsString>,
         dir: &Path,
         on_line: &mut dyn FnMut(Stream, &str),
     ) -> Result<i32> {
-        let set = |name: &str, value: &OsString| {
-            let mut pair = OsString::from(name);
-            pair.push("=");
-            pair.push(value);
-            pair
-        };
-        let mut all = vec![
-            "-i".into(),
-            set("PATH", &self.toolchain.path),
-            "LC_ALL=C".into(),
-        ];
-        all.extend(
-            INHERITED
-                .iter()
-                .filter_map(|name| Some(set(name, &env::var_os(name)?))),
-        );
-        all.extend(args);
-        let invocation = Invocation {
-            program: "env".into(),
-            args: all,
-            dir: dir.into(),
-            env: Vec::new(),
-        };
-        self.runner
-            .run(&invocation, on_line)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::Interrupted => BuildError::Cancelled,
-                io::ErrorKind::NotFound => BuildError::Tool {
-                    tool: "env".into(),
-                    package: Some("coreutils"),
-                },
-                _ => failed("run make in", dir)(error).into(),
-            })
+        self.toolchain.run(self.runner, args, dir, on_line)
     }
-
-    /// What the compiler and the linker call themselves.
-    fn compiler(&self) -> Result<String> {
-        let mut names = Vec::new();
-        for tool in ["gcc", "ld"] {
-            let mut first = None;
-            let args = vec![tool.into(), "--version".into()];
-            let code = self.run(args, self.cache.root(), &mut |stream, row| {
-                if stream == Stream::Out && first.is_none() {
-                    first = Some(row.to_owned());
-                }
-            })?;
-            let (0, Some(name)) = (code, first) else {
-                let package = diagnose::package(tool);
-                return Err(BuildError::Tool {
-                    tool: tool.into(),
-                    package,
-                });
-            };
-            names.push(name);
-        }
-        Ok(names.join("; "))
-    }
-
     fn lock(
         &self,
         path: &Path,

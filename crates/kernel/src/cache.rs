@@ -5,6 +5,7 @@
 //! configs/KEY.json                         resolved configurations
 //! objects/FAMILY/{live,KEY}                object folders (see the module `build`)
 //! sources/NAME                             source folders
+//! selftests/KEY/{FOLDER-NAME,meta.json}    the kernel's own tests, compiled
 //! locks, logs, tmp
 //! ```
 //!
@@ -67,6 +68,8 @@ pub enum Kind {
     Objects,
     /// A source folder.
     Source,
+    /// The kernel's own tests, compiled.
+    Selftests,
     /// A built kernel.
     Kernel,
 }
@@ -202,7 +205,14 @@ impl Cache {
             return Err(CacheError::Unfit(root));
         }
         for folder in [
-            "kernels", "configs", "objects", "sources", "locks", "logs", "tmp",
+            "kernels",
+            "configs",
+            "objects",
+            "sources",
+            "selftests",
+            "locks",
+            "logs",
+            "tmp",
         ] {
             let folder = root.join(folder);
             fs_err::create_dir_all(&folder).map_err(failed("make", &folder))?;
@@ -256,8 +266,8 @@ impl Cache {
         self.root.join("sources").join(format!("{hidden}{name}"))
     }
 
-    /// Everything it holds: object folders, sources and kernels, each kind by
-    /// last use, the oldest first.
+    /// Everything it holds: object folders, sources, selftests and kernels, each
+    /// kind by last use, the oldest first.
     ///
     /// # Errors
     /// When it can't be read.
@@ -272,6 +282,11 @@ impl Cache {
                 under("sources")
                     .into_iter()
                     .map(|path| (Kind::Source, path)),
+            )
+            .chain(
+                under("selftests")
+                    .into_iter()
+                    .map(|path| (Kind::Selftests, path)),
             )
             .chain(
                 under("kernels")
@@ -292,9 +307,8 @@ impl Cache {
         Ok(self.list()?.iter().map(|entry| entry.bytes).sum())
     }
 
-    /// Removes entries until at most `max_bytes` are left: object folders and
-    /// sources first, then kernels, each the longest unused first; never what a
-    /// command uses. Returns what it removed.
+    /// Removes entries until at most `max_bytes` are left: kernels last, the
+    /// longest unused first; never what a command uses. Returns what it removed.
     ///
     /// # Errors
     /// When an entry can't be removed.
@@ -421,10 +435,14 @@ impl Cache {
             meta.modules.push(Module { name, sha1 });
         }
         self.write_json(&staged.join("meta.json"), &meta)?;
-        let folder = self.kernel_dir(key);
-        self.remove(&folder)?;
-        fs_err::rename(&staged, &folder).map_err(failed("write", &folder))?;
+        self.put(&staged, &self.kernel_dir(key))?;
         Ok(meta)
+    }
+
+    /// Puts a folder made in scratch in its place. The caller holds its lock.
+    pub(crate) fn put(&self, staged: &Path, folder: &Path) -> Result<(), CacheError> {
+        self.remove(folder)?;
+        fs_err::rename(staged, folder).map_err(failed("write", folder))
     }
 
     /// Files compiled when all of a kernel with these requests was last built.
@@ -495,7 +513,7 @@ fn fit(c: u32) -> bool {
 fn lockable(entry: &Entry) -> &Path {
     match entry.kind {
         Kind::Objects => entry.path.parent().unwrap_or(&entry.path),
-        Kind::Source | Kind::Kernel => &entry.path,
+        Kind::Source | Kind::Selftests | Kind::Kernel => &entry.path,
     }
 }
 

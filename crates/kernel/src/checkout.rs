@@ -146,6 +146,55 @@ pub fn checkout(
     for path in &gone {
         remove(folder, path).map_err(fail(&place(folder, path)))?;
     }
+    let kept = items.len();
+    write(store, commit, folder, items, watch)?;
+    fs::write(&marker, format!("{commit}\n")).map_err(fail(&marker))?;
+    Ok(Written {
+        files: if whole { kept } else { kept.max(gone.len()) },
+        whole,
+    })
+}
+
+/// Writes those parts of a commit's tree that lie at or below `paths` to a
+/// folder that holds none of them yet, and which no [`checkout`] goes to.
+///
+/// # Errors
+/// See [`CheckoutError`].
+pub fn extract(
+    store: &Store,
+    commit: Oid,
+    paths: &[&str],
+    folder: &Path,
+    watch: &mut Watch<'_>,
+) -> Result<(), CheckoutError> {
+    let git = |e| store.failed(e);
+    let tree = store
+        .repo()
+        .find_commit(commit)
+        .and_then(|c| c.tree())
+        .map_err(git)?;
+    let mut items = all(&tree, commit).map_err(git)??;
+    items.retain(|item| {
+        paths.iter().any(|path| {
+            let rest = item.path.strip_prefix(path.as_bytes());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        })
+    });
+    write(store, commit, folder, items, watch)
+}
+
+/// Writes files and links, and the folders that they need.
+fn write(
+    store: &Store,
+    commit: Oid,
+    folder: &Path,
+    items: Vec<Item>,
+    watch: &mut Watch<'_>,
+) -> Result<(), CheckoutError> {
+    let fail = |path: &Path| {
+        let path = path.to_owned();
+        move |source| CheckoutError::Write { path, source }
+    };
     let folders: BTreeSet<&[u8]> = items
         .iter()
         .filter_map(|i| i.path.rsplitn(2, |b| *b == b'/').nth(1))
@@ -158,7 +207,10 @@ pub fn checkout(
     let (links, files): (Vec<_>, Vec<_>) = items.into_iter().partition(|i| i.mode == LINK);
     write_files(store.path(), folder, &files, watch)?;
     for link in &links {
-        let blob = repo.find_blob(link.id).map_err(git)?;
+        let blob = store
+            .repo()
+            .find_blob(link.id)
+            .map_err(|e| store.failed(e))?;
         if !stays_inside(&link.path, blob.content()) {
             return Err(refused(commit, &link.path, "the link leaves the tree"));
         }
@@ -166,12 +218,7 @@ pub fn checkout(
         let path = place(folder, &link.path);
         symlink(target, &path).map_err(fail(&path))?;
     }
-    fs::write(&marker, format!("{commit}\n")).map_err(fail(&marker))?;
-    let kept = files.len() + links.len();
-    Ok(Written {
-        files: if whole { kept } else { kept.max(gone.len()) },
-        whole,
-    })
+    Ok(())
 }
 
 fn marker(folder: &Path) -> PathBuf {

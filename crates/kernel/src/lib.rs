@@ -11,6 +11,7 @@ mod hunks;
 pub mod import;
 mod pack;
 pub mod process;
+pub mod selftests;
 pub mod source;
 pub mod store;
 pub mod symbols;

@@ -93,10 +93,10 @@ fn swap_free() -> Result<u64, Failure> {
 }
 
 /// Swap in compressed memory, for as long as it lives.
-struct Zram;
+pub(super) struct Zram;
 
 impl Zram {
-    fn new() -> Result<Self, Failure> {
+    pub(super) fn new() -> Result<Self, Failure> {
         procfs::write(format!("{SYSFS}/disksize"), &SIZE.to_string())?;
         let zram = Self;
         let path = DEVICE.to_string_lossy();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use evidence::run::{Arm, Round, RoundStatus};
 use kernel::build::Built;
+use kernel::selftests::Selftest;
 use results::ktap::Status;
 use results::record::Record;
 use serde::Serialize;
@@ -113,6 +114,8 @@ pub fn run(job: Job, args: &Mutants) -> Result {
         kernel_name,
         &[cli::Arm::Base, cli::Arm::Patched],
     )?;
+    let own = program.selftests(&chosen);
+    let selftests = kernels::selftests(&job, &kernel, Arm::Patched, &own)?;
     let machine = Machine::find(&job, &program, kernel.image(Arm::Patched)?)?;
     let folder = rundir::create(job.options.out.as_deref(), &started)?;
     let bench = Bench {
@@ -120,6 +123,7 @@ pub fn run(job: Job, args: &Mutants) -> Result {
         work: &work,
         program: &program,
         kernel: &kernel,
+        selftests,
         machine: &machine,
         chosen,
         seed: started.as_second() as u64,
@@ -219,6 +223,7 @@ struct Bench<'a> {
     work: &'a Work,
     program: &'a Program,
     kernel: &'a Kernel,
+    selftests: Vec<Selftest>,
     machine: &'a Machine,
     chosen: Vec<String>,
     seed: u64,
@@ -315,6 +320,7 @@ impl Bench<'_> {
             arm: Arm::Patched,
             image: &built.image,
             modules: &built.modules,
+            selftests: &self.selftests,
             plan: &plan,
             folder: place,
             kill_qemu: false,

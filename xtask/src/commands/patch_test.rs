@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use evidence::render;
 use evidence::run::{self, Arm, ArmInfo, Host, KernelInfo, Run, SCHEMA, SeriesInfo};
+use kernel::selftests::Selftest;
 use results::plan;
 use sha1::{Digest, Sha1};
 
@@ -45,6 +46,11 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
         &kernel_name,
         &[cli::Arm::Base, cli::Arm::Patched],
     )?;
+    let own = program.selftests(&chosen);
+    let selftests = [
+        kernels::selftests(&job, &kernel, Arm::Base, &own)?,
+        kernels::selftests(&job, &kernel, Arm::Patched, &own)?,
+    ];
     let machine = Machine::find(&job, &program, kernel.image(Arm::Base)?)?;
     job.progress.note(&format!(
         "Guests run on {}: {}",
@@ -65,7 +71,7 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
     // What was not asked for can't be missed.
     run.expect_order = run.expect_order.filter(|_| program.proves_order(&chosen));
     let finished = rounds(
-        &job, &machine, &program, &kernel, boots, args, &folder, &mut run,
+        &job, &machine, &program, &kernel, &selftests, boots, args, &folder, &mut run,
     );
     // Whatever stopped the rounds, those that ended are kept and reported.
     let report = outcome::write(&folder, &run)?;
@@ -111,6 +117,7 @@ fn rounds(
     machine: &Machine,
     program: &Program,
     kernel: &Kernel,
+    [base, patched]: &[Vec<Selftest>; 2],
     mut boots: VecDeque<Planned>,
     args: &PatchTest,
     folder: &Path,
@@ -141,6 +148,10 @@ fn rounds(
             arm: planned.arm,
             image: kernel.image(planned.arm)?,
             modules: &kernel.built(planned.arm)?.modules,
+            selftests: match planned.arm {
+                Arm::Base => base,
+                Arm::Patched => patched,
+            },
             plan: &planned.plan,
             folder: &place,
             kill_qemu: fault == Some(Fault::KillQemu),
@@ -206,7 +217,7 @@ fn describe(
             let config = fs_err::read(&built.config).kind(Kind::Infrastructure)?;
             Ok(ArmInfo {
                 arm,
-                commit: kernel.commit(arm).to_owned(),
+                commit: kernel.commit(arm).to_string(),
                 tree: built.meta.tree.clone(),
                 config_sha: hex(&Sha1::digest(&config)),
                 image_sha: built.meta.image_sha1.clone(),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::{Status, Test};
 use crate::record::Record;
 
 /// What a test reports of itself.
@@ -103,6 +104,36 @@ impl<W: Write> Writer<W> {
         let outcome = if failed { &Outcome::Fail } else { outcome };
         self.result(&level.name, outcome)?;
         Ok(*outcome != Outcome::Fail)
+    }
+
+    /// Writes a test that was read elsewhere, with all its subtests. One whose
+    /// result is missing has failed.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn tree(&mut self, test: &Test) -> io::Result<()> {
+        let why = test.why.as_deref().unwrap_or_default();
+        let outcome = match test.status {
+            Status::Passed => Outcome::Pass,
+            Status::Skipped => Outcome::Skip(why.to_owned()),
+            Status::Failed | Status::Crashed | Status::NoTests => Outcome::Fail,
+        };
+        if !test.subtests.is_empty() {
+            let planned = u32::try_from(test.subtests.len()).map_err(io::Error::other)?;
+            self.begin(&test.name, planned)?;
+            test.subtests.iter().try_for_each(|test| self.tree(test))?;
+        }
+        match test.status {
+            Status::Failed => self.note(why)?,
+            Status::Crashed => self.note(&format!("its result is missing\n{why}"))?,
+            Status::NoTests => self.note("it ran no test")?,
+            Status::Passed | Status::Skipped => {}
+        }
+        if test.subtests.is_empty() {
+            self.test(&test.name, &outcome)
+        } else {
+            self.end(&outcome).map(drop)
+        }
     }
 
     /// Writes diagnostics, a line for each line of `text`.
@@ -247,7 +278,7 @@ mod tests {
         ok 3 hugetlb # SKIP no CONFIG_HUGETLBFS
         "##);
         let report = crate::ktap::read(log.as_bytes()).unwrap();
-        assert_eq!(report.status, crate::ktap::Status::Passed);
+        assert_eq!(report.status, Status::Passed);
         assert_eq!((report.counts.passed, report.counts.skipped), (3, 1));
     }
 
@@ -276,6 +307,71 @@ mod tests {
         # a b: 1 of 2 subtests reported
         not ok 1 a b
         ");
+    }
+
+    fn test(name: &str, status: Status, why: Option<&str>, subtests: Vec<Test>) -> Test {
+        Test {
+            name: name.into(),
+            status,
+            why: why.map(str::to_owned),
+            subtests,
+        }
+    }
+
+    #[test]
+    fn a_tree_reads_back_as_it_was() {
+        let tree = test(
+            "kselftest",
+            Status::Failed,
+            None,
+            vec![
+                test("min", Status::Passed, None, Vec::new()),
+                test("sock", Status::Skipped, Some("no IPv6"), Vec::new()),
+                test(
+                    "nested",
+                    Status::Failed,
+                    None,
+                    vec![test("low", Status::Failed, Some("too much"), Vec::new())],
+                ),
+            ],
+        );
+        let (log, held) = write(|w| {
+            w.tree(&tree).unwrap();
+            w.test("next", &Outcome::Pass).unwrap();
+            w.test("last", &Outcome::Pass).unwrap();
+        });
+        assert!(!held);
+        insta::assert_snapshot!(log, @"
+        KTAP version 1
+        1..3
+          KTAP version 1
+          # Subtest: kselftest
+          1..3
+          ok 1 min
+          ok 2 sock # SKIP no IPv6
+            KTAP version 1
+            # Subtest: nested
+            1..1
+            # too much
+            not ok 1 low
+          not ok 3 nested
+        not ok 1 kselftest
+        ok 2 next
+        ok 3 last
+        ");
+        let report = crate::ktap::read(log.as_bytes()).unwrap();
+        assert_eq!(report.problems, [""; 0]);
+        assert_eq!(report.tests[0], tree);
+    }
+
+    #[test]
+    fn what_gave_no_result_below_fails() {
+        let child = |status| test("a", status, None, Vec::new());
+        for status in [Status::Crashed, Status::NoTests, Status::Failed] {
+            let parent = test("p", Status::Passed, None, vec![child(status)]);
+            let (log, held) = write(|w| w.tree(&parent).unwrap());
+            assert!(!held && log.contains("\nnot ok 1 p\n"), "{status:?}: {log}");
+        }
     }
 
     #[test]

@@ -1,0 +1,341 @@
+//! 101 to 104: the kernel's own tests of what the OOM killer touches, from the
+//! tree under test.
+
+use std::io::{self, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use results::ktap::{self, Report, Status, Test};
+
+use super::swap::Zram;
+use super::{Need, Scenario};
+use crate::context::Context;
+use crate::disk::Disk;
+use crate::failure::{Doing, Failure};
+use crate::procfs;
+
+/// The first argument of a process that is to be one of these programs.
+pub const ARGUMENT: &str = "kselftest";
+
+/// Where the host packs the programs.
+const ROOT: &str = "/selftests";
+
+/// Where they work.
+const FOLDER: &str = "/tmp/kselftest";
+
+/// More output than any of them has.
+const MAX_OUTPUT: u64 = 1 << 20;
+
+/// One of the kernel's own tests.
+pub struct Kselftest {
+    name: &'static str,
+    number: u32,
+    summary: &'static str,
+    program: &'static str,
+    needs: &'static [Need],
+    deadline: Duration,
+    /// Whether it is about page cache and swap, and wants a disk for both.
+    disk: bool,
+    /// Parts that fail at times though the kernel does nothing wrong, and why.
+    unreliable: &'static [(&'static str, &'static str)],
+}
+
+/// `process_mrelease`.
+pub const MRELEASE: Kselftest = Kselftest {
+    name: "kselftest-mrelease",
+    number: 101,
+    summary: "the kernel's own test of process_mrelease",
+    program: "mm/mrelease_test",
+    needs: &[Need::Selftest("mm/mrelease_test"), Need::ProcessMrelease],
+    deadline: Duration::from_secs(60),
+    disk: false,
+    unreliable: &[],
+};
+
+/// The memory controller.
+pub const MEMCONTROL: Kselftest = Kselftest {
+    name: "kselftest-memcontrol",
+    number: 102,
+    summary: "the kernel's own tests of the memory controller",
+    program: "cgroup/test_memcontrol",
+    needs: &[
+        Need::Selftest("cgroup/test_memcontrol"),
+        Need::Memcg,
+        Need::Disk,
+    ],
+    deadline: Duration::from_secs(120),
+    disk: true,
+    unreliable: &[(
+        "test_memcg_reclaim",
+        "it reclaims as soon as four fifths of its memory are there, while a slow guest is still \
+         allocating the rest, and then finds more than it left",
+    )],
+};
+
+/// `cgroup.kill`.
+pub const KILL: Kselftest = Kselftest {
+    name: "kselftest-kill",
+    number: 103,
+    summary: "the kernel's own tests of cgroup.kill",
+    program: "cgroup/test_kill",
+    needs: &[Need::Selftest("cgroup/test_kill")],
+    deadline: Duration::from_secs(60),
+    disk: false,
+    unreliable: &[],
+};
+
+/// `cgroup.freeze`.
+pub const FREEZER: Kselftest = Kselftest {
+    name: "kselftest-freezer",
+    number: 104,
+    summary: "the kernel's own tests of the cgroup v2 freezer",
+    program: "cgroup/test_freezer",
+    needs: &[Need::Selftest("cgroup/test_freezer")],
+    deadline: Duration::from_secs(120),
+    disk: false,
+    unreliable: &[],
+};
+
+/// Where a program lies in the guest.
+pub fn program(name: &str) -> PathBuf {
+    Path::new(ROOT).join(name)
+}
+
+/// Becomes the program, as killable as any; returns only what hindered it.
+pub fn exec(program: &str) -> Failure {
+    if let Err(failure) = procfs::write("/proc/self/oom_score_adj", "0") {
+        return failure;
+    }
+    Failure::System {
+        doing: format!("starting {program}"),
+        source: Command::new(program).exec(),
+    }
+}
+
+impl Scenario for Kselftest {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn number(&self) -> u32 {
+        self.number
+    }
+
+    fn summary(&self) -> &'static str {
+        self.summary
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        self.needs
+    }
+
+    fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    fn selftest(&self) -> Option<&'static str> {
+        Some(self.program)
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
+        let swap = self.disk && Need::Zram.missing().is_none();
+        let _zram = swap.then(Zram::new).transpose()?;
+        let folder = Path::new(FOLDER);
+        let _disk = self.disk.then(|| Disk::mount(folder)).transpose()?;
+        let (output, ended) = output(
+            &program(self.program),
+            if self.disk { folder } else { Path::new("/tmp") },
+        )?;
+        let report = ktap::read(as_ktap(&output).as_bytes())
+            .doing(|| format!("reading what {} says", self.program))?;
+        let tests = excuse(&report.tests, self.unreliable);
+        let verdict = judge(ended, &report, &tests);
+        context.subtests(tests);
+        verdict
+    }
+}
+
+/// Runs a program to its end; what it said on both streams.
+fn output(program: &Path, folder: &Path) -> Result<(Vec<u8>, ExitStatus), Failure> {
+    let doing = || format!("running {}", program.display());
+    let (reader, writer) = io::pipe().doing(doing)?;
+    let mut child = Command::new("/proc/self/exe")
+        .arg(ARGUMENT)
+        .arg(program)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone().doing(doing)?)
+        .stderr(writer)
+        .spawn()
+        .doing(doing)?;
+    let mut output = Vec::new();
+    // One that says more than that dies of a closed pipe.
+    let read = reader.take(MAX_OUTPUT).read_to_end(&mut output);
+    let ended = child.wait().doing(doing)?;
+    read.doing(doing)?;
+    Ok((output, ended))
+}
+
+/// The output as KTAP: with a version line, which many programs leave to their
+/// runner, and with all else that they say as diagnostics, which explain a
+/// failure.
+fn as_ktap(output: &[u8]) -> String {
+    let text = String::from_utf8_lossy(output);
+    let is_version =
+        |line: &str| line.starts_with("TAP version ") || line.starts_with("KTAP version ");
+    let is_ktap = |line: &str| {
+        let signs = ["#", "1..", "ok ", "not ok ", "Bail out!"];
+        is_version(line) || signs.iter().any(|sign| line.trim_start().starts_with(sign))
+    };
+    let mut ktap = String::new();
+    if !text.lines().any(is_version) {
+        ktap.push_str("TAP version 13\n");
+    }
+    for line in text.lines() {
+        let mark = if is_ktap(line) { "" } else { "# " };
+        ktap.push_str(&format!("{mark}{line}\n"));
+    }
+    ktap
+}
+
+/// The tests, with those that failed as known skipped for their reason.
+fn excuse(tests: &[Test], unreliable: &[(&str, &str)]) -> Vec<Test> {
+    let excused = |test: &Test| {
+        let known = unreliable.iter().find(|(name, _)| *name == test.name);
+        match known {
+            Some((_, why)) if test.status == Status::Failed => Test {
+                status: Status::Skipped,
+                why: Some(format!("unreliable here, and failed: {why}")),
+                ..test.clone()
+            },
+            _ => test.clone(),
+        }
+    };
+    tests.iter().map(excused).collect()
+}
+
+/// What a program's end and its results say together. `tests` are those of the
+/// report, some of them excused.
+fn judge(ended: ExitStatus, report: &Report, tests: &[Test]) -> Result<(), Failure> {
+    let said = report.problems.join("; ");
+    let behind = |what: String| {
+        Failure::Unmet(if said.is_empty() {
+            what
+        } else {
+            format!("{what}; {said}")
+        })
+    };
+    let failed: Vec<&str> = tests
+        .iter()
+        .filter(|test| !test.status.is_ok())
+        .map(|test| test.name.as_str())
+        .collect();
+    let Some(code) = ended.code() else {
+        let signal = ended.signal().unwrap_or_default();
+        return Err(behind(format!("it was killed by signal {signal}")));
+    };
+    if !failed.is_empty() {
+        return Err(behind(format!("failed: {}", failed.join(", "))));
+    }
+    let excused = report.tests.iter().any(|test| !test.status.is_ok());
+    match code {
+        // It expects to fail, and does.
+        0 | 2 => {}
+        1 if excused => {}
+        1 => return Err(behind("it ended with 1, and no test failed".into())),
+        3 => return Err(behind("it expects to fail, and did not".into())),
+        4 => return Err(Failure::Skipped(said)),
+        code => return Err(behind(format!("it ended with {code}"))),
+    }
+    if report.counts.errors > 0 {
+        return Err(behind("its output is damaged".into()));
+    }
+    match tests.iter().any(|test| test.status == Status::Passed) {
+        true => Ok(()),
+        false if tests.is_empty() => Err(behind("it ran no test".into())),
+        false => Err(Failure::Skipped("it skipped all its tests".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The verdict on an exit code (or a signal, negative) and an output.
+    fn verdict(ended: i32, output: &str) -> String {
+        let unreliable = &[("flaky", "the guest is slow")];
+        let raw = if ended < 0 { -ended } else { ended << 8 };
+        let report = ktap::read(as_ktap(output.as_bytes()).as_bytes()).unwrap();
+        let tests = excuse(&report.tests, unreliable);
+        match judge(ExitStatus::from_raw(raw), &report, &tests) {
+            Ok(()) => "held".into(),
+            Err(Failure::Skipped(why)) => format!("skipped: {why}"),
+            Err(failure) => format!("failed: {failure}"),
+        }
+    }
+
+    #[test]
+    fn exit_codes_and_results_must_agree() {
+        const GOOD: &str = "ok 1 a\nok 2 # SKIP b\n";
+        const BAD: &str = "ok 1 a\nnot ok 2 b\n";
+        const FLAKY: &str = "ok 1 a\nnot ok 2 flaky\n";
+        let table: String = [
+            (0, GOOD),
+            (1, GOOD),
+            (2, GOOD),
+            (3, GOOD),
+            (4, "1..0 # SKIP no cgroup v2\n"),
+            (5, GOOD),
+            (-9, GOOD),
+            (1, BAD),
+            (0, BAD),
+            (1, FLAKY),
+            (1, "ok 1 a\nnot ok 2 flaky\nnot ok 3 b\n"),
+            (0, "ok 1 # SKIP a\n"),
+            (0, ""),
+            (0, "TAP version 13\n1..2\nok 1 a\n"),
+            (1, "TAP version 13\n1..1\nBail out! fork: no memory\n"),
+        ]
+        .map(|(code, output)| format!("{code} {output:?}: {}\n", verdict(code, output)))
+        .concat();
+        insta::assert_snapshot!(table, @r#"
+        0 "ok 1 a\nok 2 # SKIP b\n": held
+        1 "ok 1 a\nok 2 # SKIP b\n": failed: it ended with 1, and no test failed
+        2 "ok 1 a\nok 2 # SKIP b\n": held
+        3 "ok 1 a\nok 2 # SKIP b\n": failed: it expects to fail, and did not
+        4 "1..0 # SKIP no cgroup v2\n": skipped: line 2: all skipped: no cgroup v2
+        5 "ok 1 a\nok 2 # SKIP b\n": failed: it ended with 5
+        -9 "ok 1 a\nok 2 # SKIP b\n": failed: it was killed by signal 9
+        1 "ok 1 a\nnot ok 2 b\n": failed: failed: b
+        0 "ok 1 a\nnot ok 2 b\n": failed: failed: b
+        1 "ok 1 a\nnot ok 2 flaky\n": held
+        1 "ok 1 a\nnot ok 2 flaky\nnot ok 3 b\n": failed: failed: b
+        0 "ok 1 # SKIP a\n": skipped: it skipped all its tests
+        0 "": failed: its output is damaged; line 1: 0 tests run
+        0 "TAP version 13\n1..2\nok 1 a\n": failed: failed: (test 2 is missing); line 3: the log: 1 of the tests it announced are missing
+        1 "TAP version 13\n1..1\nBail out! fork: no memory\n": failed: failed: (test 1 is missing); line 3: bailed out: fork: no memory; line 3: the log: 1 of the tests it announced are missing
+        "#);
+    }
+
+    #[test]
+    fn what_a_program_says_beside_its_results_explains_them() {
+        let report = ktap::read(as_ktap(b"ok 1 a\nno memory\nnot ok 2 b\n").as_bytes()).unwrap();
+        assert_eq!(report.tests[1].why.as_deref(), Some("no memory"));
+        let headed = "TAP version 13\n1..1\nok 1 a\n";
+        assert_eq!(as_ktap(headed.as_bytes()), headed);
+    }
+
+    #[test]
+    fn what_is_excused_says_why() {
+        let report = ktap::read("TAP version 13\nnot ok 1 flaky\n".as_bytes()).unwrap();
+        let tests = excuse(&report.tests, &[("flaky", "slow")]);
+        assert_eq!(tests[0].status, Status::Skipped);
+        assert_eq!(
+            tests[0].why.as_deref(),
+            Some("unreliable here, and failed: slow")
+        );
+        assert_eq!(excuse(&report.tests, &[]), report.tests);
+    }
+}
