@@ -9,6 +9,7 @@ use results::plan::Fault;
 
 use crate::context::Context;
 use crate::failure::{Doing, Failure};
+use crate::patience::patient;
 use crate::procfs;
 use crate::scenarios::{Need, Scenario};
 
@@ -85,7 +86,7 @@ impl Scenario for Slow {
     }
 
     fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
-        thread::sleep(self.deadline() * 2);
+        thread::sleep(patient(self.deadline()) * 2);
         Ok(())
     }
 }

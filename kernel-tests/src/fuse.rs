@@ -15,6 +15,7 @@ use nix::libc::{S_IFDIR, S_IFREG};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::failure::{Doing, Failure};
+use crate::patience::patient;
 
 /// What the kernel hands requests over through.
 pub const DEVICE: &str = "/dev/fuse";
@@ -95,7 +96,7 @@ impl Server {
 
     /// Waits for a read to arrive, which then waits for us.
     pub fn stuck(&self) -> Result<Stuck, Failure> {
-        let arrived = self.reads.recv_timeout(PATIENCE);
+        let arrived = self.reads.recv_timeout(patient(PATIENCE));
         arrived
             .map(Stuck)
             .map_err(|_| Failure::unmet(format!("nobody reads {FILE}")))

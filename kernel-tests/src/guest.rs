@@ -10,6 +10,7 @@ use nix::sys::reboot::{RebootMode, reboot};
 use results::plan::{PATH, PORT, Plan};
 
 use crate::failure::{Doing, Failure, ensure};
+use crate::patience::patient;
 use crate::procfs;
 
 /// Mounts what scenarios look into. Only the first two must succeed: whatever
@@ -51,7 +52,7 @@ pub fn plan() -> Result<Plan, Failure> {
 
 /// Opens the port that carries the results, as soon as its driver has it.
 pub fn port() -> Result<File, Failure> {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + patient(Duration::from_secs(5));
     loop {
         if let Some(device) = find_port() {
             return OpenOptions::new()

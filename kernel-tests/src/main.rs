@@ -14,6 +14,7 @@ mod helper;
 mod hugetlb;
 mod kmsg;
 mod oom;
+mod patience;
 mod procfs;
 mod race;
 mod runner;
@@ -64,7 +65,9 @@ fn main() -> ExitCode {
 fn run_guest() -> Result<(), Failure> {
     guest::mount_all()?;
     guest::harden()?;
-    runner::run(&guest::plan()?)
+    let plan = guest::plan()?;
+    patience::set(plan.patience);
+    runner::run(&plan)
 }
 
 /// A scenario as `list` prints it.

@@ -370,6 +370,7 @@ mod tests {
             probes: Vec::new(),
             trace: false,
             bare: false,
+            patience: 1,
             fault: None,
         };
         let sweep = repetitions(&plan, u32::MAX);

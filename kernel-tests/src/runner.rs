@@ -16,6 +16,7 @@ use crate::failure::{Doing, Failure};
 use crate::fault;
 use crate::guest;
 use crate::health::{self, Health, stray_processes};
+use crate::patience::patient;
 use crate::procfs;
 use crate::scenarios::{self, Scenario};
 
@@ -111,7 +112,7 @@ fn run_entry<'scope, 'env: 'scope>(
         return Ok(true);
     }
     let name = scenario.name();
-    let deadline = scenario.deadline();
+    let deadline = patient(scenario.deadline());
     let deadline_s = u32::try_from(deadline.as_secs()).unwrap_or(u32::MAX);
     report.record(&Record::Start {
         scenario: name.to_owned(),
@@ -144,7 +145,7 @@ fn run_entry<'scope, 'env: 'scope>(
             reasons.extend(where_it_hangs());
             // Whatever it waits for should end with its processes.
             stray_processes();
-            match end.recv_timeout(GRACE) {
+            match end.recv_timeout(patient(GRACE)) {
                 Ok((_, parts)) => subtests = parts,
                 Err(_) => {
                     reasons.push("it could not be stopped".to_owned());

@@ -29,7 +29,8 @@ pub enum Command {
     /// says with statistics what the series does.
     #[command(after_help = "Example:
   cargo xtask patch-test --setup --yes
-  cargo xtask patch-test --series patches/oom-reaper-reverse --kernel 6.12 --rounds 6")]
+  cargo xtask patch-test --series patches/oom-reaper-reverse --kernel 6.12 --rounds 6
+  cargo xtask patch-test --flavour debug --arm patched")]
     PatchTest(PatchTest),
     /// Apply the series to kernels, without a build: a verdict for each
     #[command(after_help = "Example:
@@ -96,9 +97,14 @@ pub struct Shared {
     /// debian:SUITE/VERSION, git:PATH#REV, a folder or a tarball
     #[arg(long = "kernel", default_value = "6.12")]
     pub kernels: Vec<String>,
+    /// How the kernels are configured
+    #[arg(long, value_enum, default_value_t = Flavour::Lean)]
+    pub flavour: Flavour,
     /// Boots of each arm that measure, and as many that do it without probes
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=1000))]
-    pub rounds: u32,
+    /// [default: 4; 0 where nothing can be compared: with --flavour debug, or
+    /// one arm alone]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub rounds: Option<u32>,
     /// Only the scenarios whose name matches (* and ?; repeatable)
     #[arg(long = "scenario", value_name = "GLOB")]
     pub scenarios: Vec<String>,
@@ -134,6 +140,9 @@ pub struct PatchTest {
     /// The shared ones.
     #[command(flatten)]
     pub shared: Shared,
+    /// Only this arm: whether the scenarios hold on it, with nothing compared
+    #[arg(long, value_enum)]
+    pub arm: Option<Arm>,
     /// Exit with 6 unless the primary metrics come to a conclusion
     #[arg(long)]
     pub require_conclusion: bool,
@@ -263,6 +272,42 @@ pub enum Accel {
     Tcg,
 }
 
+/// How a kernel is configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Flavour {
+    /// Small and quick: the one that is measured
+    Lean,
+    /// With KASAN, lockdep and their like: judges what is right, measures
+    /// nothing
+    Debug,
+}
+
+impl Flavour {
+    /// Its name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lean => "lean",
+            Self::Debug => "debug",
+        }
+    }
+
+    /// Its Kconfig fragments, in the order in which they are merged.
+    pub fn fragments(self) -> &'static [&'static str] {
+        match self {
+            Self::Lean => &["lean.config"],
+            Self::Debug => &["lean.config", "debug.config"],
+        }
+    }
+
+    /// How many times longer than on the lean one everything may take.
+    pub fn patience(self) -> u32 {
+        match self {
+            Self::Lean => 1,
+            Self::Debug => 8,
+        }
+    }
+}
+
 /// One side of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Arm {
@@ -270,6 +315,22 @@ pub enum Arm {
     Base,
     /// Base plus the series
     Patched,
+}
+
+impl Arm {
+    /// This one, or else both.
+    pub fn or_both(arm: Option<Self>) -> Vec<Self> {
+        arm.map_or_else(|| vec![Self::Base, Self::Patched], |arm| vec![arm])
+    }
+}
+
+impl From<Arm> for evidence::run::Arm {
+    fn from(arm: Arm) -> Self {
+        match arm {
+            Arm::Base => Self::Base,
+            Arm::Patched => Self::Patched,
+        }
+    }
 }
 
 /// What a guest can be made to do wrong.

@@ -18,7 +18,7 @@ use kernel::source::{self, SourceError, Sources, Spec};
 use kernel::store::Store;
 use series::patch::Patch;
 
-use crate::cli::Arm;
+use crate::cli::{Arm, Flavour};
 use crate::exit::{Classify, Failure, Kind, Result, fail};
 use crate::input::Work;
 use crate::job::{Job, workspace};
@@ -227,7 +227,7 @@ fn compile(
     keep_objects: bool,
 ) -> Result<Vec<Built>> {
     let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
-    let requests = merge(&fragments()?);
+    let requests = merge(&fragments(job.options.flavour)?);
     let programs = job.programs();
     let toolchain = Toolchain::default();
     let modules = [workspace().join("kernel-tests/module")];
@@ -327,13 +327,14 @@ fn progress(job: &Job, stage: &mut String, arm: &str, event: &build::Event<'_>) 
     }
 }
 
-/// The Kconfig fragments of the lean flavour.
-fn fragments() -> Result<Vec<Fragment>> {
-    let path = workspace().join("kernel-tests/configs/lean.config");
-    let text = fs_err::read_to_string(&path).kind(Kind::Infrastructure)?;
-    Ok(vec![
-        Fragment::parse("lean.config", &text).kind(Kind::Usage)?,
-    ])
+/// The Kconfig fragments of a flavour.
+fn fragments(flavour: Flavour) -> Result<Vec<Fragment>> {
+    let folder = workspace().join("kernel-tests/configs");
+    let read = |name: &&str| {
+        let text = fs_err::read_to_string(folder.join(name)).kind(Kind::Infrastructure)?;
+        Fragment::parse(name, &text).kind(Kind::Usage)
+    };
+    flavour.fragments().iter().map(read).collect()
 }
 
 /// How the series fared, in a line.

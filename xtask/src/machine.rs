@@ -53,11 +53,7 @@ impl Machine {
             accel: vm::Accel::Tcg,
             port: PORT.into(),
             kernel_args: Vec::new(),
-            deadlines: Deadlines {
-                boot: BOOT,
-                grace: GRACE,
-                total: BOOT,
-            },
+            deadlines: deadlines(Duration::ZERO, job.options.flavour.patience()),
         };
         let accelerator = vm::accelerator(&virtme, want, Some(&probe), &job.cache, &job.cancel)
             .kind(Kind::Infrastructure)?;
@@ -71,8 +67,9 @@ impl Machine {
         })
     }
 
-    /// A guest of this machine that may run for `work` once it is up.
-    pub fn guest(&self, image: PathBuf, initrd: PathBuf, work: Duration) -> Guest {
+    /// A guest of this machine that may run for `work` once it is up, and
+    /// `patience` times as long as usual for everything.
+    pub fn guest(&self, image: PathBuf, initrd: PathBuf, work: Duration, patience: u32) -> Guest {
         Guest {
             image,
             initrd,
@@ -81,12 +78,17 @@ impl Machine {
             accel: self.accelerator.kind,
             port: PORT.into(),
             kernel_args: Vec::new(),
-            deadlines: Deadlines {
-                boot: BOOT,
-                grace: GRACE,
-                total: BOOT + work + GRACE,
-            },
+            deadlines: deadlines(work, patience),
         }
+    }
+}
+
+fn deadlines(work: Duration, patience: u32) -> Deadlines {
+    Deadlines {
+        boot: BOOT * patience,
+        // The guest announces its own deadlines with its patience in them.
+        grace: GRACE * patience,
+        total: (BOOT + work + GRACE) * patience,
     }
 }
 
@@ -102,6 +104,7 @@ fn hello() -> Plan {
         probes: Vec::new(),
         trace: false,
         bare: false,
+        patience: 1,
         fault: None,
     }
 }

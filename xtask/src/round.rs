@@ -99,7 +99,8 @@ fn once(
         .iter()
         .map(|name| program.deadline(name))
         .sum();
-    let guest = machine.guest(boot.image.to_owned(), initrd, work);
+    let patience = boot.plan.patience;
+    let guest = machine.guest(boot.image.to_owned(), initrd, work, patience);
 
     let mut console =
         fs_err::File::create(boot.folder.join("console.log")).kind(Kind::Infrastructure)?;

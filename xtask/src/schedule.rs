@@ -19,6 +19,8 @@ const WARMUPS: u32 = 2;
 /// What the user wants of a run.
 #[derive(Debug, Clone)]
 pub struct Wanted {
+    /// The kernels to boot.
+    pub arms: Vec<Arm>,
     /// The scenarios to judge, in the order of the catalogue.
     pub scenarios: Vec<String>,
     /// Boots of each arm that judge them.
@@ -29,6 +31,8 @@ pub struct Wanted {
     pub rounds: u32,
     /// Seeds whatever is chosen at random.
     pub seed: u64,
+    /// How many times longer than usual everything may take.
+    pub patience: u32,
 }
 
 /// One boot to come.
@@ -74,7 +78,7 @@ pub fn schedule(work: &Work, wanted: &Wanted) -> VecDeque<Planned> {
     ];
     let boots = purposes
         .into_iter()
-        .flat_map(|(pairs, purpose)| alternate(pairs).map(move |arm| (arm, purpose)));
+        .flat_map(|(pairs, purpose)| alternate(&wanted.arms, pairs).map(move |arm| (arm, purpose)));
     boots
         .zip(0..)
         .map(|((arm, purpose), index)| {
@@ -87,6 +91,7 @@ pub fn schedule(work: &Work, wanted: &Wanted) -> VecDeque<Planned> {
             let plan = Plan {
                 trace: purpose == Purpose::Right,
                 bare: purpose == Purpose::Bare,
+                patience: wanted.patience,
                 ..plan(work, arm, scenarios, seed)
             };
             Planned { arm, plan }
@@ -102,21 +107,22 @@ pub fn plan(work: &Work, arm: Arm, scenarios: Vec<String>, seed: u64) -> Plan {
         scenarios,
         repetitions: REPETITIONS,
         warmups: WARMUPS,
-        order: expected(work).map(|e| match arm {
+        order: expected(work).and_then(|e| match arm {
             Arm::Base => e.base,
             Arm::Patched => e.patched,
         }),
         probes: probes(work),
         trace: false,
         bare: false,
+        patience: 1,
         fault: None,
     }
 }
 
 /// A B B A A B B A …
-fn alternate(pairs: u32) -> impl Iterator<Item = Arm> {
+fn alternate(arms: &[Arm], pairs: u32) -> impl Iterator<Item = Arm> {
     (0..pairs).flat_map(|pair| {
-        let mut arms = Arm::BOTH;
+        let mut arms = arms.to_vec();
         if pair % 2 == 1 {
             arms.reverse();
         }
@@ -187,8 +193,8 @@ pub fn expected(work: &Work) -> Option<ExpectOrder> {
         series::manifest::Order::Descending => Order::Descending,
     };
     work.manifest.expect.order.map(|order| ExpectOrder {
-        base: word(order.base),
-        patched: word(order.patched),
+        base: Some(word(order.base)),
+        patched: Some(word(order.patched)),
     })
 }
 
@@ -224,6 +230,7 @@ mod tests {
                 probes: Vec::new(),
                 trace: true,
                 bare: false,
+                patience: 1,
                 fault: None,
             },
         }
@@ -272,8 +279,10 @@ mod tests {
     #[test]
     fn arms_alternate() {
         use Arm::{Base as A, Patched as B};
-        assert_eq!(alternate(3).collect::<Vec<_>>(), [A, B, B, A, A, B]);
-        assert_eq!(alternate(0).count(), 0);
+        let both = [A, B];
+        assert_eq!(alternate(&both, 3).collect::<Vec<_>>(), [A, B, B, A, A, B]);
+        assert_eq!(alternate(&[B], 2).collect::<Vec<_>>(), [B, B]);
+        assert_eq!(alternate(&both, 0).count(), 0);
     }
 
     #[test]

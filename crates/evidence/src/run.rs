@@ -137,6 +137,13 @@ pub struct KernelInfo {
     pub apply: Value,
 }
 
+impl KernelInfo {
+    /// Whether the run is about this arm.
+    pub fn has(&self, arm: Arm) -> bool {
+        self.arms.iter().any(|info| info.arm == arm)
+    }
+}
+
 /// How one arm was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArmInfo {
@@ -193,13 +200,14 @@ pub struct Guest {
     pub flavour: String,
 }
 
-/// The order of the walk that each arm must prove.
+/// The order of the walk that each arm must prove; none from one that was not
+/// booted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpectOrder {
     /// Base: the positive control.
-    pub base: Order,
+    pub base: Option<Order>,
     /// Patched.
-    pub patched: Order,
+    pub patched: Option<Order>,
 }
 
 /// One boot of one arm.

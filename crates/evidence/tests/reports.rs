@@ -529,6 +529,40 @@ fn statuses() {
 }
 
 #[test]
+fn one_arm_of_another_flavour_is_judged_alone() {
+    let mut run = run();
+    run.guest.flavour = "debug".into();
+    run.kernel.arms.retain(|info| info.arm == Arm::Patched);
+    run.rounds
+        .retain(|round| round.arm == Arm::Patched && round.traced);
+    if let Some(expect) = &mut run.expect_order {
+        expect.base = None;
+    }
+    let report = analyse(&run);
+    assert_eq!(report.status, Status::Passed, "{:?}", report.reasons);
+    let text = render::terminal(&report);
+    let head: Vec<&str> = text.lines().take(2).collect();
+    insta::assert_snapshot!(head.join("\n"), @r"
+    oom-reaper-reverse on 6.12: 3 scenarios held on patched, 1 did not run.
+    order of the reaper's walk: descending on patched, as expected
+    ");
+    insta::assert_snapshot!(
+        report.caveats.last().unwrap(),
+        @"Kernels of the debug flavour, whose checks cost more time than what they check: this run judges what is right, and measures nothing."
+    );
+    assert!(!render::junit(&report).unwrap().contains(r#"name="base""#));
+
+    // Its own order is still to be proved.
+    run.rounds[0]
+        .records
+        .retain(|record| !matches!(record, Record::Order { .. }));
+    assert_eq!(
+        analyse(&run).reasons,
+        ["order of the reaper's walk: not proved on patched; expected descending"]
+    );
+}
+
+#[test]
 fn a_scenario_that_takes_its_guest_along() {
     let mut run = run();
     let round = &mut run.rounds[1];

@@ -35,6 +35,10 @@ pub struct Plan {
     /// Functions whose first arguments show the range a walker unmaps, best
     /// first: the guest probes the first one that its kernel has.
     pub probes: Vec<Probe>,
+    /// How many times longer than usual everything may take: more than 1 where
+    /// the kernel checks itself.
+    #[serde(default = "usual")]
+    pub patience: u32,
     /// Record the address trace of both walkers. Such a boot's times are not
     /// comparable with those of one that does not.
     pub trace: bool,
@@ -46,6 +50,10 @@ pub struct Plan {
     /// A fault the guest must commit, to prove that the host names it rightly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
+}
+
+fn usual() -> u32 {
+    1
 }
 
 /// A function that unmaps one range, and where its arguments show the range,

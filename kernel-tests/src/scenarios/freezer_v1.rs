@@ -10,6 +10,7 @@ use super::{Need, Scenario};
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Doing, Failure, ensure};
 use crate::oom::Watch;
+use crate::patience::patient;
 use crate::procfs;
 use crate::smaps;
 use crate::victim::{Area, Kind, Spec, Victim};
@@ -122,7 +123,7 @@ impl Freezer {
         let group = Self::group();
         procfs::write(group.join("cgroup.procs"), &victim.pid().to_string())?;
         procfs::write(group.join("freezer.state"), "FROZEN")?;
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + patient(Duration::from_secs(5));
         while procfs::read(group.join("freezer.state"))?.trim() != "FROZEN" {
             ensure(Instant::now() < deadline, || {
                 "the victim can't be frozen".into()
@@ -141,7 +142,7 @@ impl Drop for Freezer {
     fn drop(&mut self) {
         let _ = self.thaw();
         // What stays mounted is found after the scenario.
-        let deadline = Instant::now() + Duration::from_secs(3);
+        let deadline = Instant::now() + patient(Duration::from_secs(3));
         while fs::remove_dir(Self::group()).is_err() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }

@@ -10,6 +10,7 @@ use super::{Need, Scenario};
 use crate::cgroup::{self, Cgroup};
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Doing, Failure, ensure};
+use crate::patience::patient;
 use crate::procfs;
 use crate::sys::{pidfd_open, process_mrelease};
 use crate::victim::{Area, Kind, Spec, Victim};
@@ -69,7 +70,7 @@ impl Scenario for Storm {
         };
         context.sample(only, KILLS_A_SECOND, f64::from(KILLS) / took.as_secs_f64())?;
 
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patient(PATIENCE);
         loop {
             let leaks = Stock::take()?.leaks(&before);
             if leaks.is_empty() {

@@ -14,7 +14,7 @@ use crate::{host, input};
 /// Builds what is not built yet and says where it is.
 pub fn run(job: Job, arm: Option<Arm>) -> Result {
     host::ensure(&job)?;
-    let arms = arm.map_or_else(|| vec![Arm::Base, Arm::Patched], |arm| vec![arm]);
+    let arms = Arm::or_both(arm);
     let kernels = both(&job, &arms)?;
     let mut text = String::new();
     let mut list = Vec::new();

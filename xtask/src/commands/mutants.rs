@@ -7,6 +7,7 @@ use evidence::run::{Arm, Round, RoundStatus};
 use kernel::build::Built;
 use kernel::selftests::Selftest;
 use results::ktap::Status;
+use results::plan::Plan;
 use results::record::Record;
 use serde::Serialize;
 use series::patch::Patch;
@@ -108,12 +109,7 @@ pub fn run(job: Job, args: &Mutants) -> Result {
             );
         }
     }
-    let kernel = kernels::build(
-        &job,
-        &work,
-        kernel_name,
-        &[cli::Arm::Base, cli::Arm::Patched],
-    )?;
+    let kernel = kernels::build(&job, &work, kernel_name, &[cli::Arm::Patched])?;
     let own = program.selftests(&chosen);
     let selftests = kernels::selftests(&job, &kernel, Arm::Patched, &own)?;
     let machine = Machine::find(&job, &program, kernel.image(Arm::Patched)?)?;
@@ -314,7 +310,10 @@ impl Bench<'_> {
         place: &Path,
         name: &str,
     ) -> Result<Round> {
-        let plan = schedule::plan(self.work, Arm::Patched, scenarios, self.seed);
+        let plan = Plan {
+            patience: self.job.options.flavour.patience(),
+            ..schedule::plan(self.work, Arm::Patched, scenarios, self.seed)
+        };
         let boot = Boot {
             index: 0,
             arm: Arm::Patched,

@@ -1,17 +1,17 @@
 //! `patch-test`: from a series to a report.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::Instant;
 
 use evidence::render;
-use evidence::run::{self, Arm, ArmInfo, Host, KernelInfo, Run, SCHEMA, SeriesInfo};
+use evidence::run::{self, Arm, ArmInfo, ExpectOrder, Host, KernelInfo, Run, SCHEMA, SeriesInfo};
 use kernel::selftests::Selftest;
 use results::plan;
 use sha1::{Digest, Sha1};
 
 use super::{print, print_json};
-use crate::cli::{self, Fault, PatchTest};
+use crate::cli::{self, Fault, Flavour, PatchTest};
 use crate::exit::{Classify, Kind, Result, fail};
 use crate::guest::Program;
 use crate::input::{self, Work};
@@ -23,8 +23,8 @@ use crate::round::{self, Boot, Sight};
 use crate::schedule::{self, Planned, Wanted};
 use crate::{host, outcome, rundir};
 
-/// The flavour of the kernels that timings are taken from.
-const FLAVOUR: &str = "lean";
+/// Measuring boots of each arm, where the user does not say.
+const ROUNDS: u32 = 4;
 
 /// Runs the main job.
 pub fn run(job: Job, args: &PatchTest) -> Result {
@@ -33,6 +33,8 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
         return fail(Kind::Usage, "patch-test takes one --kernel");
     };
     let kernel_name = kernel_name.clone();
+    let rounds = rounds_wanted(job.options.rounds, job.options.flavour, args.arm)?;
+    let arms = cli::Arm::or_both(args.arm);
     let work = input::load(&job.options.series)?;
     for note in notes(&work) {
         job.progress.note(&note);
@@ -40,18 +42,14 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
     host::ensure(&job)?;
     let program = Program::build(&job)?;
     let chosen = program.select(&job.options.scenarios)?;
-    let kernel = kernels::build(
-        &job,
-        &work,
-        &kernel_name,
-        &[cli::Arm::Base, cli::Arm::Patched],
-    )?;
+    let kernel = kernels::build(&job, &work, &kernel_name, &arms)?;
+    let arms: Vec<Arm> = arms.into_iter().map(Arm::from).collect();
     let own = program.selftests(&chosen);
-    let selftests = [
-        kernels::selftests(&job, &kernel, Arm::Base, &own)?,
-        kernels::selftests(&job, &kernel, Arm::Patched, &own)?,
-    ];
-    let machine = Machine::find(&job, &program, kernel.image(Arm::Base)?)?;
+    let selftests = arms
+        .iter()
+        .map(|&arm| Ok((arm, kernels::selftests(&job, &kernel, arm, &own)?)))
+        .collect::<Result<BTreeMap<_, _>>>()?;
+    let machine = Machine::find(&job, &program, kernel.image(arms[0])?)?;
     job.progress.note(&format!(
         "Guests run on {}: {}",
         machine.accelerator.kind, machine.accelerator.why
@@ -59,18 +57,26 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
 
     let seed = args.seed.unwrap_or(started.as_second() as u64);
     let wanted = Wanted {
+        arms,
         scenarios: chosen.clone(),
         repeat: args.repeat,
         shuffle: args.shuffle,
-        rounds: job.options.rounds,
+        rounds,
         seed,
+        patience: job.options.flavour.patience(),
     };
     let boots = schedule::schedule(&work, &wanted);
     let folder = rundir::create(job.options.out.as_deref(), &started)?;
     let mut run = describe(&job, &work, &kernel, &machine, seed, &started)?;
     // What was not asked for can't be missed.
-    run.expect_order = run.expect_order.filter(|_| program.proves_order(&chosen));
-    let finished = rounds(
+    run.expect_order = run
+        .expect_order
+        .filter(|_| program.proves_order(&chosen))
+        .map(|expect| ExpectOrder {
+            base: expect.base.filter(|_| run.kernel.has(Arm::Base)),
+            patched: expect.patched.filter(|_| run.kernel.has(Arm::Patched)),
+        });
+    let finished = boot_all(
         &job, &machine, &program, &kernel, &selftests, boots, args, &folder, &mut run,
     );
     // Whatever stopped the rounds, those that ended are kept and reported.
@@ -84,6 +90,20 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
         print(&format!("\n{}\n", folder.join("report.html").display()))?;
     }
     outcome::judge(&report, args.require_conclusion)
+}
+
+/// How many boots of each arm measure: none where nothing can be compared, and
+/// whoever asks for some there is told.
+fn rounds_wanted(asked: Option<u32>, flavour: Flavour, arm: Option<cli::Arm>) -> Result<u32> {
+    let why = match (flavour, arm) {
+        (Flavour::Lean, None) => return Ok(asked.unwrap_or(ROUNDS)),
+        (Flavour::Debug, _) => "the debug flavour's checks cost more than what would be measured",
+        (_, Some(_)) => "one arm alone has nothing to be compared with",
+    };
+    match asked.unwrap_or(0) {
+        0 => Ok(0),
+        _ => fail(Kind::Usage, format!("{why}: leave out --rounds, or give 0")),
+    }
 }
 
 /// What a reader of the series should know before it is judged.
@@ -112,12 +132,12 @@ fn notes(work: &Work) -> Vec<String> {
 
 /// Runs the boots. Each that ends is kept before the next begins.
 #[expect(clippy::too_many_arguments, reason = "the whole run, once")]
-fn rounds(
+fn boot_all(
     job: &Job,
     machine: &Machine,
     program: &Program,
     kernel: &Kernel,
-    [base, patched]: &[Vec<Selftest>; 2],
+    selftests: &BTreeMap<Arm, Vec<Selftest>>,
     mut boots: VecDeque<Planned>,
     args: &PatchTest,
     folder: &Path,
@@ -148,10 +168,7 @@ fn rounds(
             arm: planned.arm,
             image: kernel.image(planned.arm)?,
             modules: &kernel.built(planned.arm)?.modules,
-            selftests: match planned.arm {
-                Arm::Base => base,
-                Arm::Patched => patched,
-            },
+            selftests: selftests.get(&planned.arm).map_or(&[], Vec::as_slice),
             plan: &planned.plan,
             folder: &place,
             kill_qemu: fault == Some(Fault::KillQemu),
@@ -212,8 +229,8 @@ fn describe(
 ) -> Result<Run> {
     let arms = Arm::BOTH
         .into_iter()
-        .map(|arm| {
-            let built = kernel.built(arm)?;
+        .filter_map(|arm| Some((arm, kernel.built(arm).ok()?)))
+        .map(|(arm, built)| {
             let config = fs_err::read(&built.config).kind(Kind::Infrastructure)?;
             Ok(ArmInfo {
                 arm,
@@ -243,7 +260,10 @@ fn describe(
         },
         qemu: machine.versions.qemu.clone(),
         virtme_ng: machine.versions.virtme.clone(),
-        compiler: kernel.built(Arm::Base)?.meta.compiler.clone(),
+        compiler: kernel
+            .built
+            .first()
+            .map_or_else(String::new, |built| built.meta.compiler.clone()),
         seed,
         series: SeriesInfo {
             name: work.manifest.name.clone(),
@@ -261,7 +281,7 @@ fn describe(
         guest: run::Guest {
             cpus: job.options.cpus,
             memory_mib: u64::from(job.options.memory),
-            flavour: FLAVOUR.to_owned(),
+            flavour: job.options.flavour.as_str().to_owned(),
         },
         rounds: Vec::new(),
         expect_order: schedule::expected(work),
@@ -297,5 +317,28 @@ fn host_info() -> Host {
         cpus: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
         memory_kib: memory.trim_end_matches(" kB").parse().unwrap_or(0),
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_both_lean_arms_are_measured() {
+        use Flavour::{Debug, Lean};
+        let one = Some(cli::Arm::Patched);
+        for (asked, flavour, arm, expected) in [
+            (None, Lean, None, Some(ROUNDS)),
+            (Some(9), Lean, None, Some(9)),
+            (None, Lean, one, Some(0)),
+            (Some(1), Lean, one, None),
+            (None, Debug, None, Some(0)),
+            (Some(0), Debug, one, Some(0)),
+            (Some(1), Debug, None, None),
+        ] {
+            let rounds = rounds_wanted(asked, flavour, arm);
+            assert_eq!(rounds.ok(), expected, "{asked:?} {flavour:?} {arm:?}");
+        }
     }
 }

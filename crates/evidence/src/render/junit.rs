@@ -13,7 +13,8 @@ use crate::run::Arm;
 /// When the XML can't be written.
 pub fn junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
     let mut junit = Junit::new(format!("{} on {}", report.series.name, report.kernel.name));
-    for arm in Arm::BOTH {
+    let booted = Arm::BOTH.into_iter().filter(|arm| report.kernel.has(*arm));
+    for arm in booted {
         let mut suite = TestSuite::new(arm.as_str());
         suite.add_test_cases(report.scenarios.iter().map(|row| {
             let tally = if arm == Arm::Base {

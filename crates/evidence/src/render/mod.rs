@@ -38,7 +38,11 @@ fn headline(report: &Report) -> String {
                 n => format!(", {n} did not run"),
             };
             let plural = if held == 1 { "" } else { "s" };
-            format!("{what}: {held} scenario{plural} held on both arms{rest}.")
+            let arms = match report.kernel.arms.as_slice() {
+                [one] => one.arm.as_str(),
+                _ => "both arms",
+            };
+            format!("{what}: {held} scenario{plural} held on {arms}{rest}.")
         }
         Status::Failed => format!("{what}: FAILED: {}.", first(&report.reasons)),
         Status::Infrastructure => {
