@@ -67,10 +67,12 @@ pub const MEMCONTROL: Kselftest = Kselftest {
     ],
     deadline: Duration::from_secs(120),
     disk: true,
+    // In 21 failures of 25, on base and patched alike, what was left too much
+    // was what a child had not yet allocated when the reclaim began; in the
+    // others the memory was not there within the 5 s that the test waits.
     unreliable: &[(
         "test_memcg_reclaim",
-        "it reclaims as soon as four fifths of its memory are there, while a slow guest is still \
-         allocating the rest, and then finds more than it left",
+        "a slow guest is still allocating when it begins to reclaim or gives up waiting",
     )],
 };
 
@@ -205,11 +207,17 @@ fn excuse(tests: &[Test], unreliable: &[(&str, &str)]) -> Vec<Test> {
     let excused = |test: &Test| {
         let known = unreliable.iter().find(|(name, _)| *name == test.name);
         match known {
-            Some((_, why)) if test.status == Status::Failed => Test {
-                status: Status::Skipped,
-                why: Some(format!("unreliable here, and failed: {why}")),
-                ..test.clone()
-            },
+            Some((_, why)) if test.status == Status::Failed => {
+                let said = test.why.iter().map(|said| format!("; it says: {said}"));
+                Test {
+                    status: Status::Skipped,
+                    why: Some(format!(
+                        "unreliable here, and failed: {why}{}",
+                        said.collect::<String>()
+                    )),
+                    ..test.clone()
+                }
+            }
             _ => test.clone(),
         }
     };
@@ -329,12 +337,12 @@ mod tests {
 
     #[test]
     fn what_is_excused_says_why() {
-        let report = ktap::read("TAP version 13\nnot ok 1 flaky\n".as_bytes()).unwrap();
+        let report = ktap::read("TAP version 13\n# 9 MB\nnot ok 1 flaky\n".as_bytes()).unwrap();
         let tests = excuse(&report.tests, &[("flaky", "slow")]);
         assert_eq!(tests[0].status, Status::Skipped);
         assert_eq!(
             tests[0].why.as_deref(),
-            Some("unreliable here, and failed: slow")
+            Some("unreliable here, and failed: slow; it says: 9 MB")
         );
         assert_eq!(excuse(&report.tests, &[]), report.tests);
     }
