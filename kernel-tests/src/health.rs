@@ -168,6 +168,8 @@ fn taint() -> Result<u64, Failure> {
         .map_err(|_| Failure::unmet(format!("{PATH} is no number: {text:?}")))
 }
 
+/// What the host's triage makes of a console, where it can be said of a line
+/// alone.
 fn is_trouble(line: &str) -> bool {
     [
         "BUG:",
@@ -179,6 +181,9 @@ fn is_trouble(line: &str) -> bool {
         "soft lockup",
         "hard LOCKUP",
         "KASAN:",
+        "UBSAN:",
+        "detected stall",
+        "suspected memory leaks",
         "possible circular locking",
         "inconsistent lock state",
         "possible recursive locking",
@@ -263,6 +268,27 @@ mod tests {
             "WARNING: possible circular locking dependency detected",
         ] {
             assert!(is_trouble(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_host_says_the_same_of_real_consoles() {
+        // No guest outlives a panic, or a boot that failed.
+        const NOT_SEEN: [&str; 4] = ["panic", "sysrq-crash", "boot-failed", "cut-boot"];
+        const CLEAN: [&str; 3] = ["oom", "oom-allocation", "memcg"];
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../crates/vm/tests/data/console"
+        );
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_string_lossy();
+            if NOT_SEEN.contains(&&*name) {
+                continue;
+            }
+            let console = std::fs::read_to_string(&path).unwrap();
+            let trouble = console.lines().any(is_trouble);
+            assert_eq!(trouble, !CLEAN.contains(&&*name), "{name}");
         }
     }
 }

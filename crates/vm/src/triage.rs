@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::lines::Lines;
 use rules::{
     ACQUIRING, ANSI, BEGAN, BY_LOCK, CALLER, CAME_UP, COUNTER, FRAME, HELPER, Header, PREFIX,
-    SUSPECT, TRACE, function, header, steady,
+    SUSPECT, SUSPECTED_LEAKS, TRACE, function, header, steady,
 };
 
 /// The longest console line that is looked at, in bytes.
@@ -288,6 +288,13 @@ impl State {
         // "BUG: memory leak" and "unreferenced object" open one report.
         if kind == Kind::MemoryLeak && self.open.iter().any(|open| open.line + 1 == self.count) {
             return;
+        }
+        // How many leaks there are says less than the leak that follows.
+        if kind == Kind::MemoryLeak
+            && opens
+            && (self.events.last()).is_some_and(|event| event.title == SUSPECTED_LEAKS)
+        {
+            self.events.pop();
         }
         if opens {
             self.close(|open| same(&open.caller, caller));

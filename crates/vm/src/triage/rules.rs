@@ -54,6 +54,9 @@ fn symbol(found: &Captures<'_>, at: usize) -> Option<String> {
         .filter(|name| !HELPER.is_match(name))
 }
 
+/// The title where kmemleak only counts.
+pub(super) const SUSPECTED_LEAKS: &str = "suspected memory leaks";
+
 /// In this order: the first that matches a line wins.
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     let rule = |kind, text, opens, title| Rule {
@@ -125,7 +128,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             Kind::MemoryLeak,
             r"kmemleak: \d+ new suspected memory leaks",
             false,
-            |_| ("suspected memory leaks".into(), None),
+            |_| (SUSPECTED_LEAKS.into(), None),
         ),
         rule(
             Kind::SoftLockup,
