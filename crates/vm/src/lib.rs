@@ -6,6 +6,7 @@
 //! knows; its console is kept apart and [`triage`]d.
 
 mod accelerator;
+mod clock;
 mod guest;
 pub mod initramfs;
 mod lines;

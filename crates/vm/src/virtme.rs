@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::accelerator::Accel;
+use crate::clock::tsc_khz;
 use crate::guest::Guest;
 use crate::process::{self, Cancel, Exit, Program, Stream};
 
@@ -139,6 +140,7 @@ impl Virtme {
         // virtme-ng insists on a root to export. The guest lives in its
         // initramfs: it gets neither this nor any other folder of the host.
         let root = tempfile::tempdir().map_err(Error::system("make a temporary folder"))?;
+        let guest = &timed(guest);
         let answer = ask(
             &self.run,
             virtme_arguments(guest, &self.qemu, root.path()),
@@ -161,6 +163,17 @@ impl Virtme {
         }
         Ok(machine(composed, guest, results))
     }
+}
+
+/// The same guest, told how fast its clock is where we know better than it can.
+fn timed(guest: &Guest) -> Guest {
+    let mut guest = guest.clone();
+    if guest.accel == Accel::Tcg
+        && let Some(khz) = tsc_khz()
+    {
+        guest.kernel_args.insert(0, format!("tsc_early_khz={khz}"));
+    }
+    guest
 }
 
 /// What virtme-ng is asked for: its machine for this kernel, not run but
