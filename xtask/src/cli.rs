@@ -46,8 +46,10 @@ pub enum Command {
     Boot(Boot),
     /// Compare again, from the samples of a run folder
     #[command(after_help = "Example:
-  cargo xtask compare runs/latest --require-conclusion")]
-    Compare(Again),
+  cargo xtask compare runs/latest --require-conclusion
+  cargo xtask compare runs/latest --claims
+  cargo xtask compare runs/latest --calibrate")]
+    Compare(Compare),
     /// Write the reports of a run folder again
     #[command(after_help = "Example:
   cargo xtask report runs/latest")]
@@ -100,7 +102,8 @@ pub struct Shared {
     /// How the kernels are configured
     #[arg(long, value_enum, default_value_t = Flavour::Lean)]
     pub flavour: Flavour,
-    /// Boots of each arm that measure, and as many that do it without probes
+    /// The most boots of each arm that measure: fewer once the metrics that
+    /// decide are decided. As many do it without probes
     /// [default: 4; 0 where nothing can be compared: with --flavour debug, or
     /// one arm alone]
     #[arg(long, value_parser = clap::value_parser!(u32).range(0..=1000))]
@@ -199,6 +202,23 @@ pub struct Boot {
     /// A command to run in the guest instead of a shell
     #[arg(last = true)]
     pub command: Vec<String>,
+}
+
+/// `compare`'s options.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The shared ones.
+    #[command(flatten)]
+    pub again: Again,
+    /// Set what a changelog claims beside what was measured; the series' own
+    /// changelog where no file is given
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "calibrate")]
+    #[expect(clippy::option_option, reason = "absent, alone, or with a file")]
+    pub claims: Option<Option<PathBuf>>,
+    /// Say what the verdicts are worth: how often boots of one kernel, dealt
+    /// into two arms, are called different, and which change would be seen
+    #[arg(long)]
+    pub calibrate: bool,
 }
 
 /// From a run folder.

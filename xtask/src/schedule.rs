@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use evidence::run::{Arm, ExpectOrder, Round};
+use evidence::design::Looks;
+use evidence::run::{Arm, ExpectOrder, Round, Run};
 use results::ktap::Status;
 use results::plan::{HANDED_OVER, Order, Plan, Probe};
 use results::record::Record;
@@ -128,6 +129,33 @@ fn alternate(arms: &[Arm], pairs: u32) -> impl Iterator<Item = Arm> {
         }
         arms
     })
+}
+
+/// Leaves out what a run need not measure any more: it is decided after so many
+/// boots of each arm, and is to have as many without probes.
+pub fn enough(boots: &mut VecDeque<Planned>, measured: usize) {
+    let mut bare = 2 * measured;
+    boots.retain(|planned| {
+        if planned.plan.bare {
+            let keep = bare > 0;
+            bare = bare.saturating_sub(1);
+            return keep;
+        }
+        planned.plan.trace
+    });
+}
+
+/// The boots of each arm after which `run` looks at what it has measured; none
+/// where it does not look now.
+pub fn look(run: &Run) -> Option<usize> {
+    let [base, patched] = Arm::BOTH.map(|arm| {
+        let measured =
+            |r: &&Round| r.arm == arm && !r.traced && !r.bare && r.status.has_sound_samples();
+        run.rounds.iter().filter(measured).count()
+    });
+    let ended = run.rounds.last().is_some_and(|r| !r.traced && !r.bare);
+    let looks = Looks::new(run.limit? as usize);
+    (ended && base == patched && looks.at().any(|at| at == base)).then_some(base)
 }
 
 /// The boot that takes over what `round` left of its plan; none where nothing
@@ -274,6 +302,28 @@ mod tests {
         assert_eq!(left(&names, all, &["a", "c"]), None);
         // One that never came up would do it again.
         assert_eq!(left(&names, "", &[]), None);
+    }
+
+    #[test]
+    fn a_run_that_is_decided_measures_no_more() {
+        let boot = |arm, trace, bare| {
+            let mut planned = planned(&["a"]);
+            (planned.arm, planned.plan.trace, planned.plan.bare) = (arm, trace, bare);
+            planned
+        };
+        let mut boots = VecDeque::new();
+        for (trace, bare) in [(true, false), (false, false), (false, true)] {
+            boots.extend(alternate(&Arm::BOTH, 3).map(|arm| boot(arm, trace, bare)));
+        }
+        enough(&mut boots, 2);
+        let left: Vec<_> = boots
+            .iter()
+            .map(|b| (b.arm, b.plan.trace, b.plan.bare))
+            .collect();
+        use Arm::{Base as A, Patched as B};
+        let traced = [A, B, B, A, A, B].map(|arm| (arm, true, false));
+        let bare = [A, B, B, A].map(|arm| (arm, false, true));
+        assert_eq!(left, [traced.as_slice(), &bare].concat());
     }
 
     #[test]

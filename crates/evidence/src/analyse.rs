@@ -8,15 +8,12 @@ use results::plan::{HANDED_OVER, Order};
 use results::record::{Record, Unit, Walker};
 use serde::Serialize;
 
+use crate::design::{ALPHA, FEWEST, Looks, holm};
 use crate::run::{
     Accelerator, Arm, ExpectOrder, Guest, Host, KernelInfo, Round, RoundStatus, Run, SeriesInfo,
 };
 use crate::{render, stats};
 
-/// Below this p-value two arms differ.
-const SIGNIFICANT: f64 = 0.05;
-/// With fewer boots an arm no permutation test can find a difference.
-const FEWEST_BOOTS: usize = 4;
 /// The flavour of the kernels whose times count.
 const MEASURED: &str = "lean";
 /// More rounds than these are not worth naming.
@@ -248,8 +245,13 @@ pub struct Comparison {
     pub difference: f64,
     /// Its 95 % interval.
     pub difference_interval: Option<[f64; 2]>,
-    /// The two-sided p-value of a permutation of boots.
+    /// The two-sided p-value of a permutation of all boots.
     pub p: Option<f64>,
+    /// The same, corrected for all the metrics that don't decide (Holm); none
+    /// for one that does, whose looks have a share each.
+    pub p_adjusted: Option<f64>,
+    /// The boots of each arm after which a metric that decides differed.
+    pub decided_at: Option<usize>,
     /// What follows.
     pub verdict: Verdict,
     /// Rounds an arm that would probably decide it, where it is inconclusive
@@ -664,10 +666,10 @@ fn caveats(run: &Run) -> Vec<String> {
              run judges what is right, and measures nothing.",
             run.guest.flavour
         ));
-    } else if both && !run.rounds.is_empty() && fewest < FEWEST_BOOTS {
+    } else if both && !run.rounds.is_empty() && fewest < FEWEST {
         caveats.push(format!(
             "With {fewest} timed boot{} an arm at least, no difference can be significant; \
-             {FEWEST_BOOTS} an arm are the fewest that can show one.",
+             {FEWEST} an arm are the fewest that can show one.",
             if fewest == 1 { "" } else { "s" }
         ));
     }
@@ -766,21 +768,84 @@ fn is_primary(run: &Run, key: &Key, all: &BTreeMap<Key, Measured>) -> bool {
     named && !key.bare && (key.walker.is_none() || !all.contains_key(&sum))
 }
 
+/// The metrics that decide, with probes and without.
+pub(crate) fn primary_keys(run: &Run, all: &BTreeMap<Key, Measured>) -> Vec<Key> {
+    let probed = |key: &Key| Key {
+        bare: false,
+        ..key.clone()
+    };
+    all.keys()
+        .filter(|key| is_primary(run, &probed(key), all))
+        .cloned()
+        .collect()
+}
+
 fn comparisons(run: &Run) -> Vec<Comparison> {
     let all = measured(run);
-    let mut comparisons: Vec<Comparison> = all
+    let mut found: Vec<(Comparison, Seen)> = all
         .iter()
         .filter_map(|(key, measured)| compare(run, key, measured, is_primary(run, key, &all)))
         .collect();
     // A stable sort: within each, as keys are ordered.
-    comparisons.sort_by_key(|c| {
+    found.sort_by_key(|(c, _)| {
         let at = run.primary.iter().position(|name| names(name, c));
         at.unwrap_or(usize::MAX)
     });
-    comparisons
+    let mut adjusted = adjusted(&found);
+    let mut in_sequence = true;
+    found
+        .into_iter()
+        .map(|(mut c, seen)| {
+            let significant = if c.primary {
+                c.decided_at = seen.decided_at.filter(|_| in_sequence);
+                in_sequence = c.decided_at.is_some();
+                in_sequence
+            } else {
+                c.p_adjusted = adjusted.next().flatten();
+                c.p_adjusted.is_some_and(|p| p <= ALPHA)
+            };
+            c.verdict = judge(&c, significant, run.margin);
+            if c.verdict == Verdict::Inconclusive {
+                let boots = c.base.boots.min(c.patched.boots);
+                c.rounds_needed = c
+                    .ratio
+                    .zip(c.interval)
+                    .and_then(|(ratio, ends)| rounds_needed(ratio, ends, boots, run.margin));
+            }
+            c.text = render::comparison_line(&c);
+            c
+        })
+        .collect()
 }
 
-fn compare(run: &Run, key: &Key, measured: &Measured, primary: bool) -> Option<Comparison> {
+/// The corrected p-values of all metrics that don't decide, in their order.
+/// What was measured without probes asks a question of its own.
+fn adjusted(found: &[(Comparison, Seen)]) -> impl Iterator<Item = Option<f64>> + use<> {
+    let others: Vec<&Comparison> = found
+        .iter()
+        .map(|(c, _)| c)
+        .filter(|c| !c.primary)
+        .collect();
+    let family = |bare: bool| {
+        let of = others.iter().filter(move |c| c.bare == bare);
+        holm(&of.filter_map(|c| c.p).collect::<Vec<_>>()).into_iter()
+    };
+    let (mut probed, mut bare) = (family(false), family(true));
+    let adjusted: Vec<_> = others
+        .iter()
+        .map(|c| {
+            c.p.and_then(|_| if c.bare { bare.next() } else { probed.next() })
+        })
+        .collect();
+    adjusted.into_iter()
+}
+
+/// What a comparison's looks say, whatever the other metrics do.
+struct Seen {
+    decided_at: Option<usize>,
+}
+
+fn compare(run: &Run, key: &Key, measured: &Measured, primary: bool) -> Option<(Comparison, Seen)> {
     let arm = |boots: &[Vec<f64>]| {
         Some(ArmSamples {
             boots: boots.len(),
@@ -790,52 +855,42 @@ fn compare(run: &Run, key: &Key, measured: &Measured, primary: bool) -> Option<C
         })
     };
     let (base, patched) = (arm(&measured.base)?, arm(&measured.patched)?);
-    let lower_is_better = measured.unit != Unit::PerSecond;
     let seed = seed(run.seed, key);
     let bootstrap = stats::bootstrap(&measured.base, &measured.patched, seed);
-    let p = stats::permutation_test(&base.boot_medians, &patched.boot_medians, seed);
+    let p = |boots: usize| {
+        let first = |arm: &ArmSamples| arm.boot_medians.get(..boots).map(<[f64]>::to_vec);
+        stats::permutation_test(&first(&base)?, &first(&patched)?, seed)
+    };
+    let boots = base.boots.min(patched.boots);
+    // A run that had no limit in mind looked once.
+    let looks = Looks::new(run.limit.map_or(boots, |limit| limit as usize));
+    let decided_at = looks.differs(boots, p);
     let ratio = (base.median != 0.0).then(|| patched.median / base.median);
-    let interval = bootstrap
-        .map(|b| b.ratio)
-        .filter(|ends| ratio.is_some() && ends.iter().all(|end| end.is_finite()));
-    let difference = patched.median - base.median;
-    let difference_interval = bootstrap.map(|b| b.difference);
-    let significant = p.is_some_and(|p| p <= SIGNIFICANT);
-    let verdict = judge(
-        Judged {
-            ratio,
-            interval,
-            difference_interval,
-            significant,
-            lower_is_better,
-        },
-        run.margin,
-    );
-    let rounds_needed = (verdict == Verdict::Inconclusive)
-        .then(|| rounds_needed(ratio?, interval?, base.boots.min(patched.boots), run.margin))
-        .flatten();
-    let mut comparison = Comparison {
+    let comparison = Comparison {
         scenario: key.scenario.clone(),
         metric: key.metric.clone(),
         walker: key.walker,
         bare: key.bare,
         unit: measured.unit,
-        lower_is_better,
+        lower_is_better: measured.unit != Unit::PerSecond,
         primary,
         label: label(run, key),
+        ratio,
+        interval: bootstrap
+            .map(|b| b.ratio)
+            .filter(|ends| ratio.is_some() && ends.iter().all(|end| end.is_finite())),
+        difference: patched.median - base.median,
+        difference_interval: bootstrap.map(|b| b.difference),
+        p: stats::permutation_test(&base.boot_medians, &patched.boot_medians, seed),
+        p_adjusted: None,
+        decided_at: None,
         base,
         patched,
-        ratio,
-        interval,
-        difference,
-        difference_interval,
-        p,
-        verdict,
-        rounds_needed,
+        verdict: Verdict::Inconclusive,
+        rounds_needed: None,
         text: String::new(),
     };
-    comparison.text = render::comparison_line(&comparison);
-    Some(comparison)
+    Some((comparison, Seen { decided_at }))
 }
 
 fn label(run: &Run, key: &Key) -> String {
@@ -861,16 +916,8 @@ fn seed(seed: u64, key: &Key) -> u64 {
         })
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Judged {
-    ratio: Option<f64>,
-    interval: Option<[f64; 2]>,
-    difference_interval: Option<[f64; 2]>,
-    significant: bool,
-    lower_is_better: bool,
-}
-
-fn judge(of: Judged, margin: f64) -> Verdict {
+/// What follows from a ratio and its interval, where the arms differ at all.
+fn judge(of: &Comparison, significant: bool, margin: f64) -> Verdict {
     let (down, up) = if of.lower_is_better {
         (Verdict::Improved, Verdict::Regressed)
     } else {
@@ -880,9 +927,9 @@ fn judge(of: Judged, margin: f64) -> Verdict {
         let (floor, ceiling) = (1.0 - margin, 1.0 + margin);
         return if low >= floor && high <= ceiling {
             Verdict::NoChange
-        } else if of.significant && high < 1.0 && ratio <= floor {
+        } else if significant && high < 1.0 && ratio <= floor {
             down
-        } else if of.significant && low > 1.0 && ratio >= ceiling {
+        } else if significant && low > 1.0 && ratio >= ceiling {
             up
         } else {
             Verdict::Inconclusive
@@ -891,8 +938,8 @@ fn judge(of: Judged, margin: f64) -> Verdict {
     // Where base's median is 0 there is no ratio, only a difference.
     match of.difference_interval {
         Some([low, high]) if low == 0.0 && high == 0.0 => Verdict::NoChange,
-        Some([_, high]) if of.significant && high < 0.0 => down,
-        Some([low, _]) if of.significant && low > 0.0 => up,
+        Some([_, high]) if significant && high < 0.0 => down,
+        Some([low, _]) if significant && low > 0.0 => up,
         _ => Verdict::Inconclusive,
     }
 }
@@ -919,6 +966,6 @@ fn rounds_needed(ratio: f64, [low, high]: [f64; 2], boots: usize, margin: f64) -
     Some(
         (needed.ceil() as u32)
             .max(boots as u32 + 1)
-            .max(FEWEST_BOOTS as u32),
+            .max(FEWEST as u32),
     )
 }

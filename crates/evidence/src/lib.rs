@@ -6,6 +6,9 @@
 //! Absent on purpose: processes, git, files, printing.
 
 mod analyse;
+pub mod calibrate;
+pub mod claims;
+pub mod design;
 pub mod render;
 pub mod run;
 pub mod stats;

@@ -54,11 +54,22 @@ pub struct Run {
     /// The metrics that decide: `METRIC` or `SCENARIO/METRIC`.
     #[serde(default)]
     pub primary: Vec<String>,
+    /// The most boots of each arm that were to measure: the run looked at its
+    /// samples on the way there, as [`crate::design::Looks`] says. None where
+    /// it looked only at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
     /// The relative change below which nobody cares: 0.05 is five percent.
     pub margin: f64,
     /// What to call a metric in a report; others go by their own name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// What the series says of itself: the changelogs of its patches.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub changelog: String,
+    /// Which metric its words mean, as [`crate::claims::check`] takes them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, String>,
     /// What happened to the run that its rounds don't show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -164,6 +175,17 @@ pub struct ArmInfo {
     pub cached: bool,
     /// Subjects of the patches below the series.
     pub prerequisites: Vec<String>,
+}
+
+impl Run {
+    /// Whether both arms ran the same kernel image: an A/A run, in which every
+    /// difference is a false alarm.
+    pub fn is_same_kernel(&self) -> bool {
+        let mut images = self.kernel.arms.iter().map(|arm| &arm.image_sha);
+        images
+            .next()
+            .is_some_and(|first| images.all(|image| image == first))
+    }
 }
 
 /// One of the two kernels that are compared.

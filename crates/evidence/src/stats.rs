@@ -89,14 +89,18 @@ pub struct Bootstrap {
 pub const RESAMPLES: usize = 4_000;
 
 /// 95 % intervals by a hierarchical bootstrap: boots are drawn with
-/// replacement, then repetitions inside each. The percentiles are widened for
-/// few boots as Student's t is against the normal distribution, since
-/// resampling n boots shows only (n − 1)/n of their variance. None unless
-/// both arms have two boots.
+/// replacement, then repetitions inside each. None unless both arms have two
+/// boots.
+///
+/// Resampling shows the shape of the uncertainty, but not its size: it draws
+/// the repetitions' own spread a second time, and n boots show only (n − 1)/n
+/// of theirs. The size is therefore that of Welch's interval on the boots'
+/// medians (of their logarithms for the ratio). Where those can't be had, since
+/// a median is 0, the percentiles are widened for few boots instead, which
+/// errs on the wide side.
 pub fn bootstrap(base: &Boots, patched: &Boots, seed: u64) -> Option<Bootstrap> {
-    let count = |boots: &Boots| boots.iter().filter(|boot| !boot.is_empty()).count();
-    let (n, m) = (count(base), count(patched));
-    if n < 2 || m < 2 {
+    let (a, b) = (boot_medians(base), boot_medians(patched));
+    if a.len() < 2 || b.len() < 2 {
         return None;
     }
     let mut rng = Rng::new(seed);
@@ -109,11 +113,54 @@ pub fn bootstrap(base: &Boots, patched: &Boots, seed: u64) -> Option<Bootstrap> 
         ratios.push(ratio(a, b));
         differences.push(b - a);
     }
-    let tail = tail(n, m);
+    ratios.sort_by(f64::total_cmp);
+    differences.sort_by(f64::total_cmp);
+    let (from, to) = (pooled_median(base)?, pooled_median(patched)?);
+    let logs = |medians: &[f64]| medians.iter().map(|m| m.ln()).collect::<Vec<_>>();
+    let ratio = resized(
+        &ratios.iter().map(|r| r.ln()).collect::<Vec<_>>(),
+        ratio(from, to).ln(),
+        welch(&logs(&a), &logs(&b)),
+    );
+    let tail = tail(a.len(), b.len());
     Some(Bootstrap {
-        ratio: cut(&mut ratios, tail),
-        difference: cut(&mut differences, tail),
+        ratio: ratio.map_or_else(|| cut(&ratios, tail), |ends| ends.map(f64::exp)),
+        difference: resized(&differences, to - from, welch(&a, &b))
+            .unwrap_or_else(|| cut(&differences, tail)),
     })
+}
+
+/// The interval around `point` that is as lopsided as the resamples are and
+/// `width` wide. None where one of these is not finite.
+fn resized(sorted: &[f64], point: f64, width: f64) -> Option<[f64; 2]> {
+    let [low, high] = cut(sorted, 0.025);
+    let (below, above) = ((point - low).max(0.0), (high - point).max(0.0));
+    let whole = below + above;
+    if whole == 0.0 && width == 0.0 {
+        return Some([point, point]);
+    }
+    let scale = width / whole;
+    let ends = [point - below * scale, point + above * scale];
+    ends.iter().all(|end| end.is_finite()).then_some(ends)
+}
+
+/// The width of Welch's 95 % interval for the difference of two means.
+fn welch(a: &[f64], b: &[f64]) -> f64 {
+    let parts = [a, b].map(|values| {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+        // The mean's variance, and its share of the degrees' denominator.
+        let variance = squares / (n - 1.0) / n;
+        (variance, variance * variance / (n - 1.0))
+    });
+    let [(a, a_share), (b, b_share)] = parts;
+    let variance = a + b;
+    if variance == 0.0 {
+        return 0.0;
+    }
+    let degrees = variance * variance / (a_share + b_share);
+    2.0 * student_975(degrees) * variance.sqrt()
 }
 
 /// patched / base, where nothing against nothing is no change.
@@ -139,15 +186,17 @@ fn tail(n: usize, m: usize) -> f64 {
     normal_tail(wide)
 }
 
-/// Student's t at 97.5 %, by Cornish and Fisher's expansion; exact for 1 and
-/// 2 degrees, within 0.3 % from 3 on.
+/// Student's t at 97.5 %, by Cornish and Fisher's expansion, within 0.3 % from
+/// 3 degrees on; below, between the exact values for 1, 2 and 3.
 fn student_975(degrees: f64) -> f64 {
     const Z: f64 = 1.959_963_984_540_054;
-    if degrees < 1.5 {
-        return 12.706;
-    }
-    if degrees < 2.5 {
-        return 4.303;
+    const EXACT: [f64; 3] = [12.706, 4.303, 3.182];
+    for (at, pair) in EXACT.windows(2).enumerate() {
+        let part = degrees.max(1.0) - (at as f64 + 1.0);
+        if part < 1.0 {
+            // On the logarithm, which bends less.
+            return pair[0] * (pair[1] / pair[0]).powf(part);
+        }
     }
     let z = |power: i32| Z.powi(power);
     Z + (z(3) + Z) / (4.0 * degrees)
@@ -178,9 +227,8 @@ fn normal_tail(x: f64) -> f64 {
     0.5 * t * (-z * z + sum).exp()
 }
 
-/// The values between the tails, outward to the next value.
-fn cut(values: &mut [f64], tail: f64) -> [f64; 2] {
-    values.sort_by(f64::total_cmp);
+/// The sorted values between the tails, outward to the next value.
+fn cut(values: &[f64], tail: f64) -> [f64; 2] {
     let last = values.len() - 1;
     let skip = ((tail * values.len() as f64).floor() as usize).min(last / 2);
     [values[skip], values[last - skip]]
@@ -370,9 +418,13 @@ mod tests {
             let share = |all: &[f64]| all.partition_point(|v| *v <= at) as f64 / all.len() as f64;
             assert!((share(&exact) - share(&drawn)).abs() < 0.005, "at {at}");
         }
-        // Two boots: the interval is all that resampling can show.
-        let interval = bootstrap(&base, &patched, 1).unwrap().ratio;
-        assert_eq!(interval, [exact[0], exact[exact.len() - 1]]);
+        // As wide as Welch's interval of the boots' medians, 12 and 15.5 against
+        // 4 and 6.5, and around the ratio of all samples' medians.
+        let [low, high] = bootstrap(&base, &patched, 1).unwrap().ratio.map(f64::ln);
+        let point = ratio(12.5, 4.5).ln();
+        assert!(low < point && point < high);
+        let [a, b, c, d] = [12.0f64, 15.5, 4.0, 6.5].map(f64::ln);
+        assert!((high - low - welch(&[a, b], &[c, d])).abs() < 1e-9);
     }
 
     #[test]
@@ -387,8 +439,17 @@ mod tests {
         let gone = bootstrap(&two, &zero, 0).unwrap();
         assert_eq!(gone.ratio, [0.0, 0.0]);
         let new = bootstrap(&zero, &two, 0).unwrap();
-        assert!(new.ratio[0].is_infinite() && new.difference[0] >= 1.0);
+        assert!(new.ratio[0].is_infinite() && new.difference[1].is_finite());
         assert_eq!(bootstrap(&two, &two, 3), bootstrap(&two, &two, 3));
+    }
+
+    #[test]
+    fn welchs_interval() {
+        // Twice the 97.5 % quantile of Student's t with 4.0836 degrees, 2.7542
+        // by integration, times the root of (5/3 + 107/12) / 4.
+        let width = welch(&[1.0, 2.0, 3.0, 4.0], &[2.0, 4.0, 6.0, 9.0]);
+        assert!((width / 8.95986 - 1.0).abs() < 0.003, "{width}");
+        assert_eq!(welch(&[1.0, 1.0], &[2.0, 2.0]), 0.0);
     }
 
     #[test]

@@ -187,6 +187,10 @@ pub struct Measure {
     /// What reports call a metric, where its name does not say enough.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Which metric the words of a changelog mean: `METRIC`, or
+    /// `METRIC/WALKER` for one walker's share.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, String>,
 }
 
 fn default_margin() -> f64 {

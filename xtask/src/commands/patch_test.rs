@@ -68,6 +68,7 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
     let boots = schedule::schedule(&work, &wanted);
     let folder = rundir::create(job.options.out.as_deref(), &started)?;
     let mut run = describe(&job, &work, &kernel, &machine, seed, &started)?;
+    run.limit = Some(rounds).filter(|rounds| *rounds > 0);
     // What was not asked for can't be missed.
     run.expect_order = run
         .expect_order
@@ -211,6 +212,11 @@ fn boot_all(
         }
         run.rounds.push(round);
         rundir::save(folder, run)?;
+        if let Some(measured) = schedule::look(run)
+            && evidence::analyse(run).conclusive
+        {
+            schedule::enough(&mut boots, measured);
+        }
         job.alive()?;
         index += 1;
     }
@@ -287,6 +293,14 @@ fn describe(
         expect_order: schedule::expected(work),
         primary: measure.map(|m| m.primary.clone()).unwrap_or_default(),
         margin: measure.map_or(0.05, |m| m.margin),
+        limit: None,
+        changelog: work
+            .patches
+            .iter()
+            .map(|patch| patch.body.as_str())
+            .collect::<Vec<_>>()
+            .join("\n\n"),
+        claims: measure.map(|m| m.claims.clone()).unwrap_or_default(),
         notes: Vec::new(),
         labels: measure.map(|m| m.labels.clone()).unwrap_or_default(),
     })

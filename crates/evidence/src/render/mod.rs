@@ -2,6 +2,7 @@
 //! JSON and as JUnit's XML. Every function returns the text.
 
 mod chart;
+mod claims;
 mod html;
 mod json;
 mod junit;
@@ -11,6 +12,7 @@ mod terminal;
 use results::plan::Order;
 use results::record::Unit;
 
+pub use claims::{calibration, claims};
 pub use html::html;
 pub use json::{json, run_json};
 pub use junit::junit;

@@ -104,7 +104,7 @@ pub(super) fn scenario_table(report: &Report, width: usize) -> String {
 
 /// Columns two spaces apart. The first one takes what the others leave and
 /// is wrapped to it.
-fn columns(rows: &[Vec<String>], width: usize, right: &[bool]) -> String {
+pub(super) fn columns(rows: &[Vec<String>], width: usize, right: &[bool]) -> String {
     let length = |text: &str| text.chars().count();
     let count = right.len();
     let widest = |column: usize| {
