@@ -80,6 +80,7 @@ struct Listed {
     deadline_s: u64,
     metrics: &'static [Metric],
     proves_order: bool,
+    sweeps: bool,
     selftest: Option<&'static str>,
 }
 
@@ -94,6 +95,7 @@ fn list() -> Result<(), String> {
             deadline_s: scenario.deadline().as_secs(),
             metrics: scenario.metrics(),
             proves_order: scenario.proves_order(),
+            sweeps: scenario.sweeps(),
             selftest: scenario.selftest(),
         })
         .collect();

@@ -1,6 +1,11 @@
 //! Two walkers in one address space, and how they get into each other's way:
-//! what the scenarios 22 and 23 have in common.
+//! what the scenarios that measure have in common.
 
+mod cpu;
+mod releaser;
+mod stacks;
+
+use std::cell::RefCell;
 use std::time::Duration;
 
 use nix::unistd::Pid;
@@ -11,7 +16,11 @@ use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Failure, ensure};
 use crate::procfs;
 use crate::trace::{Clock, Event, Trace};
-use crate::victim::{Area, Kind};
+use crate::victim::{Area, Kind, Victim};
+
+pub use cpu::{of_children as cpu_of_children, of_process as cpu_of};
+pub use releaser::{MRELEASE, Releaser, Start};
+use stacks::Stacks;
 
 /// The CPU of the victim, and of whoever holds it.
 pub const VICTIM_CPU: usize = 0;
@@ -36,30 +45,43 @@ pub const RELEASE_TO_GONE: Metric = Metric::us("release-to-gone");
 /// That and the reaper's time: what user space sees of [`SUM`].
 pub const SUM_TO_GONE: Metric = Metric::us("sum-to-gone");
 
+/// CPU time that the walkers burn, waits for spinlocks included.
+pub const CPU: Metric = Metric::us("cpu");
+/// From the kill until half of the victim's memory is free again.
+pub const MEMORY_BACK: Metric = Metric::us("memory-back");
+
 /// Repetitions at most in a boot that traces: each is a page of a chart.
 const WALKS: u32 = 4;
 
-/// What the victims map: as many VMAs as give the walkers some hundred
-/// occasions to meet, and in each enough pages to make a meeting last.
+/// What the victims map: as many VMAs as large applications have, and in each
+/// as few pages as most of theirs. The sweeps show what other numbers do.
 pub fn areas() -> Vec<Area> {
-    vec![Area::new(Kind::Anon, 800, 64)]
+    vec![Area::new(Kind::Anon, 2_000, 8)]
 }
 
 /// The threads that walk.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Walkers {
     /// Who reaps.
     pub reaper: Pid,
-    /// Who exits.
-    pub exit: Pid,
+    /// Who exits: the last of these.
+    pub exit: Vec<Pid>,
 }
 
 impl Walkers {
-    fn who(self, tid: i32) -> Option<Walker> {
-        match tid {
-            _ if tid == self.reaper.as_raw() => Some(Walker::Reaper),
-            _ if tid == self.exit.as_raw() => Some(Walker::Exit),
-            _ => None,
+    /// A reaper, and all threads of a victim.
+    pub fn new(reaper: Pid, victim: &Victim) -> Self {
+        let first = std::iter::once(victim.pid());
+        let exit = first.chain(victim.threads.iter().copied()).collect();
+        Self { reaper, exit }
+    }
+
+    fn who(&self, tid: i32) -> Option<Walker> {
+        let tid = Pid::from_raw(tid);
+        if tid == self.reaper {
+            Some(Walker::Reaper)
+        } else {
+            self.exit.contains(&tid).then_some(Walker::Exit)
         }
     }
 }
@@ -73,6 +95,10 @@ pub struct Timed {
     pub release_to_gone: Duration,
     /// [`KILL_TO_GONE`].
     pub kill_to_gone: Duration,
+    /// The reaper's [`CPU`].
+    pub reaper_cpu: Duration,
+    /// The victim's, from its death on.
+    pub exit_cpu: Duration,
 }
 
 /// The repetitions of a race: where in a solo reap the second walker starts is
@@ -113,8 +139,8 @@ pub fn delay(repetition: Repetition, solo: Duration) -> Duration {
 /// What is watched during a race.
 #[derive(Debug)]
 pub enum Observer {
-    /// Where the walkers wait for each other.
-    Waits(Trace),
+    /// Where the walkers wait for each other, and on whose behalf.
+    Waits(Trace, RefCell<Stacks>),
     /// Where they are, in a boot that traces.
     Walks(Trace),
     /// Nothing, in a bare boot.
@@ -142,12 +168,12 @@ impl Observer {
         trace.probe('p', "exit", "exit_mmap", "")?;
         trace.probe('r', "exit_end", "exit_mmap", "")?;
         context.note(format!("contention as seen by a probe on {slow_path}"))?;
-        Ok(Self::Waits(trace))
+        Ok(Self::Waits(trace, RefCell::default()))
     }
 
     fn trace(&self) -> Option<&Trace> {
         match self {
-            Self::Waits(trace) | Self::Walks(trace) => Some(trace),
+            Self::Waits(trace, _) | Self::Walks(trace) => Some(trace),
             Self::Nothing => None,
         }
     }
@@ -163,7 +189,7 @@ impl Observer {
         &self,
         context: &Context<'_>,
         repetition: Repetition,
-        walkers: Walkers,
+        walkers: &Walkers,
         timed: Timed,
     ) -> Result<(), Failure> {
         let (metric, reap) = timed.reap;
@@ -183,8 +209,12 @@ impl Observer {
                     steps,
                 }));
             }
-            Self::Waits(trace) => {
-                let seen = Seen::of(&trace.events()?, walkers)?;
+            Self::Waits(trace, stacks) => {
+                let events = trace.events()?;
+                let seen = Seen::of(&events, walkers)?;
+                if !repetition.warmup {
+                    stacks.borrow_mut().add(&events, walkers);
+                }
                 let mut total = Waits::default();
                 for (walker, waits) in [(Walker::Reaper, seen.reaper), (Walker::Exit, seen.exit)] {
                     waits.report(context, repetition, Some(walker))?;
@@ -198,14 +228,24 @@ impl Observer {
             Self::Nothing => {}
         }
         context.walker_sample(repetition, metric, reap, Some(Walker::Reaper))?;
+        let (reaper, exit) = (micros(timed.reaper_cpu), micros(timed.exit_cpu));
+        context.walker_sample(repetition, CPU, reaper, Some(Walker::Reaper))?;
+        context.walker_sample(repetition, CPU, exit, Some(Walker::Exit))?;
+        context.sample(repetition, CPU, reaper + exit)?;
         let release_to_gone = micros(timed.release_to_gone);
         context.sample(repetition, RELEASE_TO_GONE, release_to_gone)?;
         context.sample(repetition, SUM_TO_GONE, reap + release_to_gone)?;
         context.sample(repetition, KILL_TO_GONE, micros(timed.kill_to_gone))
     }
 
-    /// Says how many waits were not seen, for want of a probe at the moment.
+    /// Says for whom the walkers waited, and how many waits were not seen, for
+    /// want of a probe at the moment.
     pub fn finish(&self, context: &Context<'_>) -> Result<(), Failure> {
+        if let Self::Waits(_, stacks) = self {
+            context.record(&Record::Stacks(
+                stacks.take().into_record(context.scenario()),
+            ))?;
+        }
         match self.trace().map_or(Ok(0), Trace::missed)? {
             0 => Ok(()),
             missed => context.note(format!(
@@ -220,7 +260,7 @@ fn micros(duration: Duration) -> f64 {
 }
 
 /// The ranges that both walkers entered, from the first on.
-fn steps(events: &[Event], walkers: Walkers) -> Vec<Step> {
+fn steps(events: &[Event], walkers: &Walkers) -> Vec<Step> {
     let walks: Vec<_> = events
         .iter()
         .filter(|event| event.name == "walk")
@@ -288,35 +328,23 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(events: &[Event], walkers: Walkers) -> Result<Self, Failure> {
+    fn of(events: &[Event], walkers: &Walkers) -> Result<Self, Failure> {
         let mut seen = Self::default();
-        for (index, event) in events.iter().enumerate() {
-            let waits = match walkers.who(event.tid) {
-                Some(Walker::Reaper) => &mut seen.reaper,
-                Some(Walker::Exit) => &mut seen.exit,
-                None => continue,
+        for (walker, event, wait) in waits(events, walkers) {
+            let waits = match walker {
+                Walker::Reaper => &mut seen.reaper,
+                Walker::Exit => &mut seen.exit,
             };
-            if event.name != "slow" {
-                continue;
-            }
             waits.slow_path += 1;
             if waits_for_page_table(&event.stack) {
                 waits.contended += 1;
-                // A thread waits for one lock at a time; what interrupts it
-                // meanwhile is too short to matter.
-                let end = events
-                    .iter()
-                    .skip(index)
-                    .find(|end| end.name == "slow_end" && end.tid == event.tid);
-                waits.wait += end.map_or(0, |end| end.time.saturating_sub(event.time));
+                waits.wait += wait;
             }
         }
         let time = |name: &str| {
-            let exit = walkers.exit.as_raw();
-            events
-                .iter()
-                .find(|event| event.name == name && event.tid == exit)
-                .map(|e| e.time)
+            let of = |event: &&Event| walkers.who(event.tid) == Some(Walker::Exit);
+            let mut named = events.iter().filter(|event| event.name == name);
+            named.find(of).map(|event| event.time)
         };
         let (Some(start), Some(end)) = (time("exit"), time("exit_end")) else {
             return Err(Failure::unmet("the victim was not seen in exit_mmap"));
@@ -326,18 +354,40 @@ impl Seen {
     }
 }
 
+/// Every wait of a walker for a spinlock, and how long it was in microseconds.
+/// A thread waits for one lock at a time; what interrupts it meanwhile is too
+/// short to matter.
+fn waits<'a>(
+    events: &'a [Event],
+    walkers: &Walkers,
+) -> impl Iterator<Item = (Walker, &'a Event, u64)> {
+    events.iter().enumerate().filter_map(move |(index, event)| {
+        let walker = walkers.who(event.tid)?;
+        let end = events
+            .iter()
+            .skip(index)
+            .find(|end| end.name == "slow_end" && end.tid == event.tid);
+        let wait = end.map_or(0, |end| end.time.saturating_sub(event.time));
+        (event.name == "slow").then_some((walker, event, wait))
+    })
+}
+
+/// The functions that a stack shows behind the lock itself: whoever took it
+/// first. Above the lock are the probe's own.
+fn behind_lock(stack: &[String]) -> impl Iterator<Item = &str> {
+    let is_lock = |symbol: &&String| symbol.contains("spin_lock");
+    stack
+        .iter()
+        .skip_while(move |symbol| !is_lock(symbol))
+        .skip_while(move |symbol| is_lock(symbol))
+        .map(|symbol| symbol.split('.').next().unwrap_or_default())
+}
+
 /// Whether a stack shows a wait for a page-table lock: by what walks the
 /// tables, and not for another lock by what frees the pages found there.
 fn waits_for_page_table(stack: &[String]) -> bool {
-    let is_lock = |symbol: &String| symbol.contains("spin_lock");
-    // Above the lock are the probe's own functions.
-    let caller = stack
-        .iter()
-        .skip_while(|symbol| !is_lock(symbol))
-        .find(|symbol| !is_lock(symbol))
-        .map(|symbol| symbol.split('.').next().unwrap_or_default());
     matches!(
-        caller,
+        behind_lock(stack).next(),
         Some(
             "__pte_offset_map_lock"
                 | "pte_offset_map_lock"
@@ -397,7 +447,7 @@ mod tests {
     fn waits_are_told_apart_by_walker_and_stack() {
         let walkers = Walkers {
             reaper: Pid::from_raw(5),
-            exit: Pid::from_raw(9),
+            exit: vec![Pid::from_raw(8), Pid::from_raw(9)],
         };
         let walk = [
             "queued_spin_lock_slowpath",
@@ -421,7 +471,7 @@ mod tests {
             event(9, 30, "exit_end", &[]),
         ];
         assert_eq!(
-            Seen::of(&events, walkers).unwrap(),
+            Seen::of(&events, &walkers).unwrap(),
             Seen {
                 reaper: Waits {
                     contended: 1,
@@ -436,6 +486,6 @@ mod tests {
                 exit_mmap: 20,
             }
         );
-        assert!(Seen::of(&events[1..], walkers).is_err());
+        assert!(Seen::of(&events[1..], &walkers).is_err());
     }
 }

@@ -26,6 +26,7 @@ mod shared;
 mod sharer;
 mod storm;
 mod swap;
+mod sweep;
 mod sysrq_f;
 mod threads;
 mod unstable_reads;
@@ -71,6 +72,11 @@ pub trait Scenario: Sync {
     fn proves_order(&self) -> bool {
         false
     }
+    /// Whether it measures over a range of something, which takes long and is
+    /// run on demand only.
+    fn sweeps(&self) -> bool {
+        false
+    }
     /// Which of the kernel's own tests it runs, by its path below
     /// `tools/testing/selftests`.
     fn selftest(&self) -> Option<&'static str> {
@@ -111,6 +117,10 @@ pub const ALL: &[&dyn Scenario] = &[
     &unstable_reads::UnstableReads,
     &notifier::Notifier,
     &mmap_lock::MmapLock,
+    &sweep::VMAS,
+    &sweep::PAGES,
+    &sweep::THREADS,
+    &sweep::HEAD_START,
     &kselftest::MRELEASE,
     &kselftest::MEMCONTROL,
     &kselftest::KILL,

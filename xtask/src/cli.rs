@@ -30,7 +30,9 @@ pub enum Command {
     #[command(after_help = "Example:
   cargo xtask patch-test --setup --yes
   cargo xtask patch-test --series patches/oom-reaper-reverse --kernel 6.12 --rounds 6
-  cargo xtask patch-test --flavour debug --arm patched")]
+  cargo xtask patch-test --flavour debug --arm patched
+  cargo xtask patch-test --sweep
+  cargo xtask patch-test --aa")]
     PatchTest(PatchTest),
     /// Apply the series to kernels, without a build: a verdict for each
     #[command(after_help = "Example:
@@ -48,7 +50,9 @@ pub enum Command {
     #[command(after_help = "Example:
   cargo xtask compare runs/latest --require-conclusion
   cargo xtask compare runs/latest --claims
-  cargo xtask compare runs/latest --calibrate")]
+  cargo xtask compare runs/latest --changelog
+  cargo xtask compare runs/latest --calibrate
+  cargo xtask compare runs/last-week runs/latest")]
     Compare(Compare),
     /// Write the reports of a run folder again
     #[command(after_help = "Example:
@@ -104,7 +108,7 @@ pub struct Shared {
     pub flavour: Flavour,
     /// The most boots of each arm that measure: fewer once the metrics that
     /// decide are decided. As many do it without probes
-    /// [default: 4; 0 where nothing can be compared: with --flavour debug, or
+    /// [default: 8; 0 where nothing can be compared: with --flavour debug, or
     /// one arm alone]
     #[arg(long, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub rounds: Option<u32>,
@@ -149,6 +153,19 @@ pub struct PatchTest {
     /// Exit with 6 unless the primary metrics come to a conclusion
     #[arg(long)]
     pub require_conclusion: bool,
+    /// Start no further boot that measures after so many minutes of booting
+    #[arg(long, value_name = "N")]
+    pub minutes: Option<u32>,
+    /// Measure the effect over the number of VMAs, pages in each, threads and
+    /// the reaper's head start too
+    #[arg(long)]
+    pub sweep: bool,
+    /// Compare base with itself: whatever is found is a false alarm
+    #[arg(long, conflicts_with = "arm")]
+    pub aa: bool,
+    /// Judge the claims of this text instead of the series' own changelog
+    #[arg(long, value_name = "FILE")]
+    pub claims: Option<PathBuf>,
     /// Boots of each arm that run every scenario: one that sometimes fails is
     /// called flaky
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -207,9 +224,10 @@ pub struct Boot {
 /// `compare`'s options.
 #[derive(Debug, Args)]
 pub struct Compare {
-    /// The shared ones.
-    #[command(flatten)]
-    pub again: Again,
+    /// The run folder: base against patched. Two of them: the earlier run
+    /// against the later one, arm by arm. With --calibrate any number
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
     /// Set what a changelog claims beside what was measured; the series' own
     /// changelog where no file is given
     #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "calibrate")]
@@ -219,6 +237,12 @@ pub struct Compare {
     /// into two arms, are called different, and which change would be seen
     #[arg(long)]
     pub calibrate: bool,
+    /// Print a paragraph for the series' changelog
+    #[arg(long, conflicts_with_all = ["calibrate", "claims", "json"])]
+    pub changelog: bool,
+    /// What to do with the findings
+    #[command(flatten)]
+    pub verdict: Verdict,
 }
 
 /// From a run folder.
@@ -226,6 +250,14 @@ pub struct Compare {
 pub struct Again {
     /// The run folder
     pub run: PathBuf,
+    /// What to do with the findings
+    #[command(flatten)]
+    pub verdict: Verdict,
+}
+
+/// What to do with what a run folder shows.
+#[derive(Debug, Args)]
+pub struct Verdict {
     /// One JSON document on standard output
     #[arg(long)]
     pub json: bool,

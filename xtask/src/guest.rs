@@ -34,6 +34,8 @@ pub struct Scenario {
     pub deadline_s: u64,
     /// Whether it proves the order of the reaper's walk.
     pub proves_order: bool,
+    /// Whether it measures over a range, which takes long.
+    pub sweeps: bool,
     /// Which of the kernel's own tests it runs.
     pub selftest: Option<String>,
 }
@@ -159,11 +161,18 @@ impl Program {
             .any(|s| s.proves_order && names.contains(&s.name))
     }
 
+    /// The scenarios that measure over a range.
+    pub fn sweeps(&self) -> Vec<String> {
+        let sweeps = self.scenarios.iter().filter(|s| s.sweeps);
+        sweeps.map(|s| s.name.clone()).collect()
+    }
+
     /// The names of the scenarios that one of the globs matches, in the order
-    /// of the catalogue; all of them where there is no glob.
+    /// of the catalogue; all of them where there is no glob, but for those that
+    /// must be asked for.
     pub fn select(&self, globs: &[String]) -> Result<Vec<String>> {
         let mut chosen = BTreeMap::new();
-        for scenario in &self.scenarios {
+        for scenario in self.scenarios.iter().filter(|s| !s.sweeps) {
             if globs.is_empty() {
                 chosen.insert(scenario.number, scenario.name.clone());
             }

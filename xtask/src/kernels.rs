@@ -50,12 +50,22 @@ pub struct Kernel {
     /// The kernels; held, so that no prune takes them.
     pub built: Vec<Built>,
     arms: Arms,
+    /// Whether base is in both arms.
+    twin: bool,
     id: String,
 }
 
 impl Kernel {
+    /// Base in both arms.
+    pub fn against_itself(mut self) -> Self {
+        self.arms.patched = self.arms.base;
+        self.twin = true;
+        self
+    }
+
     /// One arm's kernel.
     pub fn built(&self, arm: run::Arm) -> Result<&Built> {
+        let arm = if self.twin { run::Arm::Base } else { arm };
         match self.built.iter().find(|b| b.arm == arm.as_str()) {
             Some(built) => Ok(built),
             None => fail(
@@ -184,6 +194,7 @@ pub fn build(job: &Job, work: &Work, name: &str, wanted: &[Arm]) -> Result<Kerne
         apply: tree.report,
         built,
         arms,
+        twin: false,
         id: tree.id,
     })
 }

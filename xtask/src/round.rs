@@ -30,6 +30,8 @@ pub struct Boot<'a> {
     pub selftests: &'a [Selftest],
     /// What the guest is to do.
     pub plan: &'a Plan,
+    /// Whether that is to sweep.
+    pub sweep: bool,
     /// Where its console and results go; made if it is not there.
     pub folder: &'a Path,
     /// Kill QEMU once the first test has ended, to see it named.
@@ -126,6 +128,7 @@ fn once(
         arm: boot.arm,
         traced: boot.plan.trace,
         bare: boot.plan.bare,
+        sweep: boot.sweep,
         status: status(&outcome.end, &ktap),
         console_verdict: outcome.triage.verdict.to_string(),
         console_events: outcome

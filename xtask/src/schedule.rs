@@ -13,9 +13,13 @@ use sha1::{Digest, Sha1};
 use crate::input::Work;
 
 /// Repetitions of each measuring scenario in a boot.
-const REPETITIONS: u32 = 8;
+const REPETITIONS: u32 = 12;
 /// Repetitions before those.
 const WARMUPS: u32 = 2;
+/// Boots of each arm that sweep, with probes and without.
+const SWEEPS: u32 = 4;
+/// Repetitions of each point of a sweep in a boot.
+const SWEEP_REPETITIONS: u32 = 4;
 
 /// What the user wants of a run.
 #[derive(Debug, Clone)]
@@ -30,6 +34,10 @@ pub struct Wanted {
     pub shuffle: bool,
     /// Boots of each arm that measure.
     pub rounds: u32,
+    /// Boots of each arm that measure without probes.
+    pub bare: u32,
+    /// The scenarios that sweep.
+    pub sweeps: Vec<String>,
     /// Seeds whatever is chosen at random.
     pub seed: u64,
     /// How many times longer than usual everything may take.
@@ -41,25 +49,30 @@ pub struct Wanted {
 pub struct Planned {
     /// Which kernel.
     pub arm: Arm,
+    /// What the boot is for.
+    pub purpose: Purpose,
     /// What its guest is to do.
     pub plan: Plan,
 }
 
 /// What a boot is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
+pub enum Purpose {
+    /// The measuring scenarios, with their probes.
+    Measured,
     /// Every scenario, with the walkers traced.
     Right,
-    /// The measuring ones, with their probes.
-    Measured,
     /// The measuring ones without any probe, which shows whether the probes
     /// make the difference.
     Bare,
+    /// The sweeping ones, with their probes.
+    Sweep,
+    /// The sweeping ones without any.
+    BareSweep,
 }
 
-/// The boots of a run: first those that judge every scenario, then the
-/// measuring ones alone, and as many without probes, or they would decide
-/// nothing. Arms alternate A B B A, so that a drift of the host falls on both
+/// The boots of a run. Those that measure come first: their verdict is what one
+/// waits for. Arms alternate A B B A, so that a drift of the host falls on both
 /// alike.
 pub fn schedule(work: &Work, wanted: &Wanted) -> VecDeque<Planned> {
     let measure: Vec<String> = work
@@ -71,11 +84,13 @@ pub fn schedule(work: &Work, wanted: &Wanted) -> VecDeque<Planned> {
         .into_iter()
         .filter(|name| wanted.scenarios.contains(name))
         .collect();
-    let measured = if measure.is_empty() { 0 } else { wanted.rounds };
+    let if_any = |names: &[String], boots: u32| if names.is_empty() { 0 } else { boots };
     let purposes = [
-        (wanted.repeat, Purpose::Right),
-        (measured, Purpose::Measured),
-        (measured, Purpose::Bare),
+        (if_any(&measure, wanted.rounds), Purpose::Measured),
+        (if_any(&wanted.scenarios, wanted.repeat), Purpose::Right),
+        (if_any(&measure, wanted.bare), Purpose::Bare),
+        (if_any(&wanted.sweeps, SWEEPS), Purpose::Sweep),
+        (if_any(&wanted.sweeps, SWEEPS), Purpose::BareSweep),
     ];
     let boots = purposes
         .into_iter()
@@ -88,14 +103,22 @@ pub fn schedule(work: &Work, wanted: &Wanted) -> VecDeque<Planned> {
                 Purpose::Right if wanted.shuffle => shuffled(&wanted.scenarios, seed),
                 Purpose::Right => wanted.scenarios.clone(),
                 Purpose::Measured | Purpose::Bare => measure.clone(),
+                Purpose::Sweep | Purpose::BareSweep => wanted.sweeps.clone(),
+            };
+            let usual = plan(work, arm, scenarios, seed);
+            let (repetitions, warmups) = match purpose {
+                Purpose::Sweep | Purpose::BareSweep => (SWEEP_REPETITIONS, 1),
+                _ => (usual.repetitions, usual.warmups),
             };
             let plan = Plan {
+                repetitions,
+                warmups,
                 trace: purpose == Purpose::Right,
-                bare: purpose == Purpose::Bare,
+                bare: matches!(purpose, Purpose::Bare | Purpose::BareSweep),
                 patience: wanted.patience,
-                ..plan(work, arm, scenarios, seed)
+                ..usual
             };
-            Planned { arm, plan }
+            Planned { arm, purpose, plan }
         })
         .collect()
 }
@@ -135,27 +158,32 @@ fn alternate(arms: &[Arm], pairs: u32) -> impl Iterator<Item = Arm> {
 /// boots of each arm, and is to have as many without probes.
 pub fn enough(boots: &mut VecDeque<Planned>, measured: usize) {
     let mut bare = 2 * measured;
-    boots.retain(|planned| {
-        if planned.plan.bare {
+    boots.retain(|planned| match planned.purpose {
+        Purpose::Measured => false,
+        Purpose::Bare => {
             let keep = bare > 0;
             bare = bare.saturating_sub(1);
-            return keep;
+            keep
         }
-        planned.plan.trace
+        Purpose::Right | Purpose::Sweep | Purpose::BareSweep => true,
     });
 }
 
-/// The boots of each arm after which `run` looks at what it has measured; none
-/// where it does not look now.
-pub fn look(run: &Run) -> Option<usize> {
+/// The boots of each arm that have measured, where a boot that measures has
+/// just made them as many on both; none elsewhere.
+pub fn measured(run: &Run) -> Option<usize> {
     let [base, patched] = Arm::BOTH.map(|arm| {
-        let measured =
-            |r: &&Round| r.arm == arm && !r.traced && !r.bare && r.status.has_sound_samples();
+        let measured = |r: &&Round| r.arm == arm && r.is_measured() && r.status.has_sound_samples();
         run.rounds.iter().filter(measured).count()
     });
-    let ended = run.rounds.last().is_some_and(|r| !r.traced && !r.bare);
-    let looks = Looks::new(run.limit? as usize);
-    (ended && base == patched && looks.at().any(|at| at == base)).then_some(base)
+    let ended = run.rounds.last().is_some_and(Round::is_measured);
+    (ended && base == patched).then_some(base)
+}
+
+/// Whether `run` looks at what it has measured after so many boots of each arm.
+pub fn looks(run: &Run, measured: usize) -> bool {
+    run.limit
+        .is_some_and(|limit| Looks::new(limit as usize).at().any(|at| at == measured))
 }
 
 /// The boot that takes over what `round` left of its plan; none where nothing
@@ -187,6 +215,7 @@ pub fn rest(planned: &Planned, round: &Round) -> Option<Planned> {
     }
     Some(Planned {
         arm: planned.arm,
+        purpose: planned.purpose,
         plan: Plan {
             nonce: nonce(plan.seed),
             scenarios: left,
@@ -248,6 +277,7 @@ mod tests {
     fn planned(names: &[&str]) -> Planned {
         Planned {
             arm: Arm::Patched,
+            purpose: Purpose::Right,
             plan: Plan {
                 nonce: "n1".into(),
                 seed: 7,
@@ -270,6 +300,7 @@ mod tests {
             arm: Arm::Patched,
             traced: true,
             bare: false,
+            sweep: false,
             status: RoundStatus::Failed,
             console_verdict: "clean".into(),
             console_events: Vec::new(),
@@ -306,24 +337,30 @@ mod tests {
 
     #[test]
     fn a_run_that_is_decided_measures_no_more() {
-        let boot = |arm, trace, bare| {
-            let mut planned = planned(&["a"]);
-            (planned.arm, planned.plan.trace, planned.plan.bare) = (arm, trace, bare);
-            planned
-        };
-        let mut boots = VecDeque::new();
-        for (trace, bare) in [(true, false), (false, false), (false, true)] {
-            boots.extend(alternate(&Arm::BOTH, 3).map(|arm| boot(arm, trace, bare)));
-        }
-        enough(&mut boots, 2);
-        let left: Vec<_> = boots
-            .iter()
-            .map(|b| (b.arm, b.plan.trace, b.plan.bare))
+        let purposes = [
+            Purpose::Measured,
+            Purpose::Right,
+            Purpose::Bare,
+            Purpose::Sweep,
+        ];
+        let mut boots: VecDeque<_> = purposes
+            .into_iter()
+            .flat_map(|purpose| alternate(&Arm::BOTH, 3).map(move |arm| (arm, purpose)))
+            .map(|(arm, purpose)| Planned {
+                arm,
+                purpose,
+                ..planned(&["a"])
+            })
             .collect();
+        enough(&mut boots, 2);
+        let left: Vec<_> = boots.iter().map(|b| (b.arm, b.purpose)).collect();
         use Arm::{Base as A, Patched as B};
-        let traced = [A, B, B, A, A, B].map(|arm| (arm, true, false));
-        let bare = [A, B, B, A].map(|arm| (arm, false, true));
-        assert_eq!(left, [traced.as_slice(), &bare].concat());
+        let all = |purpose| [A, B, B, A, A, B].map(|arm| (arm, purpose));
+        let bare = [A, B, B, A].map(|arm| (arm, Purpose::Bare));
+        assert_eq!(
+            left,
+            [all(Purpose::Right).as_slice(), &bare, &all(Purpose::Sweep)].concat()
+        );
     }
 
     #[test]

@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use results::ktap;
 use results::plan::{HANDED_OVER, Order};
-use results::record::{Record, Unit, Walker};
+use results::record::{Record, Sample, Unit, Walker};
 use serde::Serialize;
 
-use crate::design::{ALPHA, FEWEST, Looks, holm};
+use crate::claims::{self, Check, Claims};
+use crate::design::{self, ALPHA, FEWEST, Looks, holm};
 use crate::run::{
     Accelerator, Arm, ExpectOrder, Guest, Host, KernelInfo, Round, RoundStatus, Run, SeriesInfo,
 };
+use crate::stacks::{self, StackRow};
+use crate::sweep::{self, Sweep};
 use crate::{render, stats};
 
 /// The flavour of the kernels whose times count.
@@ -73,6 +76,15 @@ pub struct Report {
     pub order: OrderProof,
     /// Base against patched: primary metrics first.
     pub comparisons: Vec<Comparison>,
+    /// The effect as one thing was varied.
+    pub sweeps: Vec<Sweep>,
+    /// Where the walkers waited for spinlocks.
+    pub stacks: Vec<StackRow>,
+    /// What the probes cost each arm.
+    pub probe_costs: Vec<ProbeCost>,
+    /// What the series claims of itself in figures, beside what was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Claimed>,
     /// Each scenario, in the order in which the rounds ran them.
     pub scenarios: Vec<ScenarioRow>,
     /// Each boot.
@@ -81,6 +93,8 @@ pub struct Report {
     pub caveats: Vec<String>,
     /// What scenarios noted, such as the probe that they used.
     pub notes: Vec<String>,
+    /// What base and patched are called.
+    pub names: [&'static str; 2],
     /// The series.
     pub series: SeriesInfo,
     /// The kernel and its arms.
@@ -101,6 +115,10 @@ pub struct Report {
     pub tool_version: String,
     /// When the run began.
     pub started: String,
+    /// Seconds from the command's start until the metrics that decide were
+    /// decided; none where they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_s: Option<f64>,
     /// The command line.
     pub command: String,
     /// The seed.
@@ -200,6 +218,10 @@ pub struct RoundRow {
     pub traced: bool,
     /// Whether nothing was probed.
     pub bare: bool,
+    /// Whether it swept over a range.
+    pub sweep: bool,
+    /// These in words, as they stand behind the arm's name.
+    pub how: &'static str,
     /// How it ended.
     pub status: RoundStatus,
     /// What the console shows.
@@ -230,6 +252,8 @@ pub struct Comparison {
     pub lower_is_better: bool,
     /// Whether it decides.
     pub primary: bool,
+    /// Whether it decides, or stands for what decides without probes.
+    pub shown: bool,
     /// What a report calls it.
     pub label: String,
     /// Base's samples.
@@ -274,6 +298,18 @@ pub struct ArmSamples {
     pub boot_medians: Vec<f64>,
 }
 
+impl ArmSamples {
+    /// What these boots measured; none without a sample.
+    pub(crate) fn of(boots: &stats::Boots) -> Option<Self> {
+        Some(Self {
+            boots: boots.len(),
+            samples: boots.iter().map(Vec::len).sum(),
+            median: stats::pooled_median(boots)?,
+            boot_medians: stats::boot_medians(boots),
+        })
+    }
+}
+
 /// What identifies a metric. Within a scenario, what was measured without
 /// probes comes last.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -284,12 +320,34 @@ pub(crate) struct Key {
     pub walker: Option<Walker>,
 }
 
+impl Key {
+    /// What a sample of such a boot belongs to.
+    pub(crate) fn of(sample: &Sample, bare: bool) -> Self {
+        Self {
+            scenario: sample.scenario.clone(),
+            bare,
+            metric: sample.metric.clone(),
+            walker: sample.walker,
+        }
+    }
+}
+
 /// Every sample that may be compared: for each arm its boots.
 #[derive(Debug, Clone)]
 pub(crate) struct Measured {
     pub unit: Unit,
     pub base: Vec<Vec<f64>>,
     pub patched: Vec<Vec<f64>>,
+}
+
+impl Measured {
+    pub(crate) fn new(unit: Unit) -> Self {
+        Self {
+            unit,
+            base: Vec::new(),
+            patched: Vec::new(),
+        }
+    }
 }
 
 /// Collects samples from rounds that were sound and not traced, warm-ups and
@@ -299,7 +357,7 @@ pub(crate) fn measured(run: &Run) -> BTreeMap<Key, Measured> {
     for round in run
         .rounds
         .iter()
-        .filter(|r| r.status.has_sound_samples() && !r.traced)
+        .filter(|r| r.status.has_sound_samples() && !r.traced && !r.sweep)
     {
         let mut boot: BTreeMap<Key, (Unit, Vec<f64>)> = BTreeMap::new();
         for record in &round.records {
@@ -309,23 +367,13 @@ pub(crate) fn measured(run: &Run) -> BTreeMap<Key, Measured> {
             if sample.warmup || !sample.value.is_finite() {
                 continue;
             }
-            let key = Key {
-                scenario: sample.scenario.clone(),
-                bare: round.bare,
-                metric: sample.metric.clone(),
-                walker: sample.walker,
-            };
-            boot.entry(key)
+            boot.entry(Key::of(sample, round.bare))
                 .or_insert((sample.unit, Vec::new()))
                 .1
                 .push(sample.value);
         }
         for (key, (unit, values)) in boot {
-            let entry = all.entry(key).or_insert(Measured {
-                unit,
-                base: Vec::new(),
-                patched: Vec::new(),
-            });
+            let entry = all.entry(key).or_insert_with(|| Measured::new(unit));
             match round.arm {
                 Arm::Base => entry.base.push(values),
                 Arm::Patched => entry.patched.push(values),
@@ -351,17 +399,22 @@ pub fn analyse(run: &Run) -> Report {
         .chain(agreements(&comparisons))
         .chain(self::notes(run))
         .collect();
-    Report {
+    let mut report = Report {
         schema: crate::run::SCHEMA,
         status,
         reasons,
         conclusive,
         order,
         comparisons,
+        sweeps: sweep::sweeps(run),
+        stacks: stacks::rows(run),
+        probe_costs: probe_costs(run),
+        claims: None,
         scenarios,
         rounds: run.rounds.iter().map(round_row).collect(),
         caveats: caveats(run),
         notes,
+        names: ["base", "patched"],
         series: run.series.clone(),
         kernel: run.kernel.clone(),
         accelerator: run.accelerator.clone(),
@@ -372,10 +425,110 @@ pub fn analyse(run: &Run) -> Report {
         compiler: run.compiler.clone(),
         tool_version: run.tool_version.clone(),
         started: run.started.clone(),
+        decided_s: run.decided_s,
         command: run.command.clone(),
         seed: run.seed,
         margin: run.margin,
+    };
+    report.claims = Claimed::of(run, &report);
+    report
+}
+
+/// A series' claims about itself, checked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Claimed {
+    /// What it claims.
+    pub claims: Claims,
+    /// What was measured of it.
+    pub checks: Vec<Check>,
+}
+
+impl Claimed {
+    /// Those of the run's changelog; none where it claims nothing in figures,
+    /// or nothing was measured.
+    fn of(run: &Run, report: &Report) -> Option<Self> {
+        let claims = claims::read(&run.changelog);
+        let in_figures = !claims.rows.is_empty() || !claims.figures.is_empty();
+        let checks = claims::check(&claims, report, &run.claims);
+        (in_figures && !report.comparisons.is_empty()).then_some(Self { claims, checks })
     }
+}
+
+/// What the probes cost one arm in one metric that was measured with and
+/// without them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProbeCost {
+    /// Which arm.
+    pub arm: Arm,
+    /// The scenario.
+    pub scenario: String,
+    /// The metric.
+    pub metric: String,
+    /// Whose it is; none where both walkers'.
+    pub walker: Option<Walker>,
+    /// Whether it decides, or stands for what decides without probes.
+    pub shown: bool,
+    /// What a report calls it.
+    pub label: String,
+    /// The samples' unit.
+    pub unit: Unit,
+    /// The median without probes.
+    pub bare: f64,
+    /// The median with them.
+    pub probed: f64,
+    /// The second over the first.
+    pub ratio: f64,
+    /// Its 95 % interval; none where it has none.
+    pub interval: Option<[f64; 2]>,
+}
+
+fn probe_costs(run: &Run) -> Vec<ProbeCost> {
+    let all = measured(run);
+    let pairs = all.iter().filter(|(key, _)| key.bare).filter_map(|pair| {
+        let (key, bare) = pair;
+        let with = Key {
+            bare: false,
+            ..key.clone()
+        };
+        Some((all.get(&with)?, with, bare))
+    });
+    pairs
+        .flat_map(|(probed, key, bare)| {
+            let unit = bare.unit;
+            let arms = [
+                (Arm::Base, &bare.base, &probed.base),
+                (Arm::Patched, &bare.patched, &probed.patched),
+            ];
+            arms.map(|(arm, without, with)| {
+                let medians = stats::pooled_median(without).zip(stats::pooled_median(with));
+                let (bare, probed) = medians.filter(|(bare, _)| *bare != 0.0)?;
+                let found = stats::bootstrap(without, with, seed(run.seed, &key));
+                Some(ProbeCost {
+                    arm,
+                    scenario: key.scenario.clone(),
+                    metric: key.metric.clone(),
+                    walker: key.walker,
+                    shown: is_primary(run, &key, &all)
+                        || stands_for_primary(
+                            run,
+                            &Key {
+                                bare: true,
+                                ..key.clone()
+                            },
+                        ),
+                    label: label(run, &key),
+                    unit,
+                    bare,
+                    probed,
+                    ratio: probed / bare,
+                    interval: found
+                        .map(|found| found.ratio)
+                        .filter(|ends| ends.iter().all(|end| end.is_finite())),
+                })
+            })
+        })
+        .flatten()
+        .collect()
 }
 
 fn round_row(round: &Round) -> RoundRow {
@@ -384,6 +537,8 @@ fn round_row(round: &Round) -> RoundRow {
         arm: round.arm,
         traced: round.traced,
         bare: round.bare,
+        sweep: round.sweep,
+        how: round.how(),
         status: round.status,
         console_verdict: round.console_verdict.clone(),
         boot_s: round.boot_s,
@@ -602,7 +757,7 @@ fn status(
         } else {
             &mut failed
         };
-        list.push(order_words(order));
+        list.push(order_line(order, ["base", "patched"]));
     }
     let status = match (failed.is_empty(), broken.is_empty()) {
         (false, _) => Status::Failed,
@@ -613,13 +768,17 @@ fn status(
 }
 
 /// The order proof in one line.
-pub(crate) fn order_words(order: &OrderProof) -> String {
+pub(crate) fn order_words(report: &Report) -> String {
+    order_line(&report.order, report.names)
+}
+
+fn order_line(order: &OrderProof, names: [&str; 2]) -> String {
     let word = |order: Option<Order>| order.map_or("not proved", render::order_word);
     let expected = match order.expected {
         None => [None, None],
         Some(expected) => [expected.base, expected.patched],
     };
-    let arms = [("base", order.base), ("patched", order.patched)];
+    let arms = [(names[0], order.base), (names[1], order.patched)];
     // An arm that was not booted neither shows an order nor must.
     let one_arm = expected.iter().flatten().count() == 1;
     let (seen, expected): (Vec<String>, Vec<&str>) = arms
@@ -645,6 +804,12 @@ fn caveats(run: &Run) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if run.is_same_kernel() && run.kernel.arms.len() > 1 {
+        caveats.push(
+            "Both arms are the same kernel (A/A): whatever differs here is a false alarm."
+                .to_owned(),
+        );
+    }
     for missing in &run.series.missing {
         let total = run.series.patches.len() + run.series.missing.len();
         caveats.push(format!(
@@ -655,7 +820,7 @@ fn caveats(run: &Run) -> Vec<String> {
     let boots = |arm: Arm| {
         run.rounds
             .iter()
-            .filter(|r| r.arm == arm && !r.traced && !r.bare && r.status.has_sound_samples())
+            .filter(|r| r.arm == arm && r.is_measured() && r.status.has_sound_samples())
             .count()
     };
     let fewest = boots(Arm::Base).min(boots(Arm::Patched));
@@ -768,14 +933,18 @@ fn is_primary(run: &Run, key: &Key, all: &BTreeMap<Key, Measured>) -> bool {
     named && !key.bare && (key.walker.is_none() || !all.contains_key(&sum))
 }
 
-/// The metrics that decide, with probes and without.
+fn stands_for_primary(run: &Run, key: &Key) -> bool {
+    key.bare && key.walker.is_none() && run.bare.contains(&key.metric)
+}
+
+/// The metrics that decide, with probes and without, and what stands for them.
 pub(crate) fn primary_keys(run: &Run, all: &BTreeMap<Key, Measured>) -> Vec<Key> {
     let probed = |key: &Key| Key {
         bare: false,
         ..key.clone()
     };
     all.keys()
-        .filter(|key| is_primary(run, &probed(key), all))
+        .filter(|key| is_primary(run, &probed(key), all) || stands_for_primary(run, key))
         .cloned()
         .collect()
 }
@@ -792,6 +961,11 @@ fn comparisons(run: &Run) -> Vec<Comparison> {
         at.unwrap_or(usize::MAX)
     });
     let mut adjusted = adjusted(&found);
+    let others = |bare: bool| {
+        let of = |c: &&(Comparison, Seen)| !c.0.primary && c.0.bare == bare;
+        found.iter().filter(of).count()
+    };
+    let (probed, bare) = (others(false), others(true));
     let mut in_sequence = true;
     found
         .into_iter()
@@ -807,10 +981,15 @@ fn comparisons(run: &Run) -> Vec<Comparison> {
             c.verdict = judge(&c, significant, run.margin);
             if c.verdict == Verdict::Inconclusive {
                 let boots = c.base.boots.min(c.patched.boots);
-                c.rounds_needed = c
-                    .ratio
-                    .zip(c.interval)
-                    .and_then(|(ratio, ends)| rounds_needed(ratio, ends, boots, run.margin));
+                let at_once = match (c.primary, c.bare) {
+                    (true, _) => 1,
+                    (false, true) => bare,
+                    (false, false) => probed,
+                };
+                c.rounds_needed = c.ratio.zip(c.interval).and_then(|(ratio, ends)| {
+                    let needed = rounds_needed(ratio, ends, boots, run.margin)?;
+                    Some(needed.max(design::fewest(at_once) as u32))
+                });
             }
             c.text = render::comparison_line(&c);
             c
@@ -846,15 +1025,8 @@ struct Seen {
 }
 
 fn compare(run: &Run, key: &Key, measured: &Measured, primary: bool) -> Option<(Comparison, Seen)> {
-    let arm = |boots: &[Vec<f64>]| {
-        Some(ArmSamples {
-            boots: boots.len(),
-            samples: boots.iter().map(Vec::len).sum(),
-            median: stats::pooled_median(boots)?,
-            boot_medians: stats::boot_medians(boots),
-        })
-    };
-    let (base, patched) = (arm(&measured.base)?, arm(&measured.patched)?);
+    let base = ArmSamples::of(&measured.base)?;
+    let patched = ArmSamples::of(&measured.patched)?;
     let seed = seed(run.seed, key);
     let bootstrap = stats::bootstrap(&measured.base, &measured.patched, seed);
     let p = |boots: usize| {
@@ -874,6 +1046,7 @@ fn compare(run: &Run, key: &Key, measured: &Measured, primary: bool) -> Option<(
         unit: measured.unit,
         lower_is_better: measured.unit != Unit::PerSecond,
         primary,
+        shown: primary || stands_for_primary(run, key),
         label: label(run, key),
         ratio,
         interval: bootstrap
@@ -893,7 +1066,7 @@ fn compare(run: &Run, key: &Key, measured: &Measured, primary: bool) -> Option<(
     Some((comparison, Seen { decided_at }))
 }
 
-fn label(run: &Run, key: &Key) -> String {
+pub(crate) fn label(run: &Run, key: &Key) -> String {
     let metric = run.labels.get(&key.metric).cloned();
     let mut metric = metric.unwrap_or_else(|| key.metric.replace('-', " "));
     if key.bare {
@@ -907,7 +1080,7 @@ fn label(run: &Run, key: &Key) -> String {
 }
 
 /// Another seed for each metric, whatever else was measured (FNV-1a).
-fn seed(seed: u64, key: &Key) -> u64 {
+pub(crate) fn seed(seed: u64, key: &Key) -> u64 {
     let bare = if key.bare { "/bare" } else { "" };
     let name = format!("{}/{}/{:?}{bare}", key.scenario, key.metric, key.walker);
     name.bytes()
@@ -963,9 +1136,5 @@ fn rounds_needed(ratio: f64, [low, high]: [f64; 2], boots: usize, margin: f64) -
     if !needed.is_finite() || needed > MOST_ROUNDS {
         return None;
     }
-    Some(
-        (needed.ceil() as u32)
-            .max(boots as u32 + 1)
-            .max(FEWEST as u32),
-    )
+    Some((needed.ceil() as u32).max(boots as u32 + 1))
 }

@@ -8,7 +8,7 @@
 
 use serde::Serialize;
 
-use crate::analyse::{Measured, measured, primary_keys};
+use crate::analyse::{Key, Measured, measured, primary_keys};
 use crate::design::{FEWEST, Looks};
 use crate::run::Run;
 use crate::stats::{self, Rng};
@@ -56,55 +56,67 @@ struct Try {
     seed: u64,
 }
 
-/// Calibrates each primary metric, with and without probes.
+/// Calibrates each metric that decides, and what stands for it without probes,
+/// from the boots of one kernel in all `runs` together.
 ///
-/// An arm has as many boots as the run's smaller one had, or half of those of
-/// the one kernel, if these are fewer. Metrics with fewer than four boots for
+/// An arm has as many boots as the smallest arm of a run had, or half of those
+/// of the one kernel, if these are fewer. Metrics with fewer than four boots for
 /// an arm are left out: nothing can be significant then.
-pub fn calibrate(run: &Run, tries: u32) -> Vec<Calibration> {
-    let all = measured(run);
-    let same = run.is_same_kernel();
-    primary_keys(run, &all)
+pub fn calibrate(runs: &[Run], tries: u32) -> Vec<Calibration> {
+    let Some(run) = runs.first() else {
+        return Vec::new();
+    };
+    let all: Vec<_> = runs.iter().map(|run| (run, measured(run))).collect();
+    primary_keys(run, &all[0].1)
         .into_iter()
         .filter_map(|key| {
-            let Measured { base, patched, .. } = all.get(&key)?;
-            let pool = if same {
-                [base.as_slice(), patched].concat()
-            } else {
-                base.clone()
-            };
-            let arm = base.len().min(patched.len()).min(pool.len() / 2);
-            (arm >= FEWEST).then(|| {
-                let dealt = deal(&pool, arm, tries, run.seed);
-                let looks = Looks::new(run.limit.map_or(arm, |limit| arm.max(limit as usize)));
-                let looks = if looks.at().any(|look| look <= arm) {
-                    looks
-                } else {
-                    Looks::new(arm)
-                };
-                let share = |holds: &dyn Fn(&Try) -> bool| {
-                    dealt.iter().filter(|t| holds(t)).count() as f64 / f64::from(tries.max(1))
-                };
-                Calibration {
-                    scenario: key.scenario.clone(),
-                    metric: key.metric.clone(),
-                    bare: key.bare,
-                    boots: pool.len(),
-                    arm,
-                    tries,
-                    false_positives: share(&|t| {
-                        called(t, 0.0, looks, run.margin, true)
-                            || called(t, 0.0, looks, run.margin, false)
-                    }),
-                    significant: share(&|t| differs(t, 0.0, looks)),
-                    coverage: share(&|t| t.interval[0] <= 1.0 && 1.0 <= t.interval[1]),
-                    smallest: smallest(&|effect| {
-                        share(&|t| called(t, effect, looks, run.margin, true)) >= POWER
-                    }),
-                }
-            })
+            let of = all
+                .iter()
+                .filter_map(|(run, all)| Some((run.is_same_kernel(), all.get(&key)?)));
+            let smallest_arm = of
+                .clone()
+                .map(|(_, measured)| measured.base.len().min(measured.patched.len()))
+                .min()?;
+            let pool: Vec<Vec<f64>> = of
+                .flat_map(|(same, Measured { base, patched, .. })| {
+                    let twin = if same { patched.as_slice() } else { &[] };
+                    base.iter().chain(twin)
+                })
+                .cloned()
+                .collect();
+            let arm = smallest_arm.min(pool.len() / 2);
+            (arm >= FEWEST).then(|| of_one(run, &key, &pool, arm, tries))
         })
         .collect()
+}
+
+fn of_one(run: &Run, key: &Key, pool: &[Vec<f64>], arm: usize, tries: u32) -> Calibration {
+    let dealt = deal(pool, arm, tries, run.seed);
+    let looks = Looks::new(run.limit.map_or(arm, |limit| arm.max(limit as usize)));
+    let looks = if looks.at().any(|look| look <= arm) {
+        looks
+    } else {
+        Looks::new(arm)
+    };
+    let share = |holds: &dyn Fn(&Try) -> bool| {
+        dealt.iter().filter(|t| holds(t)).count() as f64 / f64::from(tries.max(1))
+    };
+    Calibration {
+        scenario: key.scenario.clone(),
+        metric: key.metric.clone(),
+        bare: key.bare,
+        boots: pool.len(),
+        arm,
+        tries,
+        false_positives: share(&|t| {
+            called(t, 0.0, looks, run.margin, true) || called(t, 0.0, looks, run.margin, false)
+        }),
+        significant: share(&|t| differs(t, 0.0, looks)),
+        coverage: share(&|t| t.interval[0] <= 1.0 && 1.0 <= t.interval[1]),
+        smallest: smallest(&|effect| {
+            share(&|t| called(t, effect, looks, run.margin, true)) >= POWER
+        }),
+    }
 }
 
 fn deal(pool: &[Vec<f64>], arm: usize, tries: u32, seed: u64) -> Vec<Try> {

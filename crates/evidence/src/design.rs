@@ -22,6 +22,10 @@ pub const ALPHA: f64 = 0.05;
 /// With fewer boots an arm no permutation test can find a difference.
 pub const FEWEST: usize = 4;
 
+/// So many boots an arm are enough for any number of metrics that a report
+/// could hold.
+const FEWEST_OF_MANY: usize = 20;
+
 /// What the first look may spend: the least p-value of four boots against four,
 /// two of 70 relabellings.
 const FIRST: f64 = 2.0 / 70.0;
@@ -71,6 +75,19 @@ impl Looks {
     }
 }
 
+/// With fewer boots an arm no permutation test can find a difference where so
+/// many metrics are tested at once.
+pub fn fewest(metrics: usize) -> usize {
+    // The least p-value of n boots against n is 2 of (2n choose n).
+    let mut least = 2.0;
+    let enough = (1..=FEWEST_OF_MANY).find(|n| {
+        let n = *n as f64;
+        least *= n / (2.0 * (2.0 * n - 1.0));
+        least * metrics.max(1) as f64 <= ALPHA
+    });
+    enough.unwrap_or(FEWEST_OF_MANY)
+}
+
 /// Holm's adjusted p-values, in the order of `ps`.
 pub fn holm(ps: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..ps.len()).collect();
@@ -118,6 +135,15 @@ mod tests {
         assert_eq!(looks.differs(8, p), Some(8));
         assert_eq!(looks.differs(8, |_| Some(2.0 / 70.0)), Some(4));
         assert_eq!(looks.differs(8, |_| None), None);
+    }
+
+    #[test]
+    fn more_metrics_take_more_boots() {
+        // 2/20, 2/70, 2/252, 2/924 of 3, 4, 5 and 6 boots against as many.
+        for (metrics, expected) in [(0, 4), (1, 4), (2, 5), (6, 5), (7, 6), (23, 6), (24, 7)] {
+            assert_eq!(fewest(metrics), expected, "{metrics}");
+        }
+        assert_eq!(fewest(usize::MAX), FEWEST_OF_MANY);
     }
 
     #[test]

@@ -6,14 +6,19 @@
 //! Absent on purpose: processes, git, files, printing.
 
 mod analyse;
+mod between;
 pub mod calibrate;
 pub mod claims;
 pub mod design;
 pub mod render;
 pub mod run;
+pub mod stacks;
 pub mod stats;
+pub mod sweep;
+
+pub use between::{Between, between};
 
 pub use analyse::{
-    ArmSamples, Comparison, OrderProof, Report, RoundRow, ScenarioRow, Status, Tally, Verdict,
-    analyse,
+    ArmSamples, Claimed, Comparison, OrderProof, ProbeCost, Report, RoundRow, ScenarioRow, Status,
+    Tally, Verdict, analyse,
 };

@@ -54,11 +54,18 @@ pub struct Run {
     /// The metrics that decide: `METRIC` or `SCENARIO/METRIC`.
     #[serde(default)]
     pub primary: Vec<String>,
+    /// The metrics that stand for those in boots without probes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bare: Vec<String>,
     /// The most boots of each arm that were to measure: the run looked at its
     /// samples on the way there, as [`crate::design::Looks`] says. None where
     /// it looked only at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+    /// Seconds from the command's start until the metrics that decide were
+    /// decided; none where they never were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_s: Option<f64>,
     /// The relative change below which nobody cares: 0.05 is five percent.
     pub margin: f64,
     /// What to call a metric in a report; others go by their own name.
@@ -245,6 +252,10 @@ pub struct Round {
     /// round is compared with its like only.
     #[serde(default)]
     pub bare: bool,
+    /// Whether it swept over a range: its samples are comparable point by point
+    /// only.
+    #[serde(default)]
+    pub sweep: bool,
     /// How it ended.
     pub status: RoundStatus,
     /// The worst that the console shows, by `triage`'s words.
@@ -267,6 +278,23 @@ pub struct Round {
 }
 
 impl Round {
+    /// Whether what decides was measured in it.
+    pub fn is_measured(&self) -> bool {
+        !self.traced && !self.bare && !self.sweep
+    }
+
+    /// What sets it apart from a boot that measures what decides, as it stands
+    /// behind the arm's name.
+    pub fn how(&self) -> &'static str {
+        match (self.traced, self.sweep, self.bare) {
+            (true, _, _) => ", traced",
+            (_, true, false) => ", sweep",
+            (_, true, true) => ", sweep without probes",
+            (_, false, true) => ", without probes",
+            (_, false, false) => "",
+        }
+    }
+
     /// Its [`folder`].
     pub fn folder(&self, kernel: &str) -> String {
         folder(kernel, self.arm, self.index)

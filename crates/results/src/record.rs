@@ -37,6 +37,16 @@ pub enum Record {
     Sample(Sample),
     /// An address trace.
     Walk(Walk),
+    /// Where walkers waited for spinlocks.
+    Stacks(Stacks),
+    /// A scenario's samples are a sweep: their `at` varies over this axis, and
+    /// only samples of equal `at` are comparable.
+    Sweep {
+        /// The scenario.
+        scenario: String,
+        /// What was varied, with its unit, for example `pages per VMA`.
+        axis: String,
+    },
     /// An order that was proved.
     Order {
         /// The scenario that proved it.
@@ -133,6 +143,30 @@ pub struct Step(
     /// The address behind it.
     pub u64,
 );
+
+/// The waits for spinlocks in one boot, by who waited and on behalf of what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stacks {
+    /// The scenario that saw them.
+    pub scenario: String,
+    /// Over how many repetitions they are summed up, warm-ups left out.
+    pub repetitions: u32,
+    /// Those that were seen most often.
+    pub stacks: Vec<StackWaits>,
+}
+
+/// The waits that one stack shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackWaits {
+    /// Who waited.
+    pub walker: Walker,
+    /// The functions behind the lock, the one that takes it first.
+    pub frames: Vec<String>,
+    /// How often.
+    pub entries: u64,
+    /// How long in all, in microseconds.
+    pub wait_us: u64,
+}
 
 impl Record {
     /// The line that carries this record, without its newline.

@@ -31,6 +31,7 @@
 //! primary = ["contended-entries"]      # the metrics that decide
 //! scenarios = ["mrelease-exit-race"]   # the scenarios that measure them
 //! margin = 0.05                        # below this change nobody cares
+//! bare = ["sum-to-gone"]               # what stands for them where nothing is probed
 //!
 //! [measure.labels]                     # what reports call a metric
 //! contended-entries = "contended page-table-lock entries"
@@ -184,6 +185,10 @@ pub struct Measure {
     /// The relative change below which nobody cares, between 0 and 1.
     #[serde(default = "default_margin")]
     pub margin: f64,
+    /// The metrics that stand for those that decide in boots without probes,
+    /// which can't see all that probes see.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bare: Vec<String>,
     /// What reports call a metric, where its name does not say enough.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -448,7 +453,7 @@ impl Manifest {
             }
         }
         if let Some(measure) = &self.measure {
-            for metric in &measure.primary {
+            for metric in measure.primary.iter().chain(&measure.bare) {
                 name("metric", metric)?;
             }
             for scenario in &measure.scenarios {

@@ -55,6 +55,7 @@ impl Scenario for ReaperExitRace {
             REAP,
             race::EXIT_MMAP,
             race::SUM,
+            race::CPU,
             race::RELEASE_TO_GONE,
             race::SUM_TO_GONE,
             race::KILL_TO_GONE,
@@ -77,8 +78,10 @@ impl Scenario for ReaperExitRace {
             let mut oom = victim()?;
             let pid = oom.victim.pid();
             observer.start()?;
+            let (reaper_before, children) = (race::cpu_of(reaper)?, race::cpu_of_children()?);
             let killed = Instant::now();
             oom.kill()?;
+            let before = race::cpu_of(pid)?;
             // The reaper is awake, on the other CPU: the race is on.
             witness.woken(pid)?;
             let delay = race::delay(repetition, solo);
@@ -88,13 +91,16 @@ impl Scenario for ReaperExitRace {
             let released = Instant::now();
             oom.end()?;
             let gone = Instant::now();
+            let reap = witness.reaped(pid)?;
             let timed = Timed {
-                reap: (REAP, witness.reaped(pid)?),
+                reap: (REAP, reap),
                 release_to_gone: gone - released,
                 kill_to_gone: gone - killed,
+                reaper_cpu: race::cpu_of(reaper)?.saturating_sub(reaper_before),
+                exit_cpu: race::cpu_of_children()?.saturating_sub(children + before),
             };
-            let walkers = Walkers { reaper, exit: pid };
-            observer.report(context, repetition, walkers, timed)?;
+            let walkers = Walkers::new(reaper, &oom.victim);
+            observer.report(context, repetition, &walkers, timed)?;
         }
         observer.finish(context)
     }

@@ -325,6 +325,7 @@ impl Bench<'_> {
             modules: &built.modules,
             selftests: &self.selftests,
             plan: &plan,
+            sweep: false,
             folder: place,
             kill_qemu: false,
         };
@@ -451,6 +452,7 @@ mod tests {
             arm: Arm::Patched,
             traced: false,
             bare: false,
+            sweep: false,
             status,
             console_verdict: console.map_or("clean", |_| "warning").into(),
             console_events: console

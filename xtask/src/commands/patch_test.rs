@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use evidence::render;
 use evidence::run::{self, Arm, ArmInfo, ExpectOrder, Host, KernelInfo, Run, SCHEMA, SeriesInfo};
@@ -20,30 +20,43 @@ use crate::kernels::{self, Kernel};
 use crate::machine::Machine;
 use crate::progress::seconds;
 use crate::round::{self, Boot, Sight};
-use crate::schedule::{self, Planned, Wanted};
+use crate::schedule::{self, Planned, Purpose, Wanted};
 use crate::{host, outcome, rundir};
 
-/// Measuring boots of each arm, where the user does not say.
-const ROUNDS: u32 = 4;
+/// The most measuring boots of each arm, where the user does not say.
+const ROUNDS: u32 = 8;
 
 /// Runs the main job.
 pub fn run(job: Job, args: &PatchTest) -> Result {
+    let began = Instant::now();
     let started = jiff::Timestamp::now();
     let [kernel_name] = job.options.kernels.as_slice() else {
         return fail(Kind::Usage, "patch-test takes one --kernel");
     };
     let kernel_name = kernel_name.clone();
     let rounds = rounds_wanted(job.options.rounds, job.options.flavour, args.arm)?;
-    let arms = cli::Arm::or_both(args.arm);
     let work = input::load(&job.options.series)?;
+    let claims = args
+        .claims
+        .as_ref()
+        .map(fs_err::read_to_string)
+        .transpose()
+        .kind(Kind::Usage)?;
     for note in notes(&work) {
         job.progress.note(&note);
     }
     host::ensure(&job)?;
     let program = Program::build(&job)?;
-    let chosen = program.select(&job.options.scenarios)?;
-    let kernel = kernels::build(&job, &work, &kernel_name, &arms)?;
-    let arms: Vec<Arm> = arms.into_iter().map(Arm::from).collect();
+    let chosen = choose(&job, args, &work, &program)?;
+    let kernel = if args.aa {
+        kernels::build(&job, &work, &kernel_name, &[cli::Arm::Base])?.against_itself()
+    } else {
+        kernels::build(&job, &work, &kernel_name, &cli::Arm::or_both(args.arm))?
+    };
+    let arms: Vec<Arm> = match args.arm {
+        Some(arm) => vec![arm.into()],
+        None => Arm::BOTH.into(),
+    };
     let own = program.selftests(&chosen);
     let selftests = arms
         .iter()
@@ -59,9 +72,17 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
     let wanted = Wanted {
         arms,
         scenarios: chosen.clone(),
-        repeat: args.repeat,
+        // A kernel against itself shows what the measurement is worth, which
+        // other scenarios don't add to.
+        repeat: if args.aa { 0 } else { args.repeat },
         shuffle: args.shuffle,
         rounds,
+        bare: if args.aa { 0 } else { rounds },
+        sweeps: if args.sweep {
+            program.sweeps()
+        } else {
+            Vec::new()
+        },
         seed,
         patience: job.options.flavour.patience(),
     };
@@ -69,16 +90,19 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
     let folder = rundir::create(job.options.out.as_deref(), &started)?;
     let mut run = describe(&job, &work, &kernel, &machine, seed, &started)?;
     run.limit = Some(rounds).filter(|rounds| *rounds > 0);
+    if let Some(claims) = claims {
+        run.changelog = claims;
+    }
     // What was not asked for can't be missed.
     run.expect_order = run
         .expect_order
-        .filter(|_| program.proves_order(&chosen))
+        .filter(|_| program.proves_order(&chosen) && !args.aa)
         .map(|expect| ExpectOrder {
             base: expect.base.filter(|_| run.kernel.has(Arm::Base)),
             patched: expect.patched.filter(|_| run.kernel.has(Arm::Patched)),
         });
     let finished = boot_all(
-        &job, &machine, &program, &kernel, &selftests, boots, args, &folder, &mut run,
+        &job, &machine, &program, &kernel, &selftests, boots, args, began, &folder, &mut run,
     );
     // Whatever stopped the rounds, those that ended are kept and reported.
     let report = outcome::write(&folder, &run)?;
@@ -91,6 +115,16 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
         print(&format!("\n{}\n", folder.join("report.html").display()))?;
     }
     outcome::judge(&report, args.require_conclusion)
+}
+
+/// The scenarios of a run: those that the user names, else all; of a kernel
+/// against itself those that measure.
+fn choose(job: &Job, args: &PatchTest, work: &Work, program: &Program) -> Result<Vec<String>> {
+    let measure = work.manifest.measure.as_ref().map(|m| &m.scenarios);
+    match measure {
+        Some(measure) if args.aa && job.options.scenarios.is_empty() => program.select(measure),
+        _ => program.select(&job.options.scenarios),
+    }
 }
 
 /// How many boots of each arm measure: none where nothing can be compared, and
@@ -141,10 +175,12 @@ fn boot_all(
     selftests: &BTreeMap<Arm, Vec<Selftest>>,
     mut boots: VecDeque<Planned>,
     args: &PatchTest,
+    began: Instant,
     folder: &Path,
     run: &mut Run,
 ) -> Result {
-    let began = Instant::now();
+    let booting = Instant::now();
+    let limit = args.minutes.map(|n| Duration::from_secs(60 * u64::from(n)));
     job.progress.stage("Booting");
     let mut fault = args.fault;
     let mut index = 0;
@@ -171,6 +207,7 @@ fn boot_all(
             modules: &kernel.built(planned.arm)?.modules,
             selftests: selftests.get(&planned.arm).map_or(&[], Vec::as_slice),
             plan: &planned.plan,
+            sweep: matches!(planned.purpose, Purpose::Sweep | Purpose::BareSweep),
             folder: &place,
             kill_qemu: fault == Some(Fault::KillQemu),
         };
@@ -195,13 +232,7 @@ fn boot_all(
             c.passed,
             c.failed + c.crashed,
             c.skipped,
-            if round.traced {
-                ", traced"
-            } else if round.bare {
-                ", without probes"
-            } else {
-                ""
-            },
+            round.how(),
             round.wall_s,
         ));
         if let Some(rest) = schedule::rest(&planned, &round) {
@@ -212,16 +243,29 @@ fn boot_all(
         }
         run.rounds.push(round);
         rundir::save(folder, run)?;
-        if let Some(measured) = schedule::look(run)
-            && evidence::analyse(run).conclusive
-        {
-            schedule::enough(&mut boots, measured);
+        if let Some(measured) = schedule::measured(run) {
+            if schedule::looks(run, measured) && evidence::analyse(run).conclusive {
+                let after = began.elapsed();
+                run.decided_s = Some(after.as_secs_f64());
+                job.progress.note(&format!(
+                    "  decided by {measured} boots of each arm, {} after the start",
+                    seconds(after)
+                ));
+                schedule::enough(&mut boots, measured);
+            } else if limit.is_some_and(|limit| booting.elapsed() >= limit)
+                && boots.iter().any(|b| b.purpose == Purpose::Measured)
+            {
+                let note = format!("measured no more after {}", seconds(booting.elapsed()));
+                job.progress.note(&format!("  {note}"));
+                run.notes.push(note);
+                schedule::enough(&mut boots, measured);
+            }
         }
         job.alive()?;
         index += 1;
     }
     job.progress
-        .finish(&format!("{index} guests in {}", seconds(began.elapsed())));
+        .finish(&format!("{index} guests in {}", seconds(booting.elapsed())));
     Ok(())
 }
 
@@ -292,8 +336,10 @@ fn describe(
         rounds: Vec::new(),
         expect_order: schedule::expected(work),
         primary: measure.map(|m| m.primary.clone()).unwrap_or_default(),
+        bare: measure.map(|m| m.bare.clone()).unwrap_or_default(),
         margin: measure.map_or(0.05, |m| m.margin),
         limit: None,
+        decided_s: None,
         changelog: work
             .patches
             .iter()

@@ -1,66 +1,118 @@
-//! `report` and `compare`: again, from a run folder, without a guest.
+//! `report` and `compare`: again, from run folders, without a guest.
 
 use evidence::run::Run;
 use evidence::{Report, calibrate, claims, render};
 
 use super::{print, print_json};
-use crate::cli::{Again, Compare};
+use crate::cli::{Again, Compare, Verdict};
 use crate::exit::{Classify, Kind, Result, fail};
 use crate::{outcome, rundir};
 
 /// Writes every report of a run folder again.
 pub fn run(args: &Again) -> Result {
     let run = rundir::load(&args.run)?;
-    finish(args, &outcome::write(&args.run, &run)?)
+    finish(&args.verdict, &outcome::write(&args.run, &run)?)
 }
 
-/// Says what a run folder's samples say, and writes nothing.
+/// Says what the samples of run folders say, and writes nothing.
 pub fn compare(args: &Compare) -> Result {
-    let again = &args.again;
-    let run = rundir::load(&again.run)?;
+    let runs = args
+        .runs
+        .iter()
+        .map(|folder| rundir::load(folder))
+        .collect::<Result<Vec<Run>>>()?;
     if args.calibrate {
-        return calibrate(again, &run);
+        return calibrate(args, &runs);
     }
-    let report = evidence::analyse(&run);
-    match &args.claims {
-        None => finish(again, &report),
-        Some(file) => {
-            let text = match file {
-                Some(file) => fs_err::read_to_string(file).kind(Kind::Usage)?,
-                None => run.changelog.clone(),
-            };
-            let claims = claims::read(&text);
-            let checks = claims::check(&claims, &report, &run.claims);
-            if again.json {
-                print_json(&serde_json::json!({ "claims": claims, "checks": checks }))?;
-            } else {
-                print(&render::claims(&claims, &checks))?;
-            }
-            outcome::judge(&report, again.require_conclusion)
+    match runs.as_slice() {
+        [run] => one(args, run),
+        [earlier, later] if args.claims.is_none() && !args.changelog => {
+            between(&args.verdict, earlier, later)
+        }
+        [_, _] => fail(Kind::Usage, "--claims and --changelog are about one run"),
+        _ => fail(
+            Kind::Usage,
+            "compare takes one run or two, and more with --calibrate only",
+        ),
+    }
+}
+
+fn one(args: &Compare, run: &Run) -> Result {
+    let report = evidence::analyse(run);
+    if args.changelog {
+        let text = render::changelog(&report);
+        if text.is_empty() {
+            return fail(Kind::Usage, "the run has compared nothing");
+        }
+        return print(&text);
+    }
+    let Some(file) = &args.claims else {
+        return finish(&args.verdict, &report);
+    };
+    let text = match file {
+        Some(file) => fs_err::read_to_string(file).kind(Kind::Usage)?,
+        None => run.changelog.clone(),
+    };
+    let claims = claims::read(&text);
+    let checks = claims::check(&claims, &report, &run.claims);
+    if args.verdict.json {
+        print_json(&serde_json::json!({ "claims": claims, "checks": checks }))?;
+    } else {
+        print(&render::claims(&claims, &checks))?;
+    }
+    outcome::judge(&report, args.verdict.require_conclusion)
+}
+
+/// Says what has changed from one run to another: by what patched did.
+fn between(args: &Verdict, earlier: &Run, later: &Run) -> Result {
+    let found = evidence::between(earlier, later);
+    let Some(first) = found.first() else {
+        return fail(Kind::Usage, "the two runs have no arm in common");
+    };
+    if args.json {
+        print_json(&found)?;
+    } else {
+        for one in &found {
+            let arm = one.arm.as_str();
+            let text = render::terminal(&one.report);
+            print(&format!("{arm}, earlier and later\n\n{text}\n"))?;
         }
     }
+    outcome::judge(&first.report, args.require_conclusion)
 }
 
-/// Says what a run's verdicts are worth.
-fn calibrate(args: &Again, run: &Run) -> Result {
-    let found = calibrate::calibrate(run, calibrate::TRIES);
-    if found.is_empty() {
+/// Says what the verdicts of runs are worth.
+fn calibrate(args: &Compare, runs: &[Run]) -> Result {
+    let base = |run: &Run| run.kernel.arms.first().map(|arm| arm.image_sha.clone());
+    if let Some(at) = runs.iter().position(|run| base(run) != base(&runs[0])) {
         return fail(
             Kind::Usage,
             format!(
-                "{} has too few timed boots of one kernel: 8 for two arms of 4",
-                args.run.display()
+                "{} and {} have another base kernel: their boots can't be dealt together",
+                args.runs[0].display(),
+                args.runs[at].display()
             ),
         );
     }
-    if args.json {
+    let found = calibrate::calibrate(runs, calibrate::TRIES);
+    if found.is_empty() {
+        let folders: Vec<_> = args.runs.iter().map(|f| f.display().to_string()).collect();
+        return fail(
+            Kind::Usage,
+            format!(
+                "{}: too few timed boots of one kernel, 8 are the fewest for two arms of 4",
+                folders.join(", ")
+            ),
+        );
+    }
+    if args.verdict.json {
         print_json(&found)
     } else {
         print(&render::calibration(&found))
     }
 }
 
-fn finish(args: &Again, report: &Report) -> Result {
+fn finish(args: &Verdict, report: &Report) -> Result {
     if args.json {
         print_json(report)?;
     } else {

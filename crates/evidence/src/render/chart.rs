@@ -10,6 +10,7 @@ use super::html::escape;
 use super::{significant, value};
 use crate::analyse::{Comparison, Measured};
 use crate::run::{Arm, Run};
+use crate::sweep::{Sweep, SweptMetric};
 
 const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 300.0;
@@ -293,6 +294,182 @@ pub(super) fn strips(comparison: &Comparison, measured: &Measured) -> String {
     svg
 }
 
+/// The heights of a sweep's two panels, counts above and ratios below, and of
+/// what lies between them.
+const PANELS: [f64; 2] = [100.0, 190.0];
+const BETWEEN: f64 = 44.0;
+
+/// How the ratios of a sweep are drawn: a class, and a shape for those who
+/// can't tell colours.
+const SERIES: [(&str, Shape); 4] = [
+    ("base", Shape::Square),
+    ("patched", Shape::Circle),
+    ("third", Shape::Cross),
+    ("boot", Shape::Circle),
+];
+
+#[derive(Clone, Copy)]
+enum Shape {
+    Square,
+    Circle,
+    Cross,
+}
+
+/// What was measured against what was varied: the first of its counts as it is,
+/// and the ratios of all times with their intervals.
+pub(super) fn sweep(sweep: &Sweep) -> String {
+    let shown: Vec<&SweptMetric> = sweep.metrics.iter().filter(|m| m.shown).collect();
+    let mut at: Vec<f64> = shown.iter().flat_map(|m| &m.points).map(|p| p.at).collect();
+    at.sort_by(f64::total_cmp);
+    at.dedup();
+    let ratios: Vec<&SweptMetric> = shown
+        .iter()
+        .copied()
+        .filter(|m| m.unit != Unit::Count)
+        .take(SERIES.len())
+        .collect();
+    let keys = ratios.len() as f64 * 18.0;
+    let height = TOP + PANELS[0] + BETWEEN + PANELS[1] + BOTTOM + keys;
+    let mut svg = open_high(&format!("{}: {}", sweep.scenario, sweep.axis), height);
+    let step = (WIDTH - LEFT - RIGHT) / at.len().max(1) as f64;
+    let x = |value: f64| {
+        let index = at.iter().position(|at| *at == value).unwrap_or(0);
+        LEFT + (index as f64 + 0.5) * step
+    };
+    if let Some(counts) = shown.iter().find(|m| m.unit == Unit::Count) {
+        count_panel(&mut svg, counts, &x);
+    }
+    let top = TOP + PANELS[0] + BETWEEN;
+    ratio_panel(&mut svg, &ratios, top, &x);
+    let bottom = top + PANELS[1];
+    for value in &at {
+        let _ = write!(
+            svg,
+            "<text class=\"tick\" x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{}</text>",
+            x(*value),
+            bottom + 17.0,
+            escape(&significant(*value))
+        );
+    }
+    for (row, (metric, (class, shape))) in ratios.iter().zip(SERIES).enumerate() {
+        let y = bottom + 36.0 + row as f64 * 18.0;
+        mark(&mut svg, class, shape, LEFT + 4.0, y - 4.0);
+        let _ = write!(
+            svg,
+            "<text class=\"tick\" x=\"{:.0}\" y=\"{y:.0}\">{}</text>",
+            LEFT + 14.0,
+            escape(&metric.label)
+        );
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+fn count_panel(svg: &mut String, counts: &SweptMetric, x: &impl Fn(f64) -> f64) {
+    let medians = counts
+        .points
+        .iter()
+        .flat_map(|p| [p.base.median, p.patched.median]);
+    let high = medians.fold(1.0, f64::max);
+    let decades = (high + 1.0).log10();
+    // One more than the count, so that nothing has a place as well.
+    let y = |count: f64| TOP + PANELS[0] * (1.0 - (count.max(0.0) + 1.0).log10() / decades);
+    let powers = (0..=decades as i32).map(|power| 10f64.powi(power));
+    for tick in std::iter::once(0.0)
+        .chain(powers)
+        .filter(|tick| *tick <= high)
+    {
+        horizontal(svg, y(tick), &significant(tick));
+    }
+    let _ = write!(
+        svg,
+        "<text class=\"axis\" x=\"{LEFT:.0}\" y=\"16\">{}</text>",
+        escape(&counts.label)
+    );
+    for arm in Arm::BOTH {
+        let points: Vec<(f64, f64)> = counts
+            .points
+            .iter()
+            .map(|point| match arm {
+                Arm::Base => (x(point.at), y(point.base.median)),
+                Arm::Patched => (x(point.at), y(point.patched.median)),
+            })
+            .collect();
+        svg.push_str(&marks(arm.as_str(), arm == Arm::Patched, &points));
+    }
+}
+
+fn ratio_panel(svg: &mut String, ratios: &[&SweptMetric], top: f64, x: &impl Fn(f64) -> f64) {
+    let ends = ratios.iter().flat_map(|m| &m.points).flat_map(|p| {
+        let [low, high] = p.interval.or(p.ratio.map(|r| [r, r])).unwrap_or([1.0, 1.0]);
+        [low, high]
+    });
+    let sound = |end: &f64| end.is_finite() && *end > 0.0;
+    // A factor of four each way at most: what lies beyond is cut off.
+    let (low, high) = ends
+        .filter(sound)
+        .fold((0.8f64, 1.25f64), |(low, high), end| {
+            (low.min(end.max(0.25)), high.max(end.min(4.0)))
+        });
+    let (low, high) = (low / 1.05, high * 1.05);
+    let share = |ratio: f64| {
+        let ratio = ratio.clamp(low, high);
+        (ratio.ln() - low.ln()) / (high.ln() - low.ln())
+    };
+    let y = |ratio: f64| top + PANELS[1] * (1.0 - share(ratio));
+    for tick in [0.25, 0.33, 0.5, 0.67, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0] {
+        if (low..=high).contains(&tick) {
+            horizontal(svg, y(tick), &significant(tick));
+        }
+    }
+    let _ = write!(
+        svg,
+        "<text class=\"axis\" x=\"{LEFT:.0}\" y=\"{:.0}\">patched / base, 95 %</text>\
+         <path class=\"unit\" d=\"M{LEFT:.0} {:.1}H{:.0}\"/>",
+        top - 10.0,
+        y(1.0),
+        WIDTH - RIGHT
+    );
+    for (nth, (metric, (class, shape))) in ratios.iter().zip(SERIES).enumerate() {
+        let beside = (nth as f64 - (ratios.len() - 1) as f64 / 2.0) * 9.0;
+        for point in &metric.points {
+            let Some(ratio) = point.ratio.filter(|ratio| ratio.is_finite()) else {
+                continue;
+            };
+            let at = x(point.at) + beside;
+            if let Some([low, high]) = point.interval {
+                let (from, to) = (y(low), y(high));
+                let _ = write!(
+                    svg,
+                    "<path class=\"median {class}\" d=\"M{at:.1} {from:.1}V{to:.1}\"/>"
+                );
+            }
+            mark(svg, class, shape, at, y(ratio));
+        }
+    }
+}
+
+/// One mark of a series.
+fn mark(svg: &mut String, class: &str, shape: Shape, x: f64, y: f64) {
+    let _ = match shape {
+        Shape::Circle => write!(
+            svg,
+            "<path class=\"dots {class}\" stroke-width=\"7\" d=\"M{x:.1} {y:.1}h0\"/>"
+        ),
+        Shape::Square => write!(
+            svg,
+            "<path class=\"{class}\" stroke-width=\"6\" d=\"M{:.1} {y:.1}h6\"/>",
+            x - 3.0
+        ),
+        Shape::Cross => write!(
+            svg,
+            "<path class=\"{class}\" stroke-width=\"2\" d=\"M{:.1} {:.1}l7 7m0-7l-7 7\"/>",
+            x - 3.5,
+            y - 3.5
+        ),
+    };
+}
+
 /// Spread that looks random and never changes: the golden ratio's sequence.
 fn jitter(at: usize) -> f64 {
     ((at + 1) as f64 * 0.618_033_988_749_895).fract() - 0.5
@@ -393,8 +570,12 @@ fn ticks(high: f64) -> Vec<f64> {
 }
 
 fn open(title: &str) -> String {
+    open_high(title, HEIGHT)
+}
+
+fn open_high(title: &str, height: f64) -> String {
     format!(
-        "<svg viewBox=\"0 0 {WIDTH:.0} {HEIGHT:.0}\" role=\"img\" aria-label=\"{0}\">\
+        "<svg viewBox=\"0 0 {WIDTH:.0} {height:.0}\" role=\"img\" aria-label=\"{0}\">\
          <title>{0}</title>",
         escape(title)
     )

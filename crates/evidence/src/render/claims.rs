@@ -10,6 +10,11 @@ const WIDTH: usize = 72;
 /// The figures of a changelog, what a reader would ask of them, and what was
 /// measured.
 pub fn claims(claims: &Claims, checks: &[Check]) -> String {
+    table(claims, checks, WIDTH)
+}
+
+/// The same in so many columns.
+pub(super) fn table(claims: &Claims, checks: &[Check], width: usize) -> String {
     let mut out = String::new();
     if claims.rows.is_empty() && claims.figures.is_empty() && claims.findings.is_empty() {
         return "The changelog claims nothing in figures.\n".into();
@@ -19,7 +24,7 @@ pub fn claims(claims: &Claims, checks: &[Check]) -> String {
             .line
             .map_or_else(|| "-".into(), |line| format!("line {line}"));
         let line = format!("{place}: {}", one_line(&finding.text));
-        out.push_str(&wrap(&line, WIDTH, "    "));
+        out.push_str(&wrap(&line, width, "    "));
         out.push('\n');
     }
     if checks.is_empty() {
@@ -47,7 +52,7 @@ pub fn claims(claims: &Claims, checks: &[Check]) -> String {
         out.push('\n');
     }
     out.push_str("With the patch, as a share of without:\n");
-    out.push_str(&columns(&rows, WIDTH, &[false, true, false, false]));
+    out.push_str(&columns(&rows, width, &[false, true, false, false]));
     out.push('\n');
     out
 }

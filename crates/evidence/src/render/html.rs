@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use results::record::Unit;
 
 use super::markdown::provenance;
-use super::{chart, headline, one_line, ratio_words, significant, value};
+use super::{chart, headline, one_line, probes, ratio_words, significant, sweeps, value};
 use crate::analyse::{Comparison, Key, Report, Status, Tally, Verdict, measured, order_words};
 use crate::run::{Arm, Run};
 
@@ -31,6 +31,9 @@ pub fn html(run: &Run, report: &Report) -> String {
     answer(&mut page, report);
     walks(&mut page, run);
     strips(&mut page, run, report);
+    sweeps(&mut page, report);
+    stacks(&mut page, report);
+    claimed(&mut page, report);
     scenarios(&mut page, report);
     rounds(&mut page, report);
     page.raw("<section>\n<h2>How it was measured</h2>\n<dl>\n");
@@ -60,7 +63,7 @@ fn answer(page: &mut Page, report: &Report) {
     );
     page.element(
         "p",
-        &format!("{}.", super::capitalise(&order_words(&report.order))),
+        &format!("{}.", super::capitalise(&order_words(report))),
     );
     if report.reasons.len() > 1 {
         page.raw("<ul>");
@@ -70,6 +73,9 @@ fn answer(page: &mut Page, report: &Report) {
             .take(MAX_ROWS)
             .for_each(|why| page.element("li", &one_line(why)));
         page.raw("</ul>\n");
+    }
+    if let Some(words) = super::decided_words(report) {
+        page.element("p", &words);
     }
     if report.comparisons.is_empty() {
         return;
@@ -187,7 +193,7 @@ fn strips(page: &mut Page, run: &Run, report: &Report) {
     let charts: Vec<_> = report
         .comparisons
         .iter()
-        .filter(|c| c.primary || !any_primary)
+        .filter(|c| c.shown || !any_primary)
         .filter_map(|c| {
             let key = Key {
                 scenario: c.scenario.clone(),
@@ -218,6 +224,97 @@ fn strips(page: &mut Page, run: &Run, report: &Report) {
          the long line the arm\u{2019}s. Where samples span more than a factor of 20 the scale is \
          logarithmic and zeros lie on the bottom line.</p>\n</section>\n",
     );
+}
+
+fn sweeps(page: &mut Page, report: &Report) {
+    if report.sweeps.is_empty() {
+        return;
+    }
+    page.raw("<section>\n<h2>Where it helps and where it costs</h2>\n<p class=\"key\"><span class=\"swatch base\">\u{2715}</span> base <span class=\"swatch patched\">\u{25cf}</span> patched</p>\n<div class=\"charts\">\n");
+    for sweep in &report.sweeps {
+        let shown: Vec<_> = sweep.metrics.iter().filter(|m| m.shown).collect();
+        page.raw("<figure>\n");
+        page.element("h3", &one_line(&sweep.scenario));
+        page.raw(&chart::sweep(sweep));
+        page.element("figcaption", &one_line(&sweep.axis));
+        page.raw("</figure>\n<table class=\"cards\">\n<thead><tr><th>at</th>");
+        for metric in &shown {
+            let head = format!("{}, {}", metric.label, sweeps::meaning(metric));
+            page.raw(&format!("<th>{}</th>", escape(&one_line(&head))));
+        }
+        page.raw("</tr></thead>\n<tbody>\n");
+        let mut at: Vec<f64> = shown.iter().flat_map(|m| &m.points).map(|p| p.at).collect();
+        at.sort_by(f64::total_cmp);
+        at.dedup();
+        for at in at.into_iter().take(MAX_ROWS) {
+            page.raw(&format!(
+                "<tr><th class=\"n\" scope=\"row\">{}</th>",
+                significant(at)
+            ));
+            for metric in &shown {
+                let point = metric.points.iter().find(|p| p.at == at);
+                let words =
+                    point.map_or_else(|| "\u{2013}".into(), |p| sweeps::words(metric.unit, p));
+                page.raw(&format!(
+                    "<td class=\"n\" data-l=\"{}\">{}</td>",
+                    escape(&one_line(&metric.label)),
+                    escape(&words)
+                ));
+            }
+            page.raw("</tr>\n");
+        }
+        page.raw("</tbody>\n</table>\n");
+    }
+    page.raw(
+        "</div>\n<p class=\"small\">Above: medians of counts, base and patched. Below: the ratio of \
+         the medians, patched / base, with its 95 % interval; below 1 the series helps. Sweeps \
+         show where, and decide nothing: with so many points one interval in twenty misses 1 by \
+         chance.</p>\n</section>\n",
+    );
+}
+
+fn stacks(page: &mut Page, report: &Report) {
+    if !report.stacks.is_empty() {
+        page.raw(
+            "<section>\n<h2>Where the walkers wait</h2>\n<table class=\"cards\">\n<thead><tr>\
+             <th>who, and in what</th><th>base</th><th>patched</th></tr></thead>\n<tbody>\n",
+        );
+        for row in report.stacks.iter().take(MAX_ROWS) {
+            let figure = |arm| escape(&probes::waits_words(row, arm).replace("us", "\u{b5}s"));
+            page.raw(&format!(
+                "<tr><th scope=\"row\"><code>{}</code></th><td class=\"n\" data-l=\"base\">{}</td>\
+                 <td class=\"n\" data-l=\"patched\">{}</td></tr>\n",
+                escape(&probes::stack_words(row, " \u{2190} ")),
+                figure(Arm::Base),
+                figure(Arm::Patched),
+            ));
+        }
+        page.raw(
+            "</tbody>\n</table>\n<p class=\"small\">Waits for spinlocks and their time, in a \
+             repetition on average; the function that takes the lock first.</p>\n</section>\n",
+        );
+    }
+    let costs: Vec<_> = probes::costs(report).map(probes::cost_words).collect();
+    if !costs.is_empty() {
+        page.raw("<section>\n<h2>What the probes cost</h2>\n<ul>\n");
+        costs.iter().for_each(|cost| page.element("li", cost));
+        page.raw("</ul>\n</section>\n");
+    }
+}
+
+fn claimed(page: &mut Page, report: &Report) {
+    if let Some(claimed) = &report.claims {
+        page.raw("<section>\n<h2>What the changelog claims</h2>\n");
+        let text = super::claims(&claimed.claims, &claimed.checks);
+        page.element("pre", text.trim_end());
+        page.raw("</section>\n");
+    }
+    let changelog = super::changelog(report);
+    if !changelog.is_empty() {
+        page.raw("<section>\n<h2>For the changelog</h2>\n");
+        page.element("pre", changelog.trim_end());
+        page.raw("</section>\n");
+    }
 }
 
 fn scenarios(page: &mut Page, report: &Report) {
@@ -272,11 +369,7 @@ fn rounds(page: &mut Page, report: &Report) {
              \u{25a0}</span> {class}{}</td><td data-l=\"ended\">{}</td><td data-l=\"console\">{}</td>\
              <td class=\"n\" data-l=\"boot\">{}</td><td class=\"n\" data-l=\"in all\">{}</td></tr>\n",
             round.index,
-            match (round.traced, round.bare) {
-                (true, _) => ", traced",
-                (false, true) => ", without probes",
-                (false, false) => "",
-            },
+            round.how,
             round.status.as_str(),
             escape(&one_line(&round.console_verdict)),
             round.boot_s.map_or_else(|| "\u{2013}".to_owned(), seconds),
@@ -310,6 +403,7 @@ pub(super) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            '\n' => out.push('\n'),
             c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
@@ -319,9 +413,9 @@ pub(super) fn escape(text: &str) -> String {
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#57606a;--line:#d0d7de;--soft:#f3f5f7;
---reaper:#d55e00;--exit:#0072b2;--base:#0072b2;--patched:#d55e00;--good:#00684a;--bad:#a33c00}
+--reaper:#d55e00;--exit:#0072b2;--base:#0072b2;--patched:#d55e00;--third:#00684a;--good:#00684a;--bad:#a33c00}
 @media (prefers-color-scheme:dark){:root{--bg:#14171b;--fg:#e6e9ed;--dim:#a3adb8;--line:#3a424b;
---soft:#1e2329;--reaper:#e69f00;--exit:#56b4e9;--base:#56b4e9;--patched:#e69f00;--good:#3fd0a0;
+--soft:#1e2329;--reaper:#e69f00;--exit:#56b4e9;--base:#56b4e9;--patched:#e69f00;--third:#3fd0a0;--good:#3fd0a0;
 --bad:#ff9a5c}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-serif;
@@ -348,6 +442,8 @@ tbody th{font-weight:400}
 .bad{color:var(--bad);font-weight:600}
 td .good,td .bad,td .same,td .open{white-space:nowrap}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:20px}
+pre{overflow-x:auto;font-size:.8rem;background:var(--soft);padding:.7em}
+.charts .cards{font-size:.875rem;align-self:start;max-width:620px}
 figure{margin:0;max-width:620px;break-inside:avoid}
 svg{display:block;width:100%;height:auto;font:13px system-ui,sans-serif}
 svg text{fill:var(--fg)}
@@ -358,10 +454,10 @@ svg path{fill:none}
 .walk{stroke-width:1.1;opacity:.9}
 .dots{stroke-linecap:round;opacity:.85}
 .crosses{opacity:.85}
-.median{stroke-width:2}
+.median{stroke-width:2}.unit{stroke:var(--dim);stroke-width:1.2;stroke-dasharray:5 3}
 .boot{stroke:var(--fg);stroke-width:2}
 path.reaper{stroke:var(--reaper)}path.exit{stroke:var(--exit)}
-path.base{stroke:var(--base)}path.patched{stroke:var(--patched)}
+path.third{stroke:var(--third)}path.base{stroke:var(--base)}path.patched{stroke:var(--patched)}
 .swatch.reaper{color:var(--reaper)}.swatch.exit{color:var(--exit)}
 .swatch.base{color:var(--base)}.swatch.patched{color:var(--patched)}
 .swatch+.swatch{margin-left:1em}

@@ -32,7 +32,7 @@ pub fn junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
     }
     let mut suite = TestSuite::new("comparison");
     if report.order.expected.is_some() {
-        let words = order_words(&report.order);
+        let words = order_words(report);
         let status = if report.order.held {
             TestCaseStatus::success()
         } else {

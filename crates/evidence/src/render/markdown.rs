@@ -2,7 +2,7 @@
 //! reads as Markdown too.
 
 use super::terminal::{ascii, comparison_table, group_heading, groups, scenario_table};
-use super::{comparison_line, headline, one_line, wrap};
+use super::{comparison_line, headline, one_line, probes, sweeps, wrap};
 use crate::analyse::{Report, Status, order_words};
 use crate::run::Arm;
 
@@ -10,7 +10,7 @@ const WIDTH: usize = 72;
 
 /// `report.md`.
 pub fn markdown(report: &Report) -> String {
-    let mut out = Out(String::new());
+    let mut out = Out::new();
     let title = format!(
         "{} {} on {}",
         report.series.name, report.series.version, report.kernel.name
@@ -22,10 +22,7 @@ pub fn markdown(report: &Report) -> String {
         .iter()
         .for_each(|caveat| out.paragraph(caveat));
     out.paragraph(&headline(report));
-    out.paragraph(&format!(
-        "{}.",
-        super::capitalise(&order_words(&report.order))
-    ));
+    out.paragraph(&format!("{}.", super::capitalise(&order_words(report))));
     if report.status != Status::Passed {
         report.reasons.iter().for_each(|reason| out.item(reason));
         out.blank();
@@ -34,6 +31,9 @@ pub fn markdown(report: &Report) -> String {
     if !primary.is_empty() {
         primary.iter().for_each(|c| out.item(&comparison_line(c)));
         out.blank();
+        if let Some(words) = super::decided_words(report) {
+            out.paragraph(&words);
+        }
     }
     if !report.comparisons.is_empty() {
         out.heading("Base against patched", '-');
@@ -47,9 +47,38 @@ pub fn markdown(report: &Report) -> String {
             out.block(&format!(
                 "{}\n\n{}",
                 group_heading(group),
-                comparison_table(group, WIDTH - 4)
+                comparison_table(group, report.names, WIDTH - 4)
             ));
         }
+    }
+    for (heading, table) in sweeps::tables(&report.sweeps, WIDTH - 4) {
+        out.heading(&heading, '-');
+        out.block(&table);
+    }
+    if !report.stacks.is_empty() {
+        out.heading("Where the walkers wait", '-');
+        out.paragraph("Waits for spinlocks and their time, in a repetition on average.");
+        out.block(&probes::stack_table(report, WIDTH - 4));
+    }
+    let mut costs = probes::costs(report).peekable();
+    if costs.peek().is_some() {
+        out.heading("What the probes cost", '-');
+        costs.for_each(|cost| out.item(&probes::cost_words(cost)));
+        out.blank();
+    }
+    if let Some(claimed) = &report.claims {
+        out.heading("What the changelog claims", '-');
+        out.block(&super::claims::table(
+            &claimed.claims,
+            &claimed.checks,
+            WIDTH - 4,
+        ));
+    }
+    let changelog = super::changelog(report);
+    if !changelog.is_empty() {
+        out.heading("For the changelog", '-');
+        out.0.push_str(&changelog);
+        out.blank();
     }
     if !report.scenarios.is_empty() {
         out.heading("Scenarios", '-');
@@ -59,9 +88,7 @@ pub fn markdown(report: &Report) -> String {
     for (name, text) in provenance(report) {
         out.item(&format!("{name}: {text}"));
     }
-    out.0.truncate(out.0.trim_end().len());
-    out.0.push('\n');
-    out.0
+    out.end()
 }
 
 /// What a reader needs to judge the run, and to repeat it.
@@ -152,12 +179,12 @@ pub(super) fn provenance(report: &Report) -> Vec<(String, String)> {
                 .rounds
                 .iter()
                 .map(|r| {
-                    let how = match (r.traced, r.bare) {
-                        (true, _) => " traced",
-                        (false, true) => " without probes",
-                        (false, false) => "",
-                    };
-                    format!("{}{how} {}", r.arm.as_str(), r.status.as_str())
+                    format!(
+                        "{}{} {}",
+                        r.arm.as_str(),
+                        r.how.replace(',', ""),
+                        r.status.as_str()
+                    )
                 })
                 .collect::<Vec<_>>()
                 .join(", "),
@@ -183,9 +210,21 @@ fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
 
-struct Out(String);
+/// Text that grows, in 72 columns of ASCII.
+pub(super) struct Out(String);
 
 impl Out {
+    pub(super) fn new() -> Self {
+        Self(String::new())
+    }
+
+    /// All of it, ending with one newline.
+    pub(super) fn end(mut self) -> String {
+        self.0.truncate(self.0.trim_end().len());
+        self.0.push('\n');
+        self.0
+    }
+
     fn line(&mut self, text: &str) {
         self.0.push_str(&ascii(text));
         self.0.push('\n');
@@ -201,7 +240,7 @@ impl Out {
         self.blank();
     }
 
-    fn paragraph(&mut self, text: &str) {
+    pub(super) fn paragraph(&mut self, text: &str) {
         self.line(&wrap(&one_line(text), WIDTH, ""));
         self.blank();
     }
@@ -211,7 +250,7 @@ impl Out {
     }
 
     /// Four columns in: Markdown's verbatim text.
-    fn block(&mut self, text: &str) {
+    pub(super) fn block(&mut self, text: &str) {
         for line in text.lines() {
             let line = if line.is_empty() {
                 String::new()

@@ -1,17 +1,21 @@
 //! Reports: the same judgement as a terminal's table, as mail, as a page, as
 //! JSON and as JUnit's XML. Every function returns the text.
 
+mod changelog;
 mod chart;
 mod claims;
 mod html;
 mod json;
 mod junit;
 mod markdown;
+mod probes;
+mod sweeps;
 mod terminal;
 
 use results::plan::Order;
 use results::record::Unit;
 
+pub use changelog::changelog;
 pub use claims::{calibration, claims};
 pub use html::html;
 pub use json::{json, run_json};
@@ -62,6 +66,16 @@ fn headline(report: &Report) -> String {
             format!("{verdict} {}.", capitalise(&parts.join("; ")))
         }
     }
+}
+
+/// How soon what decides was decided.
+fn decided_words(report: &Report) -> Option<String> {
+    let after = report.decided_s?;
+    let boots = report.comparisons.iter().find(|c| c.primary)?;
+    Some(format!(
+        "Decided {after:.0} s after the start, by {}+{} boots.",
+        boots.base.boots, boots.patched.boots
+    ))
 }
 
 fn first(reasons: &[String]) -> String {

@@ -2,7 +2,9 @@
 
 use results::record::Unit;
 
-use super::{headline, one_line, ratio_words, rounds_words, significant, value, wrap};
+use super::{
+    headline, one_line, probes, ratio_words, rounds_words, significant, sweeps, value, wrap,
+};
 use crate::analyse::{Comparison, Report, order_words};
 
 const WIDTH: usize = 100;
@@ -15,13 +17,34 @@ pub fn terminal(report: &Report) -> String {
         out.push('\n');
     };
     say(&wrap(&one_line(&headline(report)), WIDTH, ""));
-    say(&wrap(&one_line(&order_words(&report.order)), WIDTH, "  "));
+    say(&wrap(&one_line(&order_words(report)), WIDTH, "  "));
     for caveat in &report.caveats {
         say(&wrap(&format!("note: {}", one_line(caveat)), WIDTH, "  "));
     }
+    if let Some(words) = super::decided_words(report) {
+        say(&format!("  {words}"));
+    }
     for group in groups(&report.comparisons) {
         say(&format!("\n{}", group_heading(group)));
-        say(&comparison_table(group, WIDTH));
+        say(&comparison_table(group, report.names, WIDTH));
+    }
+    for (heading, table) in sweeps::tables(&report.sweeps, WIDTH) {
+        say(&format!("\n{heading}\n{table}"));
+    }
+    let costs: Vec<String> = probes::costs(report).map(probes::cost_words).collect();
+    if !costs.is_empty() {
+        say("\nwhat the probes cost");
+        costs
+            .iter()
+            .for_each(|cost| say(&wrap(&format!("  {cost}"), WIDTH, "    ")));
+    }
+    if let Some(claimed) = &report.claims {
+        say("\nwhat the changelog claims");
+        say(&super::claims::table(
+            &claimed.claims,
+            &claimed.checks,
+            WIDTH,
+        ));
     }
     if !report.scenarios.is_empty() {
         say("");
@@ -51,8 +74,8 @@ pub(super) fn group_heading(group: &[Comparison]) -> String {
     )
 }
 
-pub(super) fn comparison_table(group: &[Comparison], width: usize) -> String {
-    let header = ["", "base", "patched", "ratio [95 %]", "verdict"];
+pub(super) fn comparison_table(group: &[Comparison], names: [&str; 2], width: usize) -> String {
+    let header = ["", names[0], names[1], "ratio [95 %]", "verdict"];
     let rows = group.iter().map(|c| {
         let unit = |v: f64| {
             if c.unit == Unit::Count {
@@ -73,17 +96,20 @@ pub(super) fn comparison_table(group: &[Comparison], width: usize) -> String {
     let mut table = vec![header.map(str::to_owned).to_vec()];
     table.extend(rows);
     let mut text = columns(&table, width, &[false, true, true, false, false]);
-    for c in group.iter().filter(|c| c.rounds_needed.is_some()) {
-        let words = c.rounds_needed.map(rounds_words).unwrap_or_default();
-        let line = wrap(&format!("  {}: {words}", one_line(&c.label)), width, "    ");
+    for c in group.iter().filter(|c| c.shown) {
+        let Some(rounds) = c.rounds_needed else {
+            continue;
+        };
+        let line = format!("  {}: {}", one_line(&c.label), rounds_words(rounds));
         text.push('\n');
-        text.push_str(&line);
+        text.push_str(&wrap(&line, width, "    "));
     }
     text
 }
 
 pub(super) fn scenario_table(report: &Report, width: usize) -> String {
-    let mut table = vec![["scenario", "base", "patched"].map(str::to_owned).to_vec()];
+    let [base, patched] = report.names;
+    let mut table = vec![["scenario", base, patched].map(str::to_owned).to_vec()];
     let mut reasons = Vec::new();
     for row in &report.scenarios {
         let name = one_line(&row.name);

@@ -1,0 +1,301 @@
+//! What a run shows beside its verdicts: sweeps, stacks, the probes' own cost,
+//! and what has changed since another run.
+
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+
+use evidence::run::{Arm, Run};
+use evidence::{Verdict, analyse, between, render};
+use fixture::{RACE, run};
+use results::record::{Record, Sample, StackWaits, Stacks, Unit, Walker};
+
+const SWEEP: &str = "sweep-vmas";
+
+/// The fixture, and two boots of each arm that swept with probes, and as many
+/// without: more VMAs, more effect.
+fn swept() -> Run {
+    let mut run = run();
+    run.bare = vec!["sum-to-gone".into()];
+    let boots: Vec<_> = [false, false, true, true]
+        .into_iter()
+        .flat_map(|bare| Arm::BOTH.map(|arm| (arm, bare)))
+        .collect();
+    for (nth, (arm, bare)) in boots.into_iter().enumerate() {
+        let mut round = run.rounds[0].clone();
+        round.index = run.rounds.len() as u32;
+        (round.arm, round.bare, round.sweep) = (arm, bare, true);
+        round.records = vec![Record::Sweep {
+            scenario: SWEEP.into(),
+            axis: "VMAs of 8 pages".into(),
+        }];
+        for (at, entries, ratio) in [(1.0, [0.0, 0.0], 1.02), (5_000.0, [2_000.0, 4.0], 0.66)] {
+            let patched = usize::from(arm == Arm::Patched);
+            let times = [1.0, ratio][patched] * at * 25.0;
+            let metrics = if bare {
+                vec![("sum-to-gone", Unit::Us, times)]
+            } else {
+                vec![
+                    ("contended-entries", Unit::Count, entries[patched]),
+                    ("sum", Unit::Us, times),
+                    ("exit-mmap", Unit::Us, times / 2.0),
+                ]
+            };
+            for repetition in 0..5u32 {
+                let off = 1.0 + f64::from(repetition) / 100.0 + nth as f64 / 200.0;
+                round
+                    .records
+                    .extend(metrics.iter().map(|(metric, unit, value)| {
+                        Record::Sample(Sample {
+                            scenario: SWEEP.into(),
+                            metric: (*metric).into(),
+                            unit: *unit,
+                            repetition,
+                            warmup: repetition == 0,
+                            value: value * off,
+                            walker: None,
+                            at: Some(at),
+                        })
+                    }));
+            }
+        }
+        run.rounds.push(round);
+    }
+    run
+}
+
+#[test]
+fn a_sweep_is_no_comparison() {
+    let (plain, swept) = (analyse(&run()), analyse(&swept()));
+    let names = |report: &evidence::Report| {
+        let all = report.comparisons.iter();
+        all.map(|c| (c.scenario.clone(), c.metric.clone(), c.verdict))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&plain), names(&swept));
+    assert!(swept.caveats.iter().all(|caveat| !caveat.contains("timed")));
+    let [sweep] = swept.sweeps.as_slice() else {
+        panic!("{:?}", swept.sweeps);
+    };
+    assert_eq!(sweep.axis, "VMAs of 8 pages");
+    let entries = &sweep.metrics[0];
+    assert_eq!(entries.metric, "contended-entries");
+    let [few, many] = entries.points.as_slice() else {
+        panic!("{entries:?}");
+    };
+    assert_eq!((few.at, few.ratio), (1.0, None));
+    assert_eq!(
+        (many.at, many.base.boots, many.base.samples),
+        (5_000.0, 2, 8)
+    );
+    assert!(many.interval.unwrap()[1] < 0.1);
+}
+
+#[test]
+fn sweeps_in_mail() {
+    let text = render::markdown(&analyse(&swept()));
+    assert!(text.lines().all(|line| line.len() <= 72), "{text}");
+    let table: Vec<_> = text
+        .lines()
+        .skip_while(|line| !line.starts_with(SWEEP))
+        .take(13)
+        .collect();
+    insta::assert_snapshot!(table.join("\n"), @"
+    sweep-vmas: VMAs of 8 pages
+    ---------------------------
+
+        at    (1)           (2)                (3)
+        1     0 -> 0        1.02 [1.00, 1.06]  1.02 [1.00, 1.05]
+        5000  2060 -> 4.14  0.66 [0.64, 0.68]  0.66 [0.64, 0.68]
+        (1) contended page-table-lock entries, base -> patched
+        (2) reaper + exit_mmap, patched / base
+        (3) sum to gone without probes, patched / base
+
+    For the changelog
+    -----------------
+    ");
+}
+
+#[test]
+fn sweeps_as_charts() {
+    let run = swept();
+    let page = render::html(&run, &analyse(&run));
+    assert!(page.contains("Where it helps and where it costs"));
+    assert!(!page.contains("NaN") && !page.contains("inf"));
+    let chart = page.split("<svg").find(|svg| svg.contains("sweep-vmas:"));
+    insta::assert_snapshot!(chart.unwrap().split("</svg>").next().unwrap().replace("/>", "/>\n"), @r#"
+     viewBox="0 0 400 442" role="img" aria-label="sweep-vmas: VMAs of 8 pages"><title>sweep-vmas: VMAs of 8 pages</title><path class="grid" d="M52 126.0H388"/>
+    <text class="tick" x="46" y="130.5" text-anchor="end">0</text><path class="grid" d="M52 116.9H388"/>
+    <text class="tick" x="46" y="121.4" text-anchor="end">1</text><path class="grid" d="M52 94.6H388"/>
+    <text class="tick" x="46" y="99.1" text-anchor="end">10</text><path class="grid" d="M52 65.5H388"/>
+    <text class="tick" x="46" y="70.0" text-anchor="end">100</text><path class="grid" d="M52 35.5H388"/>
+    <text class="tick" x="46" y="40.0" text-anchor="end">1000</text><text class="axis" x="52" y="16">contended page-table-lock entries</text><path class="crosses base" stroke-width="1.1" d="M133.6 123.6l4.8 4.8m0-4.8l-4.8 4.8M301.6 23.6l4.8 4.8m0-4.8l-4.8 4.8"/>
+    <path class="dots patched" stroke-width="4.8" d="M136.0 126.0h0M304.0 104.5h0"/>
+    <path class="grid" d="M52 337.9H388"/>
+    <text class="tick" x="46" y="342.4" text-anchor="end">0.67</text><path class="grid" d="M52 293.6H388"/>
+    <text class="tick" x="46" y="298.1" text-anchor="end">0.8</text><path class="grid" d="M52 237.9H388"/>
+    <text class="tick" x="46" y="242.4" text-anchor="end">1</text><path class="grid" d="M52 182.2H388"/>
+    <text class="tick" x="46" y="186.7" text-anchor="end">1.25</text><text class="axis" x="52" y="160">patched / base, 95 %</text><path class="unit" d="M52 237.9H388"/>
+    <path class="median base" d="M131.5 239.1V224.4"/>
+    <path class="base" stroke-width="6" d="M128.5 231.8h6"/>
+    <path class="median base" d="M299.5 347.8V333.1"/>
+    <path class="base" stroke-width="6" d="M296.5 340.5h6"/>
+    <path class="median patched" d="M140.5 239.0V224.6"/>
+    <path class="dots patched" stroke-width="7" d="M140.5 231.8h0"/>
+    <path class="median patched" d="M308.5 347.7V333.3"/>
+    <path class="dots patched" stroke-width="7" d="M308.5 340.5h0"/>
+    <text class="tick" x="136.0" y="377" text-anchor="middle">1</text><text class="tick" x="304.0" y="377" text-anchor="middle">5000</text><path class="base" stroke-width="6" d="M53.0 392.0h6"/>
+    <text class="tick" x="66" y="396">reaper + exit_mmap</text><path class="dots patched" stroke-width="7" d="M56.0 410.0h0"/>
+    <text class="tick" x="66" y="414">sum to gone without probes</text>
+    "#);
+}
+
+#[test]
+fn stacks_are_counted_by_repetition() {
+    let mut run = run();
+    for round in run.rounds.iter_mut().filter(|round| round.is_measured()) {
+        let walk = ["__pte_offset_map_lock", "unmap_page_range", "exit_mmap"];
+        let entries = if round.arm == Arm::Base { 1_200 } else { 30 };
+        round.records.push(Record::Stacks(Stacks {
+            scenario: RACE.into(),
+            repetitions: 12,
+            stacks: vec![StackWaits {
+                walker: Walker::Exit,
+                frames: walk.map(String::from).into(),
+                entries,
+                wait_us: entries * 20,
+            }],
+        }));
+    }
+    let report = analyse(&run);
+    let [row] = report.stacks.as_slice() else {
+        panic!("{:?}", report.stacks);
+    };
+    // Four boots of twelve repetitions.
+    assert_eq!((row.base.entries, row.base.wait_us), (100.0, 2_000.0));
+    assert_eq!(row.patched.entries, 2.5);
+    let text = render::markdown(&report);
+    let table: Vec<_> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("Where the walkers wait"))
+        .take(9)
+        .collect();
+    insta::assert_snapshot!(table.join("\n"), @"
+    Where the walkers wait
+    ----------------------
+
+    Waits for spinlocks and their time, in a repetition on average.
+
+        waits for a spinlock                                base     patched
+        exit: __pte_offset_map_lock <                  100, 2 ms  2.5, 50 us
+            unmap_page_range < exit_mmap
+    ");
+}
+
+#[test]
+fn what_probes_cost_each_arm() {
+    let mut run = run();
+    let measured: Vec<_> = run
+        .rounds
+        .iter()
+        .filter(|round| round.is_measured())
+        .cloned()
+        .collect();
+    for mut round in measured {
+        round.bare = true;
+        round.index = run.rounds.len() as u32;
+        for record in &mut round.records {
+            if let Record::Sample(sample) = record {
+                // Base waits more often, so probes cost it more.
+                sample.value *= if round.arm == Arm::Base { 0.8 } else { 1.0 };
+            }
+        }
+        run.rounds.push(round);
+    }
+    let report = analyse(&run);
+    let costs: Vec<_> = report
+        .probe_costs
+        .iter()
+        .filter(|cost| cost.metric == "sum")
+        .map(|cost| (cost.arm, cost.shown, (cost.ratio * 100.0).round()))
+        .collect();
+    assert_eq!(
+        costs,
+        [(Arm::Base, true, 125.0), (Arm::Patched, true, 100.0)]
+    );
+}
+
+#[test]
+fn a_run_against_itself_has_not_changed() {
+    let found = between(&run(), &run());
+    let arms: Vec<_> = found.iter().map(|one| one.arm).collect();
+    assert_eq!(arms, [Arm::Patched, Arm::Base]);
+    for one in &found {
+        assert_eq!(one.report.names, ["earlier", "later"]);
+        let all = &one.report.comparisons;
+        assert!(all.iter().all(|c| c.ratio == Some(1.0)));
+        assert!(all.iter().all(|c| c.verdict != Verdict::Regressed));
+        assert!(
+            !one.report
+                .caveats
+                .iter()
+                .any(|c| c.contains("Not the same"))
+        );
+    }
+}
+
+#[test]
+fn a_later_run_that_is_worse_is_a_regression() {
+    let mut later = run();
+    later.compiler = "gcc 14".into();
+    for round in later.rounds.iter_mut().filter(|r| r.arm == Arm::Patched) {
+        for record in &mut round.records {
+            if let Record::Sample(sample) = record
+                && sample.metric == "contended-entries"
+            {
+                sample.value *= 8.0;
+            }
+        }
+    }
+    let found = between(&run(), &later);
+    let patched = &found[0].report;
+    assert_eq!(patched.comparisons[0].verdict, Verdict::Regressed);
+    assert_eq!(patched.status, evidence::Status::Failed);
+    let caveat = "Not the same compiler: gcc 12.2.0, then gcc 14.";
+    assert!(patched.caveats.iter().any(|text| text == caveat));
+    // The control: base is as it was.
+    assert_eq!(found[1].report.status, evidence::Status::Passed);
+    let text = render::terminal(patched);
+    assert!(text.contains("earlier") && text.contains("later"), "{text}");
+}
+
+#[test]
+fn a_paragraph_for_the_changelog() {
+    let text = render::changelog(&analyse(&run()));
+    assert!(text.lines().all(|line| line.len() <= 72), "{text}");
+    insta::assert_snapshot!(text, @"
+    Measured on Linux 6.12.117 with maple_tree: add mas_for_each_rev(), in
+    emulated x86_64 guests (QEMU 7.2.22 TCG, 2 CPUs, 1024 MiB) on Example
+    CPU @ 2.00GHz, by mrelease-exit-race of reaperlab 0.1.0. Medians over n
+    boots of about 12 repetitions each; the change has a 95 % interval over
+    boots:
+
+                                       before   after     change [95 %]    n
+        contended page-table-lock         358      19  -95 % [-96, -94]  4+4
+            entries
+        reaper + exit_mmap             520 ms  533 ms   +3 % [-15, +13]  4+4
+
+    Not significant at the 5 % level, corrected for several metrics: reaper
+    + exit_mmap.
+
+    Under emulation counts and the sign of a change carry over to hardware,
+    times do not.
+    ");
+}
+
+#[test]
+fn nothing_compared_makes_no_paragraph() {
+    let mut run = run();
+    run.rounds.retain(|round| round.traced);
+    assert_eq!(render::changelog(&analyse(&run)), "");
+}

@@ -1,0 +1,280 @@
+//! Who calls `process_mrelease`: a thread that waits on its own CPU, spinning,
+//! so that it starts within a microsecond of the word.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{self, Signal};
+use nix::sys::sysinfo::sysinfo;
+use nix::unistd::{Pid, gettid};
+
+use super::{REAPER_CPU, Timed, cpu};
+use crate::context::Metric;
+use crate::failure::{Doing, Failure};
+use crate::patience::patient;
+use crate::procfs;
+use crate::sys::{PAGE, pidfd_open, process_mrelease};
+use crate::victim::{Spec, Victim, bind};
+
+/// The call's own time.
+pub const MRELEASE: Metric = Metric::us("mrelease");
+
+/// How often freed memory is looked for.
+const LOOK: Duration = Duration::from_micros(500);
+/// How long it may take to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the thread spins on: a wait that sleeps would end too late.
+const WAIT: u8 = 0;
+const GO: u8 = 1;
+const GONE: u8 = 2;
+
+/// When the victim's own exit starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Start {
+    /// So much later than the reaper: until then it is held, dead but whole.
+    Held(Duration),
+    /// When it comes to it: the reaper kills it and calls at once.
+    AtOnce,
+}
+
+/// The thread that calls `process_mrelease`, as its commander sees it.
+pub struct Releaser<'a> {
+    jobs: Sender<Job>,
+    answers: Receiver<Answer>,
+    word: &'a AtomicU8,
+    tid: Pid,
+}
+
+/// Whom to release, and whom to kill before.
+struct Job {
+    pidfd: OwnedFd,
+    kill: Option<Pid>,
+}
+
+/// What the thread says: first who it is, then what each call did.
+struct Answer {
+    tid: Pid,
+    result: Result<(), Errno>,
+    took: Duration,
+    cpu: Duration,
+}
+
+impl Answer {
+    /// Itself; none if the call came too late.
+    fn in_time(self) -> Result<Option<Self>, Failure> {
+        match self.result {
+            Ok(()) => Ok(Some(self)),
+            Err(Errno::ESRCH) => Ok(None),
+            Err(errno) => Err(errno).doing(|| "process_mrelease on a dying victim".into()),
+        }
+    }
+}
+
+impl Releaser<'_> {
+    /// Starts the thread, and ends it when `work` is done.
+    pub fn run<T>(work: impl FnOnce(&Releaser<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
+        let word = AtomicU8::new(WAIT);
+        thread::scope(|scope| {
+            let (jobs, inbox) = channel();
+            let (outbox, answers) = channel();
+            scope.spawn(|| live(inbox, outbox, &word));
+            // Dropped with the jobs, which ends the thread.
+            let mut releaser = Releaser {
+                jobs,
+                answers,
+                word: &word,
+                tid: Pid::from_raw(0),
+            };
+            releaser.tid = releaser.answer()?.tid;
+            work(&releaser)
+        })
+    }
+
+    /// The thread.
+    pub fn tid(&self) -> Pid {
+        self.tid
+    }
+
+    /// The duration of a reap that has the address space to itself.
+    pub fn solo(&self, spec: &Spec) -> Result<Duration, Failure> {
+        let mut times = Vec::new();
+        // The first one pays for what is used for the first time.
+        for _ in 0..3 {
+            let mut victim = Victim::spawn(spec)?;
+            victim.pin()?;
+            self.prepare(&victim, None)?;
+            victim.kill()?;
+            victim.wait_pinned()?;
+            self.start();
+            times.extend(self.answer()?.in_time()?.map(|answer| answer.took));
+            victim.release()?;
+            victim.wait_killed()?;
+        }
+        times
+            .into_iter()
+            .min()
+            .ok_or_else(|| Failure::unmet("no solo reap was timed"))
+    }
+
+    /// One race. Returns none if the call was too late: it has met nobody.
+    pub fn race(&self, mut victim: Victim, start: Start) -> Result<Option<Timed>, Failure> {
+        let children = cpu::of_children()?;
+        let (killed, released, before) = match start {
+            Start::AtOnce => {
+                self.prepare(&victim, Some(victim.pid()))?;
+                let before = cpu::of_process(victim.pid())?;
+                let killed = Instant::now();
+                self.start();
+                (killed, killed, before)
+            }
+            Start::Held(delay) => {
+                victim.pin()?;
+                self.prepare(&victim, None)?;
+                let killed = Instant::now();
+                victim.kill()?;
+                victim.wait_pinned()?;
+                let before = cpu::of_process(victim.pid())?;
+                self.start();
+                if !delay.is_zero() {
+                    thread::sleep(delay);
+                }
+                let released = Instant::now();
+                victim.release()?;
+                (killed, released, before)
+            }
+        };
+        victim.wait_killed()?;
+        let gone = Instant::now();
+        let exit_cpu = cpu::of_children()?.saturating_sub(children + before);
+        let answer = self.answer()?.in_time()?;
+        Ok(answer.map(|answer| Timed {
+            reap: (MRELEASE, answer.took),
+            release_to_gone: gone - released,
+            kill_to_gone: gone - killed,
+            reaper_cpu: answer.cpu,
+            exit_cpu,
+        }))
+    }
+
+    /// From the kill until half of a victim's memory is free again. Whoever
+    /// looks takes CPU time from the walkers, so nothing else is timed
+    /// meanwhile. Returns none if the call was too late.
+    ///
+    /// A CPU keeps many megabytes of what it frees for itself, but not while
+    /// memory is short, which is when anybody asks: so here it may not.
+    pub fn memory_back(&self, spec: &Spec) -> Result<Option<Duration>, Failure> {
+        let _lists = ShortLists::new()?;
+        let mut victim = Victim::spawn(spec)?;
+        victim.pin()?;
+        self.prepare(&victim, None)?;
+        let held = procfs::resident(victim.pid())? * PAGE;
+        let enough = free()? + held / 2;
+        let killed = Instant::now();
+        victim.kill()?;
+        victim.wait_pinned()?;
+        self.start();
+        victim.release()?;
+        while free()? < enough {
+            if killed.elapsed() > patient(PATIENCE) {
+                return Err(Failure::unmet(format!(
+                    "of a victim's {held} bytes less than half are free again"
+                )));
+            }
+            thread::sleep(LOOK);
+        }
+        let took = killed.elapsed();
+        victim.wait_killed()?;
+        Ok(self.answer()?.in_time()?.map(|_| took))
+    }
+
+    /// Makes the thread spin for the word.
+    fn prepare(&self, victim: &Victim, kill: Option<Pid>) -> Result<(), Failure> {
+        let pidfd = pidfd_open(victim.pid()).doing(|| "opening a pidfd".into())?;
+        self.word.store(WAIT, Ordering::Release);
+        self.jobs
+            .send(Job { pidfd, kill })
+            .map_err(|_| Failure::unmet("the reaper thread has ended"))
+    }
+
+    /// Gives the word, and returns when it is heeded.
+    fn start(&self) {
+        self.word.store(GO, Ordering::Release);
+        while self.word.load(Ordering::Acquire) != GONE {
+            std::hint::spin_loop();
+        }
+    }
+
+    fn answer(&self) -> Result<Answer, Failure> {
+        self.answers
+            .recv()
+            .map_err(|_| Failure::unmet("the reaper thread has ended"))
+    }
+}
+
+/// Has CPUs keep as few free pages for themselves as they do when memory is
+/// short, until it is dropped.
+struct ShortLists;
+
+impl ShortLists {
+    const SYSCTL: &str = "/proc/sys/vm/percpu_pagelist_high_fraction";
+
+    fn new() -> Result<Self, Failure> {
+        // A share so small that the kernel takes the least it allows.
+        procfs::write(Self::SYSCTL, "1000000").map(|()| Self)
+    }
+}
+
+impl Drop for ShortLists {
+    fn drop(&mut self) {
+        // The kernel's own choice. It was writable before.
+        let _ = procfs::write(Self::SYSCTL, "0");
+    }
+}
+
+/// Bytes that are free: MemFree without the cost of a text file.
+fn free() -> Result<u64, Failure> {
+    Ok(sysinfo()
+        .doing(|| "asking for free memory".into())?
+        .ram_unused())
+}
+
+/// The thread's life.
+fn live(jobs: Receiver<Job>, answers: Sender<Answer>, word: &AtomicU8) {
+    let tid = gettid();
+    let here = Answer {
+        tid,
+        result: Ok(()),
+        took: Duration::ZERO,
+        cpu: Duration::ZERO,
+    };
+    if bind(Pid::from_raw(0), REAPER_CPU).is_err() || answers.send(here).is_err() {
+        return;
+    }
+    for Job { pidfd, kill } in jobs {
+        while word.load(Ordering::Acquire) != GO {
+            std::hint::spin_loop();
+        }
+        word.store(GONE, Ordering::Release);
+        // One that can't be killed is found alive by the call.
+        let _ = kill.map(|pid| signal::kill(pid, Signal::SIGKILL));
+        let before = cpu::of_thread();
+        let start = Instant::now();
+        let result = process_mrelease(pidfd.as_fd(), 0);
+        let took = start.elapsed();
+        let cpu = cpu::of_thread().saturating_sub(before);
+        let answer = Answer {
+            tid,
+            result,
+            took,
+            cpu,
+        };
+        if answers.send(answer).is_err() {
+            return;
+        }
+    }
+}
