@@ -125,6 +125,11 @@ pub struct Report {
     pub seed: u64,
     /// The margin.
     pub margin: f64,
+    /// The metrics that decide, in the order in which they are tested.
+    pub primary: Vec<String>,
+    /// The looks that the run planned: boots of each arm, and the share of
+    /// false alarms that each may give.
+    pub looks: Vec<(usize, f64)>,
 }
 
 /// The order in which each arm's reaper walked the address space.
@@ -429,6 +434,14 @@ pub fn analyse(run: &Run) -> Report {
         command: run.command.clone(),
         seed: run.seed,
         margin: run.margin,
+        primary: run.primary.clone(),
+        looks: run.limit.map_or_else(Vec::new, |limit| {
+            let looks = Looks::new(limit as usize);
+            looks
+                .at()
+                .map(|boots| (boots, looks.alpha(boots)))
+                .collect()
+        }),
     };
     report.claims = Claimed::of(run, &report);
     report

@@ -155,6 +155,9 @@ fn in_mail() {
     - Versions: reaperlab 0.1.0, QEMU 7.2.22, virtme-ng 1.42, gcc 12.2.0
     - Rounds: base ok, patched ok, patched ok, base ok, base ok, patched ok,
       patched ok, base ok, base traced ok, patched traced ok
+    - Design: arms alternate A B B A; the boot is the unit; deciding metrics
+      in a fixed sequence: contended-entries, sum; all others with Holm's
+      correction
     - Started: 2025-11-10T18:05:00Z
     - Seed: 20251110
     - Command: cargo xtask patch-test --kernel debian:bookworm/6.12.117
@@ -204,7 +207,7 @@ fn as_json() {
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     let mut keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
     keys.sort();
-    insta::assert_snapshot!(keys.join(" "), @"accelerator caveats command comparisons compiler conclusive guest host kernel margin names notes order probe_costs qemu reasons rounds scenarios schema seed series stacks started status sweeps tool_version virtme_ng");
+    insta::assert_snapshot!(keys.join(" "), @"accelerator caveats command comparisons compiler conclusive guest host kernel looks margin names notes order primary probe_costs qemu reasons rounds scenarios schema seed series stacks started status sweeps tool_version virtme_ng");
     insta::assert_snapshot!(serde_json::to_string_pretty(&value["order"]).unwrap(), @r#"
     {
       "base": "ascending",

@@ -189,6 +189,7 @@ pub(super) fn provenance(report: &Report) -> Vec<(String, String)> {
                 .collect::<Vec<_>>()
                 .join(", "),
         ),
+        ("Design".to_owned(), design(report)),
         ("Started".to_owned(), report.started.clone()),
         ("Seed".to_owned(), report.seed.to_string()),
         ("Command".to_owned(), report.command.clone()),
@@ -203,6 +204,29 @@ pub(super) fn provenance(report: &Report) -> Vec<(String, String)> {
                 .map(|note| ("Note".to_owned(), one_line(note))),
         )
         .collect()
+}
+
+/// How the run decides, and what it spends of its 5 % when.
+fn design(report: &Report) -> String {
+    let mut text = "arms alternate A B B A; the boot is the unit".to_owned();
+    if !report.looks.is_empty() {
+        let looks = report.looks.iter().map(|(boots, share)| {
+            let percent = super::significant(share * 100.0);
+            format!("{boots} ({percent} %)")
+        });
+        let looks: Vec<_> = looks.collect();
+        text.push_str(&format!(
+            "; looks after {} boots of each arm, which share 5 % of false alarms (union bound)",
+            looks.join(", ")
+        ));
+    }
+    if report.primary.len() > 1 {
+        text.push_str(&format!(
+            "; deciding metrics in a fixed sequence: {}; all others with Holm's correction",
+            report.primary.join(", ")
+        ));
+    }
+    text
 }
 
 /// The first twelve digits of a hash.
