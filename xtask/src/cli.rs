@@ -32,7 +32,9 @@ pub enum Command {
   cargo xtask patch-test --series patches/oom-reaper-reverse --kernel 6.12 --rounds 6
   cargo xtask patch-test --flavour debug --arm patched
   cargo xtask patch-test --sweep
-  cargo xtask patch-test --aa")]
+  cargo xtask patch-test --aa
+  git bisect run cargo xtask patch-test --bisect-run --series none \\
+    --kernel git:.#HEAD --scenario 'memcg*'")]
     PatchTest(PatchTest),
     /// Apply the series to kernels, without a build: a verdict for each
     #[command(after_help = "Example:
@@ -46,6 +48,17 @@ pub enum Command {
     #[command(after_help = "Example:
   cargo xtask boot --arm patched -- uname -a")]
     Boot(Boot),
+    /// patch-test over several kernels
+    ///
+    /// A kernel that fails never stops the others. Each has a folder of its own
+    /// in that of the matrix, with its run and a cell.json.
+    #[command(after_help = "Example:
+  cargo xtask matrix --kernel 6.1 --kernel 6.12
+  cargo xtask matrix --resume runs/20251124T101500Z
+  cargo xtask matrix plan                     # for other machines
+  cargo xtask matrix cell --kernel 6.1 --out cells
+  cargo xtask matrix merge cells")]
+    Matrix(Box<Matrix>),
     /// Compare again, from the samples of a run folder
     #[command(after_help = "Example:
   cargo xtask compare runs/latest --require-conclusion
@@ -96,12 +109,14 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct Shared {
     /// The series: mbox, thread text, patch file, folder of patches, folder
-    /// with a manifest, git range REPO:A..B, or - for standard input
+    /// with a manifest, git range REPO:A..B, - for standard input, or none for
+    /// the kernel as it is
     #[arg(long, default_value = "patches/oom-reaper-reverse")]
     pub series: String,
     /// The kernel: 6.12 for the nearest packaged version,
     /// debian:SUITE/VERSION, git:PATH#REV, a folder or a tarball
-    #[arg(long = "kernel", default_value = "6.12")]
+    /// [default: 6.12; for matrix those of the manifest]
+    #[arg(long = "kernel", value_name = "KERNEL")]
     pub kernels: Vec<String>,
     /// How the kernels are configured
     #[arg(long, value_enum, default_value_t = Flavour::Lean)]
@@ -166,6 +181,13 @@ pub struct PatchTest {
     /// Judge the claims of this text instead of the series' own changelog
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,
+    /// Exit as `git bisect run` wants it: 0 good, 1 bad, 125 what can't be built
+    /// or booted, 128 and more to stop
+    #[arg(long)]
+    pub bisect_run: bool,
+    /// Go on with the run in this folder, which was broken off
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["out", "seed"])]
+    pub resume: Option<PathBuf>,
     /// Boots of each arm that run every scenario: one that sometimes fails is
     /// called flaky
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -179,6 +201,55 @@ pub struct PatchTest {
     /// Have the guest of the first patched round commit a fault, to see it named
     #[arg(long, value_enum, hide = true)]
     pub fault: Option<Fault>,
+}
+
+/// `matrix`' options.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Matrix {
+    /// A part of the work, for several machines.
+    #[command(subcommand)]
+    pub action: Option<MatrixAction>,
+    /// What is done on each kernel; --resume takes the matrix' folder.
+    #[command(flatten)]
+    pub test: PatchTest,
+}
+
+/// A part of a matrix.
+#[derive(Debug, Subcommand)]
+pub enum MatrixAction {
+    /// Print the cells as JSON, in the form that CI services take
+    Plan {
+        /// The shared options.
+        #[command(flatten)]
+        shared: Shared,
+        /// Whose form
+        #[arg(long, value_enum, default_value_t = Form::Github)]
+        form: Form,
+    },
+    /// Run one cell by itself, into --out/KERNEL
+    Cell(PatchTest),
+    /// Join the cells below these folders into one report
+    Merge {
+        /// Folders of cells, or of matrices
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+        /// Where to write it [default: the first folder]
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The form of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// GitHub Actions: strategy.matrix
+    Github,
+    /// GitLab: parallel.matrix
+    Gitlab,
 }
 
 /// `mutants`' own options.

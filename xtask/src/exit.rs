@@ -21,6 +21,10 @@ pub enum Kind {
     Inconclusive,
     /// Ctrl-C or SIGTERM, all cleaned up.
     Interrupted,
+    /// For git bisect: this commit can't be judged, try another.
+    Untestable,
+    /// For git bisect: no commit can be judged, stop.
+    Unbisectable,
 }
 
 impl Kind {
@@ -34,7 +38,36 @@ impl Kind {
             Self::Infrastructure => 5,
             Self::Inconclusive => 6,
             Self::Interrupted => 130,
+            Self::Untestable => 125,
+            Self::Unbisectable => 128,
         }
+    }
+
+    /// What git bisect is told of a failure, by `git-bisect(1)`: 1 for bad, 125
+    /// for what can't be built or booted, from 128 on to stop. `judged` is
+    /// whether guests were booted.
+    pub fn for_bisect(self, judged: bool) -> Self {
+        match self {
+            Self::Judgement | Self::Interrupted => self,
+            Self::Apply | Self::Build => Self::Untestable,
+            Self::Infrastructure if judged => Self::Untestable,
+            _ => Self::Unbisectable,
+        }
+    }
+
+    /// The kind of an exit code; none of 0 and of what is no exit code of ours.
+    pub fn of_code(code: u8) -> Option<Self> {
+        [
+            Self::Judgement,
+            Self::Usage,
+            Self::Apply,
+            Self::Build,
+            Self::Infrastructure,
+            Self::Inconclusive,
+            Self::Interrupted,
+        ]
+        .into_iter()
+        .find(|kind| kind.code() == code)
     }
 }
 
@@ -110,6 +143,23 @@ mod tests {
         ];
         for (kind, code) in kinds {
             assert_eq!(kind.code(), code, "{kind:?}");
+            assert_eq!(Kind::of_code(code), Some(kind));
+        }
+        assert_eq!(Kind::of_code(0), None);
+    }
+
+    #[test]
+    fn codes_are_those_of_git_bisect() {
+        for (kind, judged, code) in [
+            (Kind::Judgement, true, 1),
+            (Kind::Apply, false, 125),
+            (Kind::Build, false, 125),
+            (Kind::Infrastructure, true, 125),
+            (Kind::Infrastructure, false, 128),
+            (Kind::Usage, false, 128),
+            (Kind::Interrupted, false, 130),
+        ] {
+            assert_eq!(kind.for_bisect(judged).code(), code, "{kind:?} {judged}");
         }
     }
 }

@@ -42,8 +42,14 @@ impl Work {
     }
 }
 
+/// What `--series` is called where there is none: the kernel as it is.
+const NONE: &str = "none";
+
 /// Reads the series that `--series` names, with its manifest.
 pub fn load(from: &str) -> Result<Work> {
+    if from == NONE {
+        return Ok(none());
+    }
     let path = Path::new(from);
     // The default is meant from the workspace, wherever the command is run.
     let path = if path.exists() {
@@ -55,6 +61,22 @@ pub fn load(from: &str) -> Result<Work> {
         return with_manifest(&path);
     }
     plain(series(from)?)
+}
+
+/// No series at all: both arms are the kernel as it is.
+fn none() -> Work {
+    Work {
+        manifest: Manifest {
+            name: NONE.to_owned(),
+            title: "no series: the kernel as it is".to_owned(),
+            ..Manifest::default()
+        },
+        patches: Vec::new(),
+        prerequisites: Vec::new(),
+        inverses: Vec::new(),
+        warnings: Vec::new(),
+        folder: None,
+    }
 }
 
 /// Reads a series as it comes, without a manifest.

@@ -14,6 +14,9 @@ use crate::cli::Shared;
 use crate::exit::{Classify, Kind, Result, fail};
 use crate::progress::Progress;
 
+/// The kernel that is meant where none is named.
+const DEFAULT_KERNEL: &str = "6.12";
+
 /// The command at work.
 pub struct Job {
     /// What the user asked for.
@@ -28,7 +31,10 @@ pub struct Job {
 
 impl Job {
     /// A job with these options.
-    pub fn new(options: Shared, cancel: &Cancel) -> Result<Self> {
+    pub fn new(mut options: Shared, cancel: &Cancel) -> Result<Self> {
+        if options.kernels.is_empty() {
+            options.kernels.push(DEFAULT_KERNEL.to_owned());
+        }
         Ok(Self {
             options,
             cache: Cache::default_root().kind(Kind::Infrastructure)?,

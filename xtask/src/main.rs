@@ -10,6 +10,7 @@ mod job;
 mod kernels;
 mod machine;
 mod outcome;
+mod pipeline;
 mod progress;
 mod round;
 mod rundir;

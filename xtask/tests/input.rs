@@ -297,3 +297,87 @@ fn a_missing_tool_is_one_message_with_its_package() {
     refused(&output, 5, "qemu-system-x86");
     assert!(said(&output).contains("--setup"));
 }
+
+/// Cells that fail do not stop each other, are not tried again, and are joined
+/// wherever they were run.
+#[test]
+fn a_matrix_of_kernels_that_fail() {
+    let world = World::new();
+    let mail = mail("mm/reap.c", "nine", "ten");
+    std::fs::write(world.root.join("series.patch"), mail).unwrap();
+    let args = "matrix --series series.patch --kernel linux --kernel nowhere --out all";
+    let args: Vec<&str> = args.split(' ').collect();
+    let first = world.run(&args);
+    assert_eq!(first.status.code(), Some(3), "{}", said(&first));
+    let read = |path: &str| std::fs::read_to_string(world.root.join(path)).unwrap();
+    let matrix: Value = serde_json::from_str(&read("all/matrix.json")).unwrap();
+    let cell = |nth: usize, key: &str| matrix["cells"][nth][key].clone();
+    assert_eq!(
+        (cell(0, "ended"), cell(0, "applies")),
+        ("apply".into(), "conflict".into())
+    );
+    assert_eq!(
+        (cell(1, "ended"), cell(1, "exit_code")),
+        ("source".into(), 2.into())
+    );
+    for name in [
+        "matrix.md",
+        "matrix.html",
+        "matrix.ktap",
+        "junit.xml",
+        "kcidb.json",
+    ] {
+        assert!(!read(&format!("all/{name}")).is_empty(), "{name}");
+    }
+
+    // A cell that has its end is not begun again.
+    std::fs::write(
+        world.root.join("all/linux/cell.json"),
+        read("all/nowhere/cell.json"),
+    )
+    .unwrap();
+    let args = "matrix --series series.patch --kernel linux --kernel nowhere --resume all";
+    let again = world.run(&args.split(' ').collect::<Vec<_>>());
+    assert_eq!(again.status.code(), Some(2), "{}", said(&again));
+
+    // Elsewhere, each by itself.
+    for (kernel, code) in [("linux", 3), ("nowhere", 2)] {
+        let args =
+            format!("matrix cell --series series.patch --kernel {kernel} --out parts/{kernel}");
+        let one = world.run(&args.split(' ').collect::<Vec<_>>());
+        assert_eq!(one.status.code(), Some(code), "{}", said(&one));
+    }
+    let args = [
+        "matrix",
+        "merge",
+        "parts/linux",
+        "parts/nowhere",
+        "--out",
+        "joined",
+    ];
+    let joined = world.run(&args);
+    assert_eq!(joined.status.code(), Some(3), "{}", said(&joined));
+    let mut parts: Value = serde_json::from_str(&read("joined/matrix.json")).unwrap();
+    assert_eq!(parts["cells"].take(), matrix["cells"]);
+}
+
+#[test]
+fn a_plan_names_the_kernels() {
+    let world = World::new();
+    let plan = world.run(&["matrix", "plan", "--kernel", "6.1", "--kernel", "7.2"]);
+    assert_eq!(plan.status.code(), Some(0), "{}", said(&plan));
+    let plan: Value = serde_json::from_slice(&plan.stdout).unwrap();
+    assert_eq!(plan["include"][1]["kernel"], "7.2");
+    let gitlab = world.run(&["matrix", "plan", "--form", "gitlab"]);
+    let gitlab: Value = serde_json::from_slice(&gitlab.stdout).unwrap();
+    assert_eq!(gitlab[0]["KERNEL"].as_array().map(Vec::len), Some(4));
+}
+
+/// What no commit can mend ends a bisection.
+#[test]
+fn a_bisection_stops_at_bad_input() {
+    let world = World::new();
+    let args = "patch-test --bisect-run --series nothing.patch --kernel linux";
+    let output = world.run(&args.split(' ').collect::<Vec<_>>());
+    assert_eq!(output.status.code(), Some(128), "{}", said(&output));
+}

@@ -10,6 +10,7 @@ mod between;
 pub mod calibrate;
 pub mod claims;
 pub mod design;
+pub mod matrix;
 pub mod render;
 pub mod run;
 pub mod stacks;

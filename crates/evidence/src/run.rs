@@ -304,6 +304,11 @@ impl Round {
 /// A round's folder inside that of the run: `KERNEL/ARM/ROUND`, with a kernel's
 /// name that is safe as a folder's.
 pub fn folder(kernel: &str, arm: Arm, index: u32) -> String {
+    format!("{}/{}/{index:03}", folder_name(kernel), arm.as_str())
+}
+
+/// A kernel's name as that of a folder.
+pub fn folder_name(kernel: &str) -> String {
     let safe = |c: char| {
         if c.is_ascii_alphanumeric() || "._+-".contains(c) {
             c
@@ -313,8 +318,7 @@ pub fn folder(kernel: &str, arm: Arm, index: u32) -> String {
     };
     let kernel: String = kernel.chars().map(safe).collect();
     let kernel = kernel.trim_start_matches('.');
-    let kernel = if kernel.is_empty() { "kernel" } else { kernel };
-    format!("{kernel}/{}/{index:03}", arm.as_str())
+    if kernel.is_empty() { "kernel" } else { kernel }.to_owned()
 }
 
 /// How a round ended.

@@ -92,6 +92,7 @@ pub fn pack(series: &Series) -> Result<Vec<(String, Vec<u8>)>, manifest::Error> 
         title: series.title.clone(),
         version: series.version,
         patches: files.iter().map(|file| file.0.clone()).collect(),
+        kernels: Vec::new(),
         missing: series.missing.clone(),
         missing_note: None,
         source: None,

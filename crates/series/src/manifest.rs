@@ -9,6 +9,7 @@
 //! missing = [1]                        # places of patches that are not here
 //! missing_note = "1/2 is not in the thread"
 //! source = "thread.txt"                # free text: a file, URL or message id
+//! kernels = ["6.1", "6.12"]            # those of its matrix
 //!
 //! [[prerequisite]]                     # both arms get it where a tree lacks the symbol
 //! symbol = "mas_for_each_rev"
@@ -60,7 +61,7 @@ use crate::regex;
 pub const FILE: &str = "manifest.toml";
 
 /// One series' manifest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The series' short name, as its folder is called.
@@ -86,6 +87,9 @@ pub struct Manifest {
     /// What decides whether it is an improvement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<Measure>,
+    /// The kernels of its matrix, as `--kernel` takes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kernels: Vec<String>,
     /// Patches that both arms get where a tree lacks what the series uses.
     #[serde(
         default,

@@ -6,6 +6,7 @@ mod build;
 mod cache;
 mod doctor;
 mod log;
+mod matrix;
 mod mutants;
 mod patch_test;
 mod report;
@@ -25,6 +26,7 @@ use crate::job::Job;
 pub fn run(command: Command, cancel: &Cancel) -> Result {
     match command {
         Command::PatchTest(args) => patch_test::run(Job::new(args.shared.clone(), cancel)?, &args),
+        Command::Matrix(args) => matrix::run(*args, cancel),
         Command::Apply(shared) => apply::run(Job::new(shared, cancel)?),
         Command::Build(args) => build::run(Job::new(args.shared, cancel)?, args.arm),
         Command::Boot(args) => boot::run(Job::new(args.shared, cancel)?, args.arm, &args.command),

@@ -411,7 +411,7 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-const STYLE: &str = "
+pub(super) const STYLE: &str = "
 :root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#57606a;--line:#d0d7de;--soft:#f3f5f7;
 --reaper:#d55e00;--exit:#0072b2;--base:#0072b2;--patched:#d55e00;--third:#00684a;--good:#00684a;--bad:#a33c00}
 @media (prefers-color-scheme:dark){:root{--bg:#14171b;--fg:#e6e9ed;--dim:#a3adb8;--line:#3a424b;

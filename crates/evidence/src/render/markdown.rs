@@ -258,7 +258,7 @@ impl Out {
         self.line("");
     }
 
-    fn heading(&mut self, text: &str, under: char) {
+    pub(super) fn heading(&mut self, text: &str, under: char) {
         self.line(text);
         self.line(&under.to_string().repeat(text.chars().count().min(WIDTH)));
         self.blank();

@@ -7,7 +7,9 @@ mod claims;
 mod html;
 mod json;
 mod junit;
+mod kcidb;
 mod markdown;
+pub mod matrix;
 mod probes;
 mod sweeps;
 mod terminal;
@@ -20,6 +22,7 @@ pub use claims::{calibration, claims};
 pub use html::html;
 pub use json::{json, run_json};
 pub use junit::junit;
+pub use kcidb::kcidb;
 pub use markdown::markdown;
 pub use terminal::terminal;
 

@@ -1,0 +1,498 @@
+//! From a series on one kernel to a run folder and its report: what
+//! `patch-test` does, and the matrix for each kernel.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use evidence::Report;
+use evidence::run::{
+    self, Arm, ArmInfo, ExpectOrder, Host, KernelInfo, Round, RoundStatus, Run, SCHEMA, SeriesInfo,
+};
+use kernel::selftests::Selftest;
+use results::plan;
+use sha1::{Digest, Sha1};
+
+use crate::cli::{self, Fault, Flavour, PatchTest};
+use crate::exit::{Classify, Kind, Result, fail};
+use crate::guest::Program;
+use crate::input::{self, Work};
+use crate::job::Job;
+use crate::kernels::{self, Kernel};
+use crate::machine::Machine;
+use crate::progress::seconds;
+use crate::round::{self, Boot, Sight};
+use crate::schedule::{self, Planned, Purpose, Wanted};
+use crate::{host, outcome, rundir};
+
+/// The most measuring boots of each arm, where the user does not say.
+const ROUNDS: u32 = 8;
+
+/// What became of a run.
+pub struct Finished {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What it says.
+    pub report: Report,
+}
+
+/// Puts a series to the test on one kernel. `resume` is the folder of a run
+/// that was broken off: what it has is not done again.
+pub fn run(
+    job: &Job,
+    args: &PatchTest,
+    kernel_name: &str,
+    out: Option<&Path>,
+    resume: Option<&Path>,
+) -> Result<Finished> {
+    let began = Instant::now();
+    let started = jiff::Timestamp::now();
+    let rounds = rounds_wanted(job.options.rounds, job.options.flavour, args.arm)?;
+    let earlier = resume.map(rundir::load).transpose()?;
+    let work = input::load(&job.options.series)?;
+    let claims = args
+        .claims
+        .as_ref()
+        .map(fs_err::read_to_string)
+        .transpose()
+        .kind(Kind::Usage)?;
+    for note in notes(&work) {
+        job.progress.note(&note);
+    }
+    host::ensure(job)?;
+    let program = Program::build(job)?;
+    let chosen = choose(job, args, &work, &program)?;
+    let kernel = if args.aa {
+        kernels::build(job, &work, kernel_name, &[cli::Arm::Base])?.against_itself()
+    } else {
+        kernels::build(job, &work, kernel_name, &cli::Arm::or_both(args.arm))?
+    };
+    let arms: Vec<Arm> = match args.arm {
+        Some(arm) => vec![arm.into()],
+        None => Arm::BOTH.into(),
+    };
+    let own = program.selftests(&chosen);
+    let selftests = arms
+        .iter()
+        .map(|&arm| Ok((arm, kernels::selftests(job, &kernel, arm, &own)?)))
+        .collect::<Result<BTreeMap<_, _>>>()?;
+    let machine = Machine::find(job, &program, kernel.image(arms[0])?)?;
+    job.progress.note(&format!(
+        "Guests run on {}: {}",
+        machine.accelerator.kind, machine.accelerator.why
+    ));
+
+    let seed = match &earlier {
+        Some(earlier) => earlier.seed,
+        None => args.seed.unwrap_or(started.as_second() as u64),
+    };
+    let wanted = Wanted {
+        arms,
+        scenarios: chosen.clone(),
+        // A kernel against itself shows what the measurement is worth, which
+        // other scenarios don't add to.
+        repeat: if args.aa { 0 } else { args.repeat },
+        shuffle: args.shuffle,
+        rounds,
+        bare: if args.aa { 0 } else { rounds },
+        sweeps: if args.sweep {
+            program.sweeps()
+        } else {
+            Vec::new()
+        },
+        seed,
+        patience: job.options.flavour.patience(),
+    };
+    let boots = schedule::schedule(&work, &wanted);
+    let mut run = describe(job, &work, &kernel, &machine, seed, &started)?;
+    run.limit = Some(rounds).filter(|rounds| *rounds > 0);
+    if let Some(claims) = claims {
+        run.changelog = claims;
+    }
+    // What was not asked for can't be missed.
+    run.expect_order = run
+        .expect_order
+        .filter(|_| program.proves_order(&chosen) && !args.aa)
+        .map(|expect| ExpectOrder {
+            base: expect.base.filter(|_| run.kernel.has(Arm::Base)),
+            patched: expect.patched.filter(|_| run.kernel.has(Arm::Patched)),
+        });
+    let folder = match resume {
+        Some(folder) => folder.to_owned(),
+        None => rundir::create(out, &started)?,
+    };
+    let recorded = match earlier {
+        Some(earlier) => take_over(&mut run, earlier, &folder)?,
+        None => VecDeque::new(),
+    };
+    let mut guests = Guests {
+        job,
+        machine: &machine,
+        program: &program,
+        kernel: &kernel,
+        selftests: &selftests,
+        folder: &folder,
+        recorded,
+    };
+    let finished = guests.run(boots, args, began, &mut run);
+    // Whatever stopped the rounds, those that ended are kept and reported.
+    let report = outcome::write(&folder, &run)?;
+    finished?;
+    rundir::mark_latest(&folder);
+    Ok(Finished { folder, report })
+}
+
+/// The rounds of a run that was broken off, where it was about the same.
+fn take_over(run: &mut Run, earlier: Run, folder: &Path) -> Result<VecDeque<Round>> {
+    let images = |run: &Run| -> Vec<String> {
+        let arms = run.kernel.arms.iter();
+        arms.map(|arm| arm.image_sha.clone()).collect()
+    };
+    let same = images(run) == images(&earlier)
+        && (run.limit, &run.guest, &run.accelerator.kind, &run.qemu)
+            == (
+                earlier.limit,
+                &earlier.guest,
+                &earlier.accelerator.kind,
+                &earlier.qemu,
+            );
+    if !same {
+        return fail(
+            Kind::Usage,
+            format!(
+                "{} is about other kernels, guests or rounds: give the options that it was begun \
+                 with, or begin anew without --resume",
+                folder.display()
+            ),
+        );
+    }
+    (run.started, run.command) = (earlier.started, earlier.command);
+    run.decided_s = earlier.decided_s;
+    let lost = |note: &String| note.starts_with("boot ");
+    run.notes = earlier.notes.into_iter().filter(lost).collect();
+    let ended = |round: &Round| round.status != RoundStatus::Interrupted;
+    Ok(earlier.rounds.into_iter().take_while(ended).collect())
+}
+
+/// The scenarios of a run: those that the user names, else all; of a kernel
+/// against itself those that measure.
+fn choose(job: &Job, args: &PatchTest, work: &Work, program: &Program) -> Result<Vec<String>> {
+    let measure = work.manifest.measure.as_ref().map(|m| &m.scenarios);
+    match measure {
+        Some(measure) if args.aa && job.options.scenarios.is_empty() => program.select(measure),
+        _ => program.select(&job.options.scenarios),
+    }
+}
+
+/// How many boots of each arm measure: none where nothing can be compared, and
+/// whoever asks for some there is told.
+fn rounds_wanted(asked: Option<u32>, flavour: Flavour, arm: Option<cli::Arm>) -> Result<u32> {
+    let why = match (flavour, arm) {
+        (Flavour::Lean, None) => return Ok(asked.unwrap_or(ROUNDS)),
+        (Flavour::Debug, _) => "the debug flavour's checks cost more than what would be measured",
+        (_, Some(_)) => "one arm alone has nothing to be compared with",
+    };
+    match asked.unwrap_or(0) {
+        0 => Ok(0),
+        _ => fail(Kind::Usage, format!("{why}: leave out --rounds, or give 0")),
+    }
+}
+
+/// What a reader of the series should know before it is judged.
+fn notes(work: &Work) -> Vec<String> {
+    let mut notes = work.warnings.clone();
+    if !work.manifest.missing.is_empty() {
+        let list: Vec<_> = work
+            .manifest
+            .missing
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        notes.push(format!(
+            "Patch {} of {} v{} is missing from the input; the others are tested without it{}",
+            list.join(", "),
+            work.manifest.name,
+            work.manifest.version,
+            work.manifest
+                .missing_note
+                .as_ref()
+                .map_or(String::new(), |n| format!(" ({n})")),
+        ));
+    }
+    notes
+}
+
+/// Who boots the guests of a run, and keeps what they say.
+struct Guests<'a> {
+    job: &'a Job,
+    machine: &'a Machine,
+    program: &'a Program,
+    kernel: &'a Kernel,
+    selftests: &'a BTreeMap<Arm, Vec<Selftest>>,
+    folder: &'a Path,
+    /// Rounds that the run has already, in their order.
+    recorded: VecDeque<Round>,
+}
+
+impl Guests<'_> {
+    /// Runs the boots. Each that ends is kept before the next begins.
+    fn run(
+        &mut self,
+        mut boots: VecDeque<Planned>,
+        args: &PatchTest,
+        began: Instant,
+        run: &mut Run,
+    ) -> Result {
+        let job = self.job;
+        let booting = Instant::now();
+        let limit = args.minutes.map(|n| Duration::from_secs(60 * u64::from(n)));
+        job.progress.stage("Booting");
+        let mut fault = args.fault;
+        let mut index = 0;
+        while let Some(mut planned) = boots.pop_front() {
+            job.alive()?;
+            let total = index + 1 + boots.len();
+            let fault = if planned.arm == Arm::Patched {
+                fault.take()
+            } else {
+                None
+            };
+            planned.plan.fault = fault.and_then(in_guest);
+            let name = format!("boot {} of {total}, {}", index + 1, planned.arm.as_str());
+            job.progress.step(index as u64, Some(total as u64), &name);
+            let round = match self.recorded.pop_front() {
+                Some(round) => round,
+                None => {
+                    let at = (index, total);
+                    self.boot(&planned, at, &name, fault == Some(Fault::KillQemu), run)?
+                }
+            };
+            job.progress.note(&round_words(&name, &round));
+            if let Some(rest) = schedule::rest(&planned, &round) {
+                let left = rest.plan.scenarios.len();
+                job.progress
+                    .note(&format!("  a fresh guest for the {left} scenarios left"));
+                boots.push_front(rest);
+            }
+            run.rounds.push(round);
+            rundir::save(self.folder, run)?;
+            if let Some(measured) = schedule::measured(run) {
+                if schedule::looks(run, measured) && evidence::analyse(run).conclusive {
+                    let after = began.elapsed();
+                    run.decided_s.get_or_insert(after.as_secs_f64());
+                    job.progress.note(&format!(
+                        "  decided by {measured} boots of each arm, {} after the start",
+                        seconds(after)
+                    ));
+                    schedule::enough(&mut boots, measured);
+                } else if limit.is_some_and(|limit| booting.elapsed() >= limit)
+                    && boots.iter().any(|b| b.purpose == Purpose::Measured)
+                {
+                    let note = format!("measured no more after {}", seconds(booting.elapsed()));
+                    job.progress.note(&format!("  {note}"));
+                    run.notes.push(note);
+                    schedule::enough(&mut boots, measured);
+                }
+            }
+            job.alive()?;
+            index += 1;
+        }
+        job.progress
+            .finish(&format!("{index} guests in {}", seconds(booting.elapsed())));
+        Ok(())
+    }
+
+    fn boot(
+        &self,
+        planned: &Planned,
+        (index, total): (usize, usize),
+        name: &str,
+        kill_qemu: bool,
+        run: &mut Run,
+    ) -> Result<Round> {
+        let place = run::folder(&run.kernel.name, planned.arm, index as u32);
+        let boot = Boot {
+            index: index as u32,
+            arm: planned.arm,
+            image: self.kernel.image(planned.arm)?,
+            modules: &self.kernel.built(planned.arm)?.modules,
+            selftests: self.selftests.get(&planned.arm).map_or(&[], Vec::as_slice),
+            plan: &planned.plan,
+            sweep: matches!(planned.purpose, Purpose::Sweep | Purpose::BareSweep),
+            folder: &self.folder.join(place),
+            kill_qemu,
+        };
+        let progress = &self.job.progress;
+        let mut on_sight = |sight: Sight<'_>| {
+            if let Sight::Scenario(scenario) = sight {
+                let detail = format!("{name}: {scenario}");
+                progress.step(index as u64, Some(total as u64), &detail);
+            }
+        };
+        let (round, lost) = round::run(self.job, self.machine, self.program, &boot, &mut on_sight)?;
+        if let Some(lost) = lost {
+            let note = format!("{name}: {lost}");
+            progress.note(&format!("  {note}"));
+            run.notes.push(note);
+        }
+        Ok(round)
+    }
+}
+
+/// What of a fault the guest itself commits.
+fn in_guest(fault: Fault) -> Option<plan::Fault> {
+    match fault {
+        Fault::Panic => Some(plan::Fault::Panic),
+        Fault::Hang => Some(plan::Fault::Hang),
+        Fault::Slow => Some(plan::Fault::Slow),
+        Fault::Cut => Some(plan::Fault::Cut),
+        Fault::KillQemu => None,
+    }
+}
+
+fn round_words(name: &str, round: &Round) -> String {
+    let c = round.ktap.counts;
+    format!(
+        "  {name}: {}, {} passed, {} failed, {} skipped{} ({:.1} s)",
+        round.status.as_str(),
+        c.passed,
+        c.failed + c.crashed,
+        c.skipped,
+        round.how(),
+        round.wall_s,
+    )
+}
+
+fn describe(
+    job: &Job,
+    work: &Work,
+    kernel: &Kernel,
+    machine: &Machine,
+    seed: u64,
+    started: &jiff::Timestamp,
+) -> Result<Run> {
+    let arms = Arm::BOTH
+        .into_iter()
+        .filter_map(|arm| Some((arm, kernel.built(arm).ok()?)))
+        .map(|(arm, built)| {
+            let config = fs_err::read(&built.config).kind(Kind::Infrastructure)?;
+            Ok(ArmInfo {
+                arm,
+                commit: kernel.commit(arm).to_string(),
+                tree: built.meta.tree.clone(),
+                config_sha: hex(&Sha1::digest(&config)),
+                image_sha: built.meta.image_sha1.clone(),
+                built_s: Some(built.meta.seconds),
+                cached: built.cached,
+                prerequisites: kernel.prerequisites.clone(),
+            })
+        })
+        .collect::<Result<_>>()?;
+    let measure = work.manifest.measure.as_ref();
+    Ok(Run {
+        schema: SCHEMA,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: started.to_string(),
+        command: command_line(),
+        host: host_info(),
+        accelerator: run::Accelerator {
+            kind: match machine.accelerator.kind {
+                vm::Accel::Kvm => run::AcceleratorKind::Kvm,
+                vm::Accel::Tcg => run::AcceleratorKind::Tcg,
+            },
+            why: machine.accelerator.why.clone(),
+        },
+        qemu: machine.versions.qemu.clone(),
+        virtme_ng: machine.versions.virtme.clone(),
+        compiler: kernel
+            .built
+            .first()
+            .map_or_else(String::new, |built| built.meta.compiler.clone()),
+        seed,
+        series: SeriesInfo {
+            name: work.manifest.name.clone(),
+            title: work.manifest.title.clone(),
+            version: format!("v{}", work.manifest.version),
+            missing: work.manifest.missing.clone(),
+            patches: work.patches.iter().map(|p| p.subject.clone()).collect(),
+        },
+        kernel: KernelInfo {
+            name: kernel.name.clone(),
+            version: kernel.version.clone(),
+            arms,
+            apply: serde_json::to_value(&kernel.apply).kind(Kind::Infrastructure)?,
+        },
+        guest: run::Guest {
+            cpus: job.options.cpus,
+            memory_mib: u64::from(job.options.memory),
+            flavour: job.options.flavour.as_str().to_owned(),
+        },
+        rounds: Vec::new(),
+        expect_order: schedule::expected(work),
+        primary: measure.map(|m| m.primary.clone()).unwrap_or_default(),
+        bare: measure.map(|m| m.bare.clone()).unwrap_or_default(),
+        margin: measure.map_or(0.05, |m| m.margin),
+        limit: None,
+        decided_s: None,
+        changelog: work
+            .patches
+            .iter()
+            .map(|patch| patch.body.as_str())
+            .collect::<Vec<_>>()
+            .join("\n\n"),
+        claims: measure.map(|m| m.claims.clone()).unwrap_or_default(),
+        notes: Vec::new(),
+        labels: measure.map(|m| m.labels.clone()).unwrap_or_default(),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The command line, as it could be given again.
+fn command_line() -> String {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    format!("cargo xtask {}", shell_words::join(args))
+}
+
+fn host_info() -> Host {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let field = |text: &str, name: &str, separator: char| {
+        text.lines()
+            .find_map(|l| l.strip_prefix(name)?.trim_start().strip_prefix(separator))
+            .map(|v| v.trim().trim_matches('"').to_owned())
+            .unwrap_or_default()
+    };
+    let memory = field(&read("/proc/meminfo"), "MemTotal", ':');
+    Host {
+        os: field(&read("/etc/os-release"), "PRETTY_NAME", '='),
+        cpu: field(&read("/proc/cpuinfo"), "model name", ':'),
+        cpus: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
+        memory_kib: memory.trim_end_matches(" kB").parse().unwrap_or(0),
+        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_both_lean_arms_are_measured() {
+        use Flavour::{Debug, Lean};
+        let one = Some(cli::Arm::Patched);
+        for (asked, flavour, arm, expected) in [
+            (None, Lean, None, Some(ROUNDS)),
+            (Some(9), Lean, None, Some(9)),
+            (None, Lean, one, Some(0)),
+            (Some(1), Lean, one, None),
+            (None, Debug, None, Some(0)),
+            (Some(0), Debug, one, Some(0)),
+            (Some(1), Debug, None, None),
+        ] {
+            let rounds = rounds_wanted(asked, flavour, arm);
+            assert_eq!(rounds.ok(), expected, "{asked:?} {flavour:?} {arm:?}");
+        }
+    }
+}
