@@ -42,7 +42,8 @@ pub enum Command {
     Apply(Shared),
     /// Build both arms, or one of them
     #[command(after_help = "Example:
-  cargo xtask build --kernel 6.12 --arm base")]
+  cargo xtask build --kernel 6.12 --arm base
+  cargo xtask build --each-commit")]
     Build(Build),
     /// Boot one built kernel with a shell, or with a command
     #[command(after_help = "Example:
@@ -57,7 +58,8 @@ pub enum Command {
   cargo xtask matrix --resume runs/20251124T101500Z
   cargo xtask matrix plan                     # for other machines
   cargo xtask matrix cell --kernel 6.1 --out cells
-  cargo xtask matrix merge cells")]
+  cargo xtask matrix merge cells
+  cargo xtask matrix submit --slurm --out /shared/runs/1")]
     Matrix(Box<Matrix>),
     /// Compare again, from the samples of a run folder
     #[command(after_help = "Example:
@@ -228,7 +230,16 @@ pub enum MatrixAction {
         form: Form,
     },
     /// Run one cell by itself, into --out/KERNEL
-    Cell(PatchTest),
+    Cell(Box<Cell>),
+    /// Hand the cells to a batch system as an array job, and the merge behind it
+    Submit {
+        /// What is done on each kernel.
+        #[command(flatten)]
+        test: Box<PatchTest>,
+        /// Slurm, by sbatch
+        #[arg(long, required = true)]
+        slurm: bool,
+    },
     /// Join the cells below these folders into one report
     Merge {
         /// Folders of cells, or of matrices
@@ -241,6 +252,28 @@ pub enum MatrixAction {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// A cell's options.
+#[derive(Debug, Args)]
+pub struct Cell {
+    /// What is done on the kernel.
+    #[command(flatten)]
+    pub test: PatchTest,
+    /// The plan that submit wrote; the cell goes beside it
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "index",
+        conflicts_with = "kernels"
+    )]
+    pub plan: Option<PathBuf>,
+    /// Which cell of the plan, counted from 0
+    #[arg(long, value_name = "N", requires = "plan")]
+    pub index: Option<usize>,
+    /// Write down that the cell was lost, and why
+    #[arg(long, value_name = "WHY", requires = "plan")]
+    pub lost: Option<String>,
 }
 
 /// The form of a plan.
@@ -276,6 +309,10 @@ pub struct Build {
     /// Only this arm
     #[arg(long, value_enum)]
     pub arm: Option<Arm>,
+    /// Every commit of the series: it builds and boots, and what the compiler
+    /// at W=1, sparse and the tree's checkpatch.pl say that is new
+    #[arg(long, conflicts_with = "arm")]
+    pub each_commit: bool,
 }
 
 /// `boot`'s own options.

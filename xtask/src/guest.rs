@@ -154,6 +154,12 @@ impl Program {
             .collect()
     }
 
+    /// Whether a scenario runs one of the kernel's own tests.
+    pub fn is_selftest(&self, name: &str) -> bool {
+        let mut named = self.scenarios.iter().filter(|s| s.name == name);
+        named.any(|s| s.selftest.is_some())
+    }
+
     /// Whether one of these scenarios proves the order of the reaper's walk.
     pub fn proves_order(&self, names: &[String]) -> bool {
         self.scenarios

@@ -74,6 +74,38 @@ const REQUIREMENTS: &[Requirement] = &[
     },
 ];
 
+/// What the project's own tests need beside that: a Slurm of one node.
+const FOR_TESTS: &[Requirement] = &[
+    program("sbatch", "slurm-client", "takes a matrix as an array job"),
+    Requirement {
+        name: "slurmctld",
+        probe: Probe::File(&["/usr/sbin/slurmctld"]),
+        package: "slurmctld",
+        why: "Slurm's controller",
+    },
+    Requirement {
+        name: "slurmd",
+        probe: Probe::File(&["/usr/sbin/slurmd"]),
+        package: "slurmd",
+        why: "Slurm's node",
+    },
+    Requirement {
+        name: "munged",
+        probe: Probe::File(&["/usr/sbin/munged"]),
+        package: "munge",
+        why: "how Slurm's parts know each other",
+    },
+];
+
+/// What is to be done with this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Putting series to the test.
+    Work,
+    /// That, and testing the project itself.
+    Tests,
+}
+
 /// What `doctor` says of one requirement.
 #[derive(Debug, Serialize)]
 pub struct Finding {
@@ -88,9 +120,14 @@ pub struct Finding {
 }
 
 /// Looks for everything.
-pub fn inspect(cache: &Path) -> Vec<Finding> {
+pub fn inspect(cache: &Path, of: Use) -> Vec<Finding> {
+    let for_tests = match of {
+        Use::Work => &[],
+        Use::Tests => FOR_TESTS,
+    };
     REQUIREMENTS
         .iter()
+        .chain(for_tests)
         .map(|r| Finding {
             name: r.name,
             found: match r.probe {
@@ -130,8 +167,8 @@ pub fn which(name: &str) -> Option<PathBuf> {
 }
 
 /// Everything needed is here, or is installed now if that was asked for.
-pub fn ensure(job: &Job) -> Result {
-    let missing: Vec<_> = inspect(&job.cache)
+pub fn ensure(job: &Job, of: Use) -> Result {
+    let missing: Vec<_> = inspect(&job.cache, of)
         .into_iter()
         .filter(|f| f.found.is_none())
         .collect();
@@ -199,7 +236,7 @@ pub fn ensure(job: &Job) -> Result {
         install_virtme(job)?;
     }
     job.progress.finish("");
-    let still: Vec<_> = inspect(&job.cache)
+    let still: Vec<_> = inspect(&job.cache, of)
         .into_iter()
         .filter(|f| f.found.is_none())
         .map(|f| f.name)

@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 use evidence::run;
 use git2::{Oid, Repository};
 use kernel::apply::{self, Arms, Prerequisite, Report, Verdict};
+use kernel::build::diagnose::Diagnostic;
+use kernel::build::inspect::Checker;
 use kernel::build::{self, BuildError, Builder, Built, Source, Toolchain};
 use kernel::cache::Cache;
 use kernel::checkout;
+use kernel::checkpatch;
 use kernel::config::{Fragment, merge};
 use kernel::selftests::{Missing, Selftest, Selftests};
 use kernel::source::{self, SourceError, Sources, Spec};
@@ -20,6 +23,7 @@ use series::patch::Patch;
 
 use crate::cli::{Arm, Flavour};
 use crate::exit::{Classify, Failure, Kind, Result, fail};
+use crate::host;
 use crate::input::Work;
 use crate::job::{Job, workspace};
 
@@ -229,6 +233,130 @@ fn build_arm(repo: &Repository, name: &str, commit: Oid) -> Result<build::Arm> {
     })
 }
 
+/// One commit of a series, built and looked at.
+pub struct Inspected {
+    /// Its subject.
+    pub subject: String,
+    /// Its commit.
+    pub commit: Oid,
+    /// The kernel.
+    pub built: Built,
+    /// What the compiler warns of at `W=1` that it did not of the parent.
+    pub warnings: Vec<Diagnostic>,
+    /// The same of sparse; none where that is not installed.
+    pub sparse: Option<Vec<Diagnostic>>,
+    /// What the tree's own checkpatch.pl says; none where it has none.
+    pub checkpatch: Option<Vec<checkpatch::Finding>>,
+}
+
+/// The commits of a series on one kernel, each built and looked at, the first
+/// one first.
+pub fn each_commit(job: &Job, work: &Work, name: &str) -> Result<Vec<Inspected>> {
+    let store = store(job)?;
+    let tree = apply(job, &store, work, name)?;
+    let Some(arms) = &tree.arms else {
+        return fail(Kind::Apply, explain(&tree));
+    };
+    job.progress.note(&in_words(&tree.report));
+    let repo = Repository::open_bare(store.path()).kind(Kind::Infrastructure)?;
+    let ids: Vec<Oid> = std::iter::once(arms.base)
+        .chain(arms.commits.iter().copied())
+        .collect();
+    let list = ids
+        .iter()
+        .enumerate()
+        .map(|(nth, commit)| match nth {
+            0 => build_arm(&repo, "base", *commit),
+            nth => build_arm(&repo, &format!("patch {nth}"), *commit),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let built = compile(job, &store, &tree.id, &list, true)?;
+    let has_sparse = host::which("sparse").is_some();
+    let mut inspected = Vec::new();
+    for ((pair, built), commit) in list
+        .windows(2)
+        .zip(built.into_iter().skip(1))
+        .zip(&arms.commits)
+    {
+        let [before, after] = pair else { continue };
+        let files = changed_files(&repo, before, after)?;
+        let look = |checker: Checker| {
+            with_builder(job, &store, &tree.id, false, |builder, folder| {
+                let mut stage = String::new();
+                let mut watch = |event: build::Event<'_>| {
+                    let what = format!("{} for new warnings", after.name);
+                    progress(job, &mut stage, &what, &event);
+                };
+                let found =
+                    builder.new_warnings(folder, [before, after], &files, checker, &mut watch);
+                job.progress.finish("");
+                found
+            })
+        };
+        let found = repo.find_commit(*commit).kind(Kind::Infrastructure)?;
+        inspected.push(Inspected {
+            subject: found
+                .summary()
+                .ok()
+                .flatten()
+                .unwrap_or_default()
+                .to_owned(),
+            commit: *commit,
+            built,
+            warnings: look(Checker::Compiler)?,
+            sparse: has_sparse.then(|| look(Checker::Sparse)).transpose()?,
+            checkpatch: checkpatched(job, &store, &repo, *commit)?,
+        });
+    }
+    Ok(inspected)
+}
+
+/// What checkpatch.pl says of a commit, as the mail that git would make of it.
+fn checkpatched(
+    job: &Job,
+    store: &Store,
+    repo: &Repository,
+    commit: Oid,
+) -> Result<Option<Vec<checkpatch::Finding>>> {
+    let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
+    let found = repo.find_commit(commit).kind(Kind::Infrastructure)?;
+    let mail = git2::Email::from_commit(&found, &mut git2::EmailCreateOptions::new())
+        .kind(Kind::Infrastructure)?;
+    let programs = job.programs();
+    let toolchain = Toolchain::default();
+    checkpatch::check(
+        store,
+        &cache,
+        &programs,
+        &toolchain,
+        commit,
+        mail.as_slice(),
+    )
+    .map_err(classify)
+}
+
+/// The files in which two commits differ.
+fn changed_files(
+    repo: &Repository,
+    before: &build::Arm,
+    after: &build::Arm,
+) -> Result<Vec<String>> {
+    let tree = |arm: &build::Arm| repo.find_tree(Oid::from_str(&arm.tree)?);
+    let (before, after) = (
+        tree(before).kind(Kind::Infrastructure)?,
+        tree(after).kind(Kind::Infrastructure)?,
+    );
+    let diff = repo
+        .diff_tree_to_tree(Some(&before), Some(&after), None)
+        .kind(Kind::Infrastructure)?;
+    let paths = diff
+        .deltas()
+        .filter_map(|delta| delta.new_file().path().map(Path::to_owned));
+    Ok(paths
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect())
+}
+
 /// Builds what is not built yet of commits of one kernel.
 fn compile(
     job: &Job,
@@ -237,6 +365,22 @@ fn compile(
     arms: &[build::Arm],
     keep_objects: bool,
 ) -> Result<Vec<Built>> {
+    let mut stage = String::new();
+    with_builder(job, store, id, keep_objects, |builder, folder| {
+        builder.ensure(folder, arms, &mut |arm, event| {
+            progress(job, &mut stage, &arm.name, &event);
+        })
+    })
+}
+
+/// What builds one kernel's commits, and its source folder.
+fn with_builder<T>(
+    job: &Job,
+    store: &Store,
+    id: &str,
+    keep_objects: bool,
+    work: impl FnOnce(&Builder<'_>, &mut Folder<'_>) -> std::result::Result<T, BuildError>,
+) -> Result<T> {
     let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
     let requests = merge(&fragments(job.options.flavour)?);
     let programs = job.programs();
@@ -257,12 +401,7 @@ fn compile(
         dir: cache.source_dir(&id.replace('/', "-")),
         job,
     };
-    let mut stage = String::new();
-    builder
-        .ensure(&mut folder, arms, &mut |arm, event| {
-            progress(job, &mut stage, &arm.name, &event);
-        })
-        .map_err(classify)
+    work(&builder, &mut folder).map_err(classify)
 }
 
 fn classify(error: BuildError) -> Failure {

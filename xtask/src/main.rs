@@ -15,6 +15,7 @@ mod progress;
 mod round;
 mod rundir;
 mod schedule;
+mod slurm;
 
 use std::io::Write;
 use std::process::ExitCode;

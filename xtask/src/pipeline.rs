@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use evidence::Report;
+use evidence::design::FEWEST;
 use evidence::run::{
     self, Arm, ArmInfo, ExpectOrder, Host, KernelInfo, Round, RoundStatus, Run, SCHEMA, SeriesInfo,
 };
@@ -28,6 +29,25 @@ use crate::{host, outcome, rundir};
 /// The most measuring boots of each arm, where the user does not say.
 const ROUNDS: u32 = 8;
 
+/// How much is done where the user does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All that tells something of a series.
+    Whole,
+    /// What tells something of a kernel, as one of many: without the kernel's
+    /// own tests, and with no boots that only say what the probes cost.
+    Brief,
+}
+
+/// Where a run goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// A new folder: this one, or one named after the time.
+    New(Option<&'a Path>),
+    /// The folder of a run that was broken off: what it has is not done again.
+    Resumed(&'a Path),
+}
+
 /// What became of a run.
 pub struct Finished {
     /// Its folder.
@@ -36,19 +56,22 @@ pub struct Finished {
     pub report: Report,
 }
 
-/// Puts a series to the test on one kernel. `resume` is the folder of a run
-/// that was broken off: what it has is not done again.
+/// Puts a series to the test on one kernel.
 pub fn run(
     job: &Job,
     args: &PatchTest,
     kernel_name: &str,
-    out: Option<&Path>,
-    resume: Option<&Path>,
+    place: Place<'_>,
+    extent: Extent,
 ) -> Result<Finished> {
     let began = Instant::now();
     let started = jiff::Timestamp::now();
-    let rounds = rounds_wanted(job.options.rounds, job.options.flavour, args.arm)?;
-    let earlier = resume.map(rundir::load).transpose()?;
+    let asked = job.options.rounds;
+    let rounds = rounds_wanted(asked, extent, job.options.flavour, args.arm)?;
+    let earlier = match place {
+        Place::New(_) => None,
+        Place::Resumed(folder) => Some(rundir::load(folder)?),
+    };
     let work = input::load(&job.options.series)?;
     let claims = args
         .claims
@@ -59,9 +82,9 @@ pub fn run(
     for note in notes(&work) {
         job.progress.note(&note);
     }
-    host::ensure(job)?;
+    host::ensure(job, host::Use::Work)?;
     let program = Program::build(job)?;
-    let chosen = choose(job, args, &work, &program)?;
+    let chosen = choose(job, args, extent, &work, &program)?;
     let kernel = if args.aa {
         kernels::build(job, &work, kernel_name, &[cli::Arm::Base])?.against_itself()
     } else {
@@ -94,7 +117,11 @@ pub fn run(
         repeat: if args.aa { 0 } else { args.repeat },
         shuffle: args.shuffle,
         rounds,
-        bare: if args.aa { 0 } else { rounds },
+        bare: if args.aa || extent == Extent::Brief {
+            0
+        } else {
+            rounds
+        },
         sweeps: if args.sweep {
             program.sweeps()
         } else {
@@ -117,9 +144,9 @@ pub fn run(
             base: expect.base.filter(|_| run.kernel.has(Arm::Base)),
             patched: expect.patched.filter(|_| run.kernel.has(Arm::Patched)),
         });
-    let folder = match resume {
-        Some(folder) => folder.to_owned(),
-        None => rundir::create(out, &started)?,
+    let folder = match place {
+        Place::New(out) => rundir::create(out, &started)?,
+        Place::Resumed(folder) => folder.to_owned(),
     };
     let recorded = match earlier {
         Some(earlier) => take_over(&mut run, earlier, &folder)?,
@@ -174,21 +201,44 @@ fn take_over(run: &mut Run, earlier: Run, folder: &Path) -> Result<VecDeque<Roun
     Ok(earlier.rounds.into_iter().take_while(ended).collect())
 }
 
-/// The scenarios of a run: those that the user names, else all; of a kernel
-/// against itself those that measure.
-fn choose(job: &Job, args: &PatchTest, work: &Work, program: &Program) -> Result<Vec<String>> {
+/// The scenarios of a run: those that the user names, else all that its extent
+/// has; of a kernel against itself those that measure.
+fn choose(
+    job: &Job,
+    args: &PatchTest,
+    extent: Extent,
+    work: &Work,
+    program: &Program,
+) -> Result<Vec<String>> {
+    let globs = &job.options.scenarios;
     let measure = work.manifest.measure.as_ref().map(|m| &m.scenarios);
     match measure {
-        Some(measure) if args.aa && job.options.scenarios.is_empty() => program.select(measure),
-        _ => program.select(&job.options.scenarios),
+        Some(measure) if args.aa && globs.is_empty() => program.select(measure),
+        _ => {
+            let mut chosen = program.select(globs)?;
+            if extent == Extent::Brief && globs.is_empty() {
+                let own = |name: &String| program.is_selftest(name);
+                chosen.retain(|name| !own(name));
+            }
+            Ok(chosen)
+        }
     }
 }
 
 /// How many boots of each arm measure: none where nothing can be compared, and
 /// whoever asks for some there is told.
-fn rounds_wanted(asked: Option<u32>, flavour: Flavour, arm: Option<cli::Arm>) -> Result<u32> {
+fn rounds_wanted(
+    asked: Option<u32>,
+    extent: Extent,
+    flavour: Flavour,
+    arm: Option<cli::Arm>,
+) -> Result<u32> {
+    let usual = match extent {
+        Extent::Whole => ROUNDS,
+        Extent::Brief => FEWEST as u32,
+    };
     let why = match (flavour, arm) {
-        (Flavour::Lean, None) => return Ok(asked.unwrap_or(ROUNDS)),
+        (Flavour::Lean, None) => return Ok(asked.unwrap_or(usual)),
         (Flavour::Debug, _) => "the debug flavour's checks cost more than what would be measured",
         (_, Some(_)) => "one arm alone has nothing to be compared with",
     };
@@ -491,7 +541,7 @@ mod tests {
             (Some(0), Debug, one, Some(0)),
             (Some(1), Debug, None, None),
         ] {
-            let rounds = rounds_wanted(asked, flavour, arm);
+            let rounds = rounds_wanted(asked, Extent::Whole, flavour, arm);
             assert_eq!(rounds.ok(), expected, "{asked:?} {flavour:?} {arm:?}");
         }
     }

@@ -283,11 +283,25 @@ pub struct Comparison {
     pub decided_at: Option<usize>,
     /// What follows.
     pub verdict: Verdict,
+    /// For a time that decides, what boots without probes say of it: probes
+    /// take time themselves, and not the same from both arms.
+    pub without_probes: Option<Unprobed>,
     /// Rounds an arm that would probably decide it, where it is inconclusive
     /// and that can be estimated.
     pub rounds_needed: Option<u32>,
     /// All of this in one line.
     pub text: String,
+}
+
+/// What stands for a metric where nothing is probed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Unprobed {
+    /// Patched's median over base's.
+    pub ratio: f64,
+    /// Its 95 % interval; none where it has none.
+    pub interval: Option<[f64; 2]>,
+    /// Whether the interval lies on the same side of 1 as that with probes.
+    pub agrees: bool,
 }
 
 /// What one arm measured, warm-ups left out.
@@ -404,6 +418,9 @@ pub fn analyse(run: &Run) -> Report {
         .chain(agreements(&comparisons))
         .chain(self::notes(run))
         .collect();
+    let probe_costs = probe_costs(run);
+    let mut caveats = caveats(run);
+    caveats.extend(uneven(&probe_costs));
     let mut report = Report {
         schema: crate::run::SCHEMA,
         status,
@@ -413,11 +430,11 @@ pub fn analyse(run: &Run) -> Report {
         comparisons,
         sweeps: sweep::sweeps(run),
         stacks: stacks::rows(run),
-        probe_costs: probe_costs(run),
+        probe_costs,
         claims: None,
         scenarios,
         rounds: run.rounds.iter().map(round_row).collect(),
-        caveats: caveats(run),
+        caveats,
         notes,
         names: ["base", "patched"],
         series: run.series.clone(),
@@ -495,6 +512,13 @@ pub struct ProbeCost {
     pub interval: Option<[f64; 2]>,
 }
 
+fn bare_key(key: &Key) -> Key {
+    Key {
+        bare: true,
+        ..key.clone()
+    }
+}
+
 fn probe_costs(run: &Run) -> Vec<ProbeCost> {
     let all = measured(run);
     let pairs = all.iter().filter(|(key, _)| key.bare).filter_map(|pair| {
@@ -522,13 +546,7 @@ fn probe_costs(run: &Run) -> Vec<ProbeCost> {
                     metric: key.metric.clone(),
                     walker: key.walker,
                     shown: is_primary(run, &key, &all)
-                        || stands_for_primary(
-                            run,
-                            &Key {
-                                bare: true,
-                                ..key.clone()
-                            },
-                        ),
+                        || stands_for_primary(run, &bare_key(&key), &all),
                     label: label(run, &key),
                     unit,
                     bare,
@@ -808,6 +826,38 @@ fn order_line(order: &OrderProof, names: [&str; 2]) -> String {
     }
 }
 
+/// Whether the probes cost one arm more than the other, so that times measured
+/// with them are biased: the first of the metrics that show it.
+fn uneven(costs: &[ProbeCost]) -> Option<String> {
+    let shown: Vec<&ProbeCost> = costs.iter().filter(|cost| cost.shown).collect();
+    let twin = |of: &ProbeCost| {
+        let same = |c: &&&ProbeCost| {
+            (&c.scenario, &c.metric, c.walker) == (&of.scenario, &of.metric, of.walker)
+        };
+        let patched = |c: &&&ProbeCost| c.arm == Arm::Patched;
+        shown.iter().filter(same).find(patched).copied()
+    };
+    let bases = shown.iter().filter(|cost| cost.arm == Arm::Base);
+    let uneven = bases
+        .filter_map(|base| Some((*base, twin(base)?)))
+        .find(|(base, patched)| {
+            let ends = base.interval.zip(patched.interval);
+            ends.is_some_and(|(a, b)| a[0] > b[1] || b[0] > a[1])
+        });
+    let (base, patched) = uneven?;
+    let (more, less) = if base.ratio > patched.ratio {
+        ("base", "patched")
+    } else {
+        ("patched", "base")
+    };
+    Some(format!(
+        "The probes cost {more} more than {less} ({}: {:.2} and {:.2} times as long on base and \
+         patched): times measured with probes are biased; what boots without probes say of them \
+         stands beside.",
+        base.label, base.ratio, patched.ratio
+    ))
+}
+
 fn caveats(run: &Run) -> Vec<String> {
     let mut caveats = Vec::new();
     if run.accelerator.kind == crate::run::AcceleratorKind::Tcg {
@@ -946,8 +996,16 @@ fn is_primary(run: &Run, key: &Key, all: &BTreeMap<Key, Measured>) -> bool {
     named && !key.bare && (key.walker.is_none() || !all.contains_key(&sum))
 }
 
-fn stands_for_primary(run: &Run, key: &Key) -> bool {
-    key.bare && key.walker.is_none() && run.bare.contains(&key.metric)
+/// Whether a metric that was measured without probes stands for one that
+/// decides. A share of one walker stands for nothing where the sum is known.
+fn stands_for_primary(run: &Run, key: &Key, all: &BTreeMap<Key, Measured>) -> bool {
+    let sum = Key {
+        walker: None,
+        ..key.clone()
+    };
+    key.bare
+        && run.stands_for_primary(&key.metric)
+        && (key.walker.is_none() || !all.contains_key(&sum))
 }
 
 /// The metrics that decide, with probes and without, and what stands for them.
@@ -957,7 +1015,7 @@ pub(crate) fn primary_keys(run: &Run, all: &BTreeMap<Key, Measured>) -> Vec<Key>
         ..key.clone()
     };
     all.keys()
-        .filter(|key| is_primary(run, &probed(key), all) || stands_for_primary(run, key))
+        .filter(|key| is_primary(run, &probed(key), all) || stands_for_primary(run, key, all))
         .cloned()
         .collect()
 }
@@ -966,13 +1024,21 @@ fn comparisons(run: &Run) -> Vec<Comparison> {
     let all = measured(run);
     let mut found: Vec<(Comparison, Seen)> = all
         .iter()
-        .filter_map(|(key, measured)| compare(run, key, measured, is_primary(run, key, &all)))
+        .filter_map(|(key, measured)| {
+            let primary = is_primary(run, key, &all);
+            let shown = primary || stands_for_primary(run, key, &all);
+            compare(run, key, measured, primary, shown)
+        })
         .collect();
     // A stable sort: within each, as keys are ordered.
     found.sort_by_key(|(c, _)| {
         let at = run.primary.iter().position(|name| names(name, c));
         at.unwrap_or(usize::MAX)
     });
+    for at in 0..found.len() {
+        let unprobed = unprobed(run, &found[at].0, &found);
+        found[at].0.without_probes = unprobed;
+    }
     let mut adjusted = adjusted(&found);
     let others = |bare: bool| {
         let of = |c: &&(Comparison, Seen)| !c.0.primary && c.0.bare == bare;
@@ -1010,6 +1076,22 @@ fn comparisons(run: &Run) -> Vec<Comparison> {
         .collect()
 }
 
+/// What boots without probes say of a time that decides.
+fn unprobed(run: &Run, of: &Comparison, all: &[(Comparison, Seen)]) -> Option<Unprobed> {
+    if !of.primary || of.unit != Unit::Us {
+        return None;
+    }
+    let metric = run.bare_of(&of.metric);
+    let stands = |c: &&Comparison| c.bare && c.scenario == of.scenario && c.metric == metric;
+    let same = |c: &&Comparison| c.walker == of.walker || c.walker.is_none();
+    let bare = all.iter().map(|(c, _)| c).filter(stands).find(same)?;
+    Some(Unprobed {
+        ratio: bare.ratio?,
+        interval: bare.interval,
+        agrees: sign(of).is_some() && sign(of) == sign(bare),
+    })
+}
+
 /// The corrected p-values of all metrics that don't decide, in their order.
 /// What was measured without probes asks a question of its own.
 fn adjusted(found: &[(Comparison, Seen)]) -> impl Iterator<Item = Option<f64>> + use<> {
@@ -1037,7 +1119,13 @@ struct Seen {
     decided_at: Option<usize>,
 }
 
-fn compare(run: &Run, key: &Key, measured: &Measured, primary: bool) -> Option<(Comparison, Seen)> {
+fn compare(
+    run: &Run,
+    key: &Key,
+    measured: &Measured,
+    primary: bool,
+    shown: bool,
+) -> Option<(Comparison, Seen)> {
     let base = ArmSamples::of(&measured.base)?;
     let patched = ArmSamples::of(&measured.patched)?;
     let seed = seed(run.seed, key);
@@ -1059,7 +1147,8 @@ fn compare(run: &Run, key: &Key, measured: &Measured, primary: bool) -> Option<(
         unit: measured.unit,
         lower_is_better: measured.unit != Unit::PerSecond,
         primary,
-        shown: primary || stands_for_primary(run, key),
+        shown,
+        without_probes: None,
         label: label(run, key),
         ratio,
         interval: bootstrap

@@ -21,5 +21,5 @@ pub use between::{Between, between};
 
 pub use analyse::{
     ArmSamples, Claimed, Comparison, OrderProof, ProbeCost, Report, RoundRow, ScenarioRow, Status,
-    Tally, Verdict, analyse,
+    Tally, Unprobed, Verdict, analyse,
 };

@@ -39,6 +39,8 @@ impl Stage {
 pub struct Cell {
     /// [`SCHEMA`].
     pub schema: u32,
+    /// The series' name and version.
+    pub series: String,
     /// What the user called the kernel.
     pub kernel: String,
     /// Its full version; none where its source could not be had.

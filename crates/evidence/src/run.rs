@@ -54,9 +54,10 @@ pub struct Run {
     /// The metrics that decide: `METRIC` or `SCENARIO/METRIC`.
     #[serde(default)]
     pub primary: Vec<String>,
-    /// The metrics that stand for those in boots without probes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub bare: Vec<String>,
+    /// For some of those the metric that stands for it in boots without probes;
+    /// the others stand for themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bare: BTreeMap<String, String>,
     /// The most boots of each arm that were to measure: the run looked at its
     /// samples on the way there, as [`crate::design::Looks`] says. None where
     /// it looked only at its end.
@@ -185,6 +186,20 @@ pub struct ArmInfo {
 }
 
 impl Run {
+    /// The metric that stands for this one in boots without probes.
+    pub fn bare_of<'a>(&'a self, metric: &'a str) -> &'a str {
+        self.bare.get(metric).map_or(metric, String::as_str)
+    }
+
+    /// Whether this metric stands for one that decides in boots without probes.
+    pub fn stands_for_primary(&self, metric: &str) -> bool {
+        let name = |primary: &String| {
+            let metric = primary.rsplit('/').next().unwrap_or_default();
+            self.bare_of(metric).to_owned()
+        };
+        self.primary.iter().any(|primary| name(primary) == metric)
+    }
+
     /// Whether both arms ran the same kernel image: an A/A run, in which every
     /// difference is a false alarm.
     pub fn is_same_kernel(&self) -> bool {

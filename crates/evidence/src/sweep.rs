@@ -109,13 +109,17 @@ pub fn sweeps(run: &Run) -> Vec<Sweep> {
 }
 
 fn shown(run: &Run, key: &Key, all: &BTreeSet<Key>) -> bool {
-    let named = if key.bare { &run.bare } else { &run.primary };
+    let named = if key.bare {
+        run.stands_for_primary(&key.metric)
+    } else {
+        run.primary.contains(&key.metric)
+    };
     // A share of one walker shows nothing where the sum is known.
     let sum = Key {
         walker: None,
         ..key.clone()
     };
-    named.contains(&key.metric) && (key.walker.is_none() || !all.contains(&sum))
+    named && (key.walker.is_none() || !all.contains(&sum))
 }
 
 /// A number that sorts.

@@ -12,6 +12,7 @@ use results::ktap::{self, Outcome};
 fn cell(kernel: &str, version: Option<&str>) -> Cell {
     Cell {
         schema: SCHEMA,
+        series: "oom-reaper-reverse v6".into(),
         kernel: kernel.into(),
         version: version.map(String::from),
         applies: version.map(|_| "offset".into()),

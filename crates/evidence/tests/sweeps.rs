@@ -16,7 +16,7 @@ const SWEEP: &str = "sweep-vmas";
 /// without: more VMAs, more effect.
 fn swept() -> Run {
     let mut run = run();
-    run.bare = vec!["sum-to-gone".into()];
+    run.bare = [("sum".to_owned(), "sum-to-gone".to_owned())].into();
     let boots: Vec<_> = [false, false, true, true]
         .into_iter()
         .flat_map(|bare| Arm::BOTH.map(|arm| (arm, bare)))

@@ -28,6 +28,7 @@
 //! is all of the kernel.
 
 pub mod diagnose;
+pub mod inspect;
 
 use std::env;
 use std::error::Error;

@@ -6,6 +6,7 @@ mod archive;
 pub mod build;
 pub mod cache;
 pub mod checkout;
+pub mod checkpatch;
 pub mod config;
 mod hunks;
 pub mod import;

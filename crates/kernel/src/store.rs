@@ -101,20 +101,10 @@ impl Store {
             path: root.clone(),
             source,
         };
-        let repo = match Repository::open_bare(&root) {
-            Ok(repo) => repo,
-            Err(e) if e.code() == ErrorCode::NotFound => {
-                fs_err::create_dir_all(&root)?;
-                let mut options = RepositoryInitOptions::new();
-                options
-                    .bare(true)
-                    .external_template(false)
-                    .initial_head("none");
-                Repository::init_opts(&root, &options).map_err(failed)?
-            }
-            Err(e) => return Err(failed(e)),
-        };
-        fs_err::create_dir_all(root.join("reaperlab/symbols"))?;
+        if !root.exists() {
+            init(cache, &root)?;
+        }
+        let repo = Repository::open_bare(&root).map_err(failed)?;
         Ok(Self {
             root,
             repo,
@@ -342,6 +332,31 @@ pub(crate) fn signature(seconds: i64) -> Result<Signature<'static>, git2::Error>
     Signature::new("reaperlab", "reaperlab@localhost", &Time::new(seconds, 0))
 }
 
+/// Makes the repository beside its place, so that it is there whole or not at
+/// all, whoever else does the same.
+fn init(cache: &Path, root: &Path) -> Result<(), StoreError> {
+    let fresh = tempfile::Builder::new()
+        .prefix(".kernels.git-")
+        .tempdir_in(cache)?;
+    let mut options = RepositoryInitOptions::new();
+    options
+        .bare(true)
+        .external_template(false)
+        .initial_head("none");
+    Repository::init_opts(fresh.path(), &options).map_err(|source| StoreError::Git {
+        path: fresh.path().to_owned(),
+        source,
+    })?;
+    fs_err::create_dir_all(fresh.path().join("reaperlab/symbols"))?;
+    match std::fs::rename(fresh.path(), root) {
+        Ok(()) => drop(fresh.keep()),
+        // Somebody else was first; ours goes.
+        Err(_) if root.exists() => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
 /// Replaces what git does not allow in a reference's name by `_` and two hex
 /// digits. Applying it twice changes nothing.
 fn ref_name(id: &str) -> String {
@@ -370,6 +385,22 @@ fn ref_name(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_open_a_new_store_at_once() {
+        for _ in 0..20 {
+            let cache = tempfile::tempdir().unwrap();
+            std::thread::scope(|scope| {
+                let opens = || Store::open(cache.path()).map(drop);
+                let all: Vec<_> = (0..8).map(|_| scope.spawn(opens)).collect();
+                for one in all {
+                    one.join().unwrap().unwrap();
+                }
+            });
+            let left = std::fs::read_dir(cache.path()).unwrap().count();
+            assert_eq!(left, 1, "what was begun is left behind");
+        }
+    }
 
     #[test]
     fn ids_become_valid_reference_names() {

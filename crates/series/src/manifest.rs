@@ -32,7 +32,9 @@
 //! primary = ["contended-entries"]      # the metrics that decide
 //! scenarios = ["mrelease-exit-race"]   # the scenarios that measure them
 //! margin = 0.05                        # below this change nobody cares
-//! bare = ["sum-to-gone"]               # what stands for them where nothing is probed
+//!
+//! [measure.bare]                       # what stands for them where nothing is probed
+//! sum = "sum-to-gone"
 //!
 //! [measure.labels]                     # what reports call a metric
 //! contended-entries = "contended page-table-lock entries"
@@ -189,10 +191,11 @@ pub struct Measure {
     /// The relative change below which nobody cares, between 0 and 1.
     #[serde(default = "default_margin")]
     pub margin: f64,
-    /// The metrics that stand for those that decide in boots without probes,
-    /// which can't see all that probes see.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub bare: Vec<String>,
+    /// For metrics that decide, the one that stands for it in boots without
+    /// probes, which can't see all that probes see; others stand for
+    /// themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bare: BTreeMap<String, String>,
     /// What reports call a metric, where its name does not say enough.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -457,7 +460,7 @@ impl Manifest {
             }
         }
         if let Some(measure) = &self.measure {
-            for metric in measure.primary.iter().chain(&measure.bare) {
+            for metric in measure.primary.iter().chain(measure.bare.values()) {
                 name("metric", metric)?;
             }
             for scenario in &measure.scenarios {
@@ -549,42 +552,42 @@ mod tests {
             .map(|error| error.trim_end().to_owned())
             .collect();
         insta::assert_snapshot!(errors.join("\n"), @r#"
-    the manifest's file "../a.patch" leaves the tree by `..`
-    the manifest's file "/a.patch" is absolute
-    the manifest's file "a/b/c.patch" lies deeper than one folder below the manifest
-    the manifest's patches "" are none; name at least one file
-    the manifest's version "0" is below 1, which is the first
-    the manifest can't be read: TOML parse error at line 3, column 11
-      |
-    3 | version = -1
-      |           ^^
-    invalid value: integer `-1`, expected u32
-    the manifest's missing "0" is no place in a series
-    the manifest can't be read: TOML parse error at line 3, column 1
-      |
-    3 | verison = 1
-      | ^^^^^^^
-    unknown field `verison`, expected one of `name`, `title`, `version`, `patches`, `missing`, `missing_note`, `source`, `expect`, `measure`, `prerequisite`, `inverse`, `variant`, `probe`
-    the manifest's name "a/b" is not made of lower-case letters, digits, - and _
-    the manifest's title "mm:\u{1b}[2J" is not one line of text
-    the manifest's probe's symbol "a b" is no C identifier
-    the manifest's probe's argument "$arg1:x64 x=@0" is not like $arg3:x64
-    the manifest's prerequisite's symbol "a-b" is no C identifier
-    the manifest's file ".git/x" reaches into a repository's own `.git`
-    the manifest can't be read: TOML parse error at line 6, column 11
-      |
-    6 | kernels = "6.1"
-      |           ^^^^^
-    "6.1" is no range of kernels; write for example ">=6.13, <6.18"
-    the manifest's metric "A b" is not made of lower-case letters, digits, - and _
-    the manifest's margin "1.5" is not between 0 and 1
-    the manifest's margin "NaN" is not between 0 and 1
-    the manifest can't be read: TOML parse error at line 6, column 8
-      |
-    6 | base = "sideways"
-      |        ^^^^^^^^^^
-    unknown variant `sideways`, expected `ascending` or `descending`
-    "#);
+        the manifest's file "../a.patch" leaves the tree by `..`
+        the manifest's file "/a.patch" is absolute
+        the manifest's file "a/b/c.patch" lies deeper than one folder below the manifest
+        the manifest's patches "" are none; name at least one file
+        the manifest's version "0" is below 1, which is the first
+        the manifest can't be read: TOML parse error at line 3, column 11
+          |
+        3 | version = -1
+          |           ^^
+        invalid value: integer `-1`, expected u32
+        the manifest's missing "0" is no place in a series
+        the manifest can't be read: TOML parse error at line 3, column 1
+          |
+        3 | verison = 1
+          | ^^^^^^^
+        unknown field `verison`, expected one of `name`, `title`, `version`, `patches`, `missing`, `missing_note`, `source`, `expect`, `measure`, `kernels`, `prerequisite`, `inverse`, `variant`, `probe`
+        the manifest's name "a/b" is not made of lower-case letters, digits, - and _
+        the manifest's title "mm:\u{1b}[2J" is not one line of text
+        the manifest's probe's symbol "a b" is no C identifier
+        the manifest's probe's argument "$arg1:x64 x=@0" is not like $arg3:x64
+        the manifest's prerequisite's symbol "a-b" is no C identifier
+        the manifest's file ".git/x" reaches into a repository's own `.git`
+        the manifest can't be read: TOML parse error at line 6, column 11
+          |
+        6 | kernels = "6.1"
+          |           ^^^^^
+        "6.1" is no range of kernels; write for example ">=6.13, <6.18"
+        the manifest's metric "A b" is not made of lower-case letters, digits, - and _
+        the manifest's margin "1.5" is not between 0 and 1
+        the manifest's margin "NaN" is not between 0 and 1
+        the manifest can't be read: TOML parse error at line 6, column 8
+          |
+        6 | base = "sideways"
+          |        ^^^^^^^^^^
+        unknown variant `sideways`, expected `ascending` or `descending`
+        "#);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{host, input, kernels};
 /// Boots through virtme-ng itself, with this host's files as the guest's root,
 /// read-only: the way a developer looks around in a kernel.
 pub fn run(job: Job, arm: Arm, command: &[String]) -> Result {
-    host::ensure(&job)?;
+    host::ensure(&job, host::Use::Work)?;
     let work = input::load(&job.options.series)?;
     let [name] = job.options.kernels.as_slice() else {
         return fail(Kind::Usage, "boot takes one --kernel");

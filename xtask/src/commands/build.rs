@@ -13,7 +13,7 @@ use crate::{host, input};
 
 /// Builds what is not built yet and says where it is.
 pub fn run(job: Job, arm: Option<Arm>) -> Result {
-    host::ensure(&job)?;
+    host::ensure(&job, host::Use::Work)?;
     let arms = Arm::or_both(arm);
     let kernels = both(&job, &arms)?;
     let mut text = String::new();

@@ -12,9 +12,9 @@ use crate::job::Job;
 /// Looks, installs with `--setup`, and fails where something is missing still.
 pub fn run(job: Job) -> Result {
     if job.options.setup {
-        host::ensure(&job)?;
+        host::ensure(&job, host::Use::Work)?;
     }
-    let findings = host::inspect(&job.cache);
+    let findings = host::inspect(&job.cache, host::Use::Work);
     let missing: Vec<_> = findings
         .iter()
         .filter(|f| f.found.is_none())

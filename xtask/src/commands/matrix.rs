@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
 use evidence::matrix::{Cell, Matrix, Row, SCHEMA, Stage};
 use evidence::render;
 use evidence::run::folder_name;
@@ -13,7 +14,8 @@ use crate::cli::{self, Form, MatrixAction, PatchTest, Shared};
 use crate::exit::{Classify, Failure, Kind, Result, fail};
 use crate::input;
 use crate::job::Job;
-use crate::{kernels, outcome, pipeline, rundir};
+use crate::pipeline::{self, Extent, Place};
+use crate::{kernels, outcome, rundir, slurm};
 
 /// What is known of a cell beside its run.
 const CELL: &str = "cell.json";
@@ -23,7 +25,8 @@ pub fn run(args: cli::Matrix, cancel: &Cancel) -> Result {
     match args.action {
         None => all(&args.test, cancel),
         Some(MatrixAction::Plan { shared, form }) => plan(&shared, form),
-        Some(MatrixAction::Cell(test)) => one(&test, cancel),
+        Some(MatrixAction::Cell(cell)) => one(*cell, cancel),
+        Some(MatrixAction::Submit { test, .. }) => submit(&test, cancel),
         Some(MatrixAction::Merge { folders, out, json }) => merge(&folders, out.as_deref(), json),
     }
 }
@@ -67,24 +70,122 @@ fn all(test: &PatchTest, cancel: &Cancel) -> Result {
     finish(rows(folders, &place)?, &place, test.shared.json)
 }
 
+/// A matrix that other processes run: `plan.json`.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Plan {
+    schema: u32,
+    kernels: Vec<String>,
+    /// The options of each cell, but for its kernel and its folder.
+    args: Vec<String>,
+}
+
 /// One cell by itself.
-fn one(test: &PatchTest, cancel: &Cancel) -> Result {
+fn one(args: cli::Cell, cancel: &Cancel) -> Result {
+    let (test, place) = match (&args.plan, args.index) {
+        (Some(plan), Some(index)) => planned(plan, index)?,
+        _ => {
+            let place = args.test.shared.out.clone().or(args.test.resume.clone());
+            (args.test, place)
+        }
+    };
     let [name] = test.shared.kernels.as_slice() else {
         return fail(Kind::Usage, "matrix cell takes one --kernel");
     };
-    let Some(place) = test.shared.out.as_ref().or(test.resume.as_ref()) else {
+    let Some(place) = place else {
         return fail(Kind::Usage, "matrix cell takes the matrix' folder as --out");
     };
-    let job = Job::new(test.shared.clone(), cancel)?;
-    let cell = cell(&job, test, name, place)?;
-    let code = cell.exit_code;
+    let cell = match args.lost {
+        Some(why) => {
+            let mut cell = blank(name);
+            cell.exit_code = Kind::Infrastructure.code();
+            (cell.ended, cell.error) = (Some(Stage::Boot), Some(why));
+            write(&place.join(folder_name(name)), &cell)?;
+            cell
+        }
+        None => {
+            let job = Job::new(test.shared.clone(), cancel)?;
+            cell(&job, &test, name, &place)?
+        }
+    };
     if test.shared.json {
         print_json(&cell)?;
     } else {
-        let row = row(&place.join(folder_name(name)), place)?;
+        let row = row(&place.join(folder_name(name)), &place)?;
         print(&render::matrix::terminal(&matrix(vec![row])))?;
     }
-    end(code, cell.error.as_deref())
+    end(cell.exit_code, cell.error.as_deref())
+}
+
+/// A cell's options by its plan, and where it goes.
+fn planned(file: &Path, index: usize) -> Result<(PatchTest, Option<PathBuf>)> {
+    let bytes = fs_err::read(file).kind(Kind::Usage)?;
+    let plan: Plan = serde_json::from_slice(&bytes)
+        .map_err(|error| anyhow::anyhow!("{} is no plan: {error}", file.display()))
+        .kind(Kind::Usage)?;
+    let Some(kernel) = plan.kernels.get(index).filter(|_| plan.schema == SCHEMA) else {
+        return fail(
+            Kind::Usage,
+            format!("{} has no cell {index} for this version", file.display()),
+        );
+    };
+    let place = file.parent().map(Path::to_owned);
+    let words = ["xtask", "patch-test", "--kernel", kernel]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(plan.args);
+    let cli = cli::Cli::try_parse_from(words).kind(Kind::Usage)?;
+    match cli.command {
+        cli::Command::PatchTest(test) => Ok((test, place)),
+        _ => fail(Kind::Usage, format!("{} is no plan", file.display())),
+    }
+}
+
+/// Hands the cells to Slurm.
+fn submit(test: &PatchTest, cancel: &Cancel) -> Result {
+    let kernels = kernels(&test.shared)?;
+    let started = jiff::Timestamp::now();
+    let place = rundir::create(test.shared.out.as_deref(), &started)?;
+    let place = fs_err::canonicalize(place).kind(Kind::Infrastructure)?;
+    let plan = Plan {
+        schema: SCHEMA,
+        args: cell_args(std::env::args().collect()),
+        kernels,
+    };
+    let mut json = serde_json::to_vec_pretty(&plan).kind(Kind::Infrastructure)?;
+    json.push(b'\n');
+    rundir::write(&place.join("plan.json"), &json)?;
+    let job = Job::new(test.shared.clone(), cancel)?;
+    let submitted = slurm::Batch {
+        program: &slurm::this_program()?,
+        dir: &std::env::current_dir().kind(Kind::Infrastructure)?,
+        place: &place,
+        cells: plan.kernels.len(),
+    }
+    .submit(&job)?;
+    if test.shared.json {
+        return print_json(&submitted);
+    }
+    print(&format!(
+        "array job {}, and {} joins its cells in {}\n",
+        submitted.array,
+        submitted.merge,
+        place.display()
+    ))
+}
+
+/// The options of `matrix submit` that are those of its cells.
+fn cell_args(args: Vec<String>) -> Vec<String> {
+    let mut args = args.into_iter().skip_while(|arg| arg != "submit").skip(1);
+    let mut kept = Vec::new();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--slurm" | "--json" => {}
+            "--kernel" | "--out" => drop(args.next()),
+            _ if arg.starts_with("--kernel=") || arg.starts_with("--out=") => {}
+            _ => kept.push(arg),
+        }
+    }
+    kept
 }
 
 /// Runs a cell that has not come to its end yet, from where it was broken off.
@@ -94,17 +195,7 @@ fn cell(job: &Job, test: &PatchTest, name: &str, place: &Path) -> Result<Cell> {
         return load(&folder);
     }
     fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
-    let mut cell = Cell {
-        schema: SCHEMA,
-        kernel: name.to_owned(),
-        version: None,
-        applies: None,
-        missing_symbols: Vec::new(),
-        prerequisites: Vec::new(),
-        ended: None,
-        error: None,
-        exit_code: 0,
-    };
+    let mut cell = blank(name);
     if let Err(failure) = fill(job, test, name, &folder, &mut cell) {
         if failure.kind == Kind::Interrupted || job.cancel.cancelled() {
             return Err(failure);
@@ -112,16 +203,38 @@ fn cell(job: &Job, test: &PatchTest, name: &str, place: &Path) -> Result<Cell> {
         cell.exit_code = failure.kind.code();
         cell.error = Some(failure.to_string());
     }
-    let mut json = serde_json::to_vec_pretty(&cell).kind(Kind::Infrastructure)?;
-    json.push(b'\n');
-    rundir::write(&folder.join(CELL), &json)?;
+    write(&folder, &cell)?;
     Ok(cell)
+}
+
+/// A cell of which nothing is known yet.
+fn blank(kernel: &str) -> Cell {
+    Cell {
+        schema: SCHEMA,
+        series: String::new(),
+        kernel: kernel.to_owned(),
+        version: None,
+        applies: None,
+        missing_symbols: Vec::new(),
+        prerequisites: Vec::new(),
+        ended: None,
+        error: None,
+        exit_code: 0,
+    }
+}
+
+fn write(folder: &Path, cell: &Cell) -> Result {
+    fs_err::create_dir_all(folder).kind(Kind::Infrastructure)?;
+    let mut json = serde_json::to_vec_pretty(cell).kind(Kind::Infrastructure)?;
+    json.push(b'\n');
+    rundir::write(&folder.join(CELL), &json)
 }
 
 /// Does a cell's work, noting how far it came.
 fn fill(job: &Job, test: &PatchTest, name: &str, folder: &Path, cell: &mut Cell) -> Result {
     cell.ended = Some(Stage::Source);
     let work = input::load(&job.options.series)?;
+    cell.series = format!("{} v{}", work.manifest.name, work.manifest.version);
     let store = kernels::store(job)?;
     let tree = kernels::apply(job, &store, &work, name)
         .inspect_err(|failure| cell.ended = Some(stage(failure)))?;
@@ -134,8 +247,12 @@ fn fill(job: &Job, test: &PatchTest, name: &str, folder: &Path, cell: &mut Cell)
         cell.ended = Some(Stage::Apply);
         return fail(Kind::Apply, kernels::explain(&tree));
     }
-    let broken_off = folder.join("run.json").exists().then_some(folder);
-    let finished = pipeline::run(job, test, name, Some(folder), broken_off)
+    let place = if folder.join("run.json").exists() {
+        Place::Resumed(folder)
+    } else {
+        Place::New(Some(folder))
+    };
+    let finished = pipeline::run(job, test, name, place, Extent::Brief)
         .inspect_err(|failure| cell.ended = Some(stage(failure)))?;
     cell.ended = None;
     outcome::judge(&finished.report, test.require_conclusion)
@@ -188,14 +305,10 @@ fn rows(folders: impl Iterator<Item = PathBuf>, place: &Path) -> Result<Vec<Row>
 }
 
 fn matrix(rows: Vec<Row>) -> Matrix {
-    let reports = rows.iter().filter_map(|row| row.report.as_ref());
-    let series = reports
-        .map(|report| format!("{} {}", report.series.name, report.series.version))
-        .next();
-    Matrix::new(
-        series.unwrap_or_else(|| "no kernel came to a run".into()),
-        rows,
-    )
+    let mut series: Vec<&str> = rows.iter().map(|row| row.cell.series.as_str()).collect();
+    series.retain(|series| !series.is_empty());
+    series.dedup();
+    Matrix::new(series.join("; "), rows)
 }
 
 /// Writes the reports, prints one, and ends with what the cells call for.
@@ -304,6 +417,13 @@ fn natural(name: &str) -> Vec<(u64, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_has_the_options_of_its_matrix() {
+        let line = "xtask matrix submit --slurm --kernel 6.1 --rounds 6 --out=x --kernel=7.2 --yes";
+        let args = line.split(' ').map(String::from).collect();
+        assert_eq!(cell_args(args), ["--rounds", "6", "--yes"]);
+    }
 
     #[test]
     fn kernels_stand_in_their_order() {

@@ -5,6 +5,7 @@ mod boot;
 mod build;
 mod cache;
 mod doctor;
+mod each_commit;
 mod log;
 mod matrix;
 mod mutants;
@@ -28,6 +29,9 @@ pub fn run(command: Command, cancel: &Cancel) -> Result {
         Command::PatchTest(args) => patch_test::run(Job::new(args.shared.clone(), cancel)?, &args),
         Command::Matrix(args) => matrix::run(*args, cancel),
         Command::Apply(shared) => apply::run(Job::new(shared, cancel)?),
+        Command::Build(args) if args.each_commit => {
+            each_commit::run(Job::new(args.shared, cancel)?)
+        }
         Command::Build(args) => build::run(Job::new(args.shared, cancel)?, args.arm),
         Command::Boot(args) => boot::run(Job::new(args.shared, cancel)?, args.arm, &args.command),
         Command::Compare(args) => report::compare(&args),

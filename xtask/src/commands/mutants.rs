@@ -90,7 +90,7 @@ pub fn run(job: Job, args: &Mutants) -> Result {
     };
     let work = input::load(&job.options.series)?;
     let mutants = read(args)?;
-    host::ensure(&job)?;
+    host::ensure(&job, host::Use::Work)?;
     let program = Program::build(&job)?;
     let chosen = program.select(&job.options.scenarios)?;
     for mutant in &mutants {

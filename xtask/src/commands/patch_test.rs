@@ -6,7 +6,8 @@ use super::{print, print_json};
 use crate::cli::PatchTest;
 use crate::exit::{Failure, Kind, Result, fail};
 use crate::job::Job;
-use crate::{outcome, pipeline};
+use crate::outcome;
+use crate::pipeline::{self, Extent, Place};
 
 /// Runs the main job.
 pub fn run(job: Job, args: &PatchTest) -> Result {
@@ -28,8 +29,11 @@ fn test(job: &Job, args: &PatchTest, judged: &mut bool) -> Result {
             "patch-test takes one --kernel; for several there is matrix",
         );
     };
-    let out = job.options.out.as_deref();
-    let finished = pipeline::run(job, args, kernel, out, args.resume.as_deref())?;
+    let place = match &args.resume {
+        Some(folder) => Place::Resumed(folder),
+        None => Place::New(job.options.out.as_deref()),
+    };
+    let finished = pipeline::run(job, args, kernel, place, Extent::Whole)?;
     *judged = true;
     if job.options.json {
         print_json(&finished.report)?;

@@ -3,7 +3,7 @@
 use crate::cli::Arm;
 use crate::commands::{build, print};
 use crate::exit::{Kind, Result, fail};
-use crate::host;
+use crate::host::{self, Use};
 use crate::job::{Job, workspace};
 
 /// How much to run.
@@ -17,7 +17,7 @@ pub enum Extent {
 
 /// Runs them, the quick ones first.
 pub fn run(job: Job, extent: Extent) -> Result {
-    host::ensure(&job)?;
+    host::ensure(&job, Use::Tests)?;
     cargo(&job, &["fmt", "--all", "--check"])?;
     cargo(
         &job,

@@ -64,6 +64,17 @@ pub fn changelog(report: &Report) -> String {
             open.join("; ")
         ));
     }
+    let unconfirmed: Vec<_> = shown
+        .iter()
+        .filter(|c| c.without_probes.is_some_and(|found| !found.agrees))
+        .map(|c| one_line(&c.label))
+        .collect();
+    if !unconfirmed.is_empty() {
+        out.paragraph(&format!(
+            "Measured with probes, which take time themselves; not confirmed without them: {}.",
+            unconfirmed.join("; ")
+        ));
+    }
     if report.accelerator.kind == AcceleratorKind::Tcg {
         out.paragraph(
             "Under emulation counts and the sign of a change carry over to hardware, times do not.",

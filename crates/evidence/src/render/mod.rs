@@ -112,9 +112,10 @@ fn change_words(comparison: &Comparison) -> String {
             let word = if *ratio < 1.0 { "down" } else { "up" };
             let change = (ratio - 1.0).abs() * 100.0;
             format!(
-                "{label} {}, {word} {} %",
+                "{label} {}, {word} {} %{}",
                 verdict.as_str(),
-                significant(change)
+                significant(change),
+                unprobed_words(comparison)
             )
         }
         (Verdict::Improved | Verdict::Regressed, Some(ratio)) => {
@@ -128,6 +129,23 @@ fn change_words(comparison: &Comparison) -> String {
         (Verdict::Inconclusive, _) => format!("{label} can't be told from these rounds"),
         (_, None) => format!("{label} {}", verdict.as_str()),
     }
+}
+
+/// What boots without probes add to a time that was measured with them.
+fn unprobed_words(comparison: &Comparison) -> String {
+    let Some(found) = comparison.without_probes else {
+        return String::new();
+    };
+    let interval = found
+        .interval
+        .map(|ends| format!(" {}", interval_text(ends)))
+        .unwrap_or_default();
+    let but = if found.agrees { "and" } else { "but" };
+    let told = if found.agrees { "" } else { ", not confirmed" };
+    format!(
+        " with probes, {but} {}{interval} without{told}",
+        ratio_text(found.ratio)
+    )
 }
 
 /// A comparison in one line of ASCII, as it may be quoted in a review.
@@ -148,6 +166,9 @@ pub(crate) fn comparison_line(c: &Comparison) -> String {
         c.base.samples + c.patched.samples,
         c.verdict.as_str()
     ));
+    if c.verdict != Verdict::Inconclusive {
+        line.push_str(&unprobed_words(c));
+    }
     if let Some(rounds) = c.rounds_needed {
         line.push_str(&format!(" ({})", rounds_words(rounds)));
     }

@@ -96,6 +96,10 @@ pub(super) fn comparison_table(group: &[Comparison], names: [&str; 2], width: us
     let mut table = vec![header.map(str::to_owned).to_vec()];
     table.extend(rows);
     let mut text = columns(&table, width, &[false, true, true, false, false]);
+    if let Some(words) = too_few(group) {
+        text.push('\n');
+        text.push_str(&wrap(&format!("  {words}"), width, "  "));
+    }
     for c in group.iter().filter(|c| c.shown) {
         let Some(rounds) = c.rounds_needed else {
             continue;
@@ -105,6 +109,26 @@ pub(super) fn comparison_table(group: &[Comparison], names: [&str; 2], width: us
         text.push_str(&wrap(&line, width, "    "));
     }
     text
+}
+
+/// Why the metrics that don't decide can't be told, where that is a matter of
+/// their number alone.
+fn too_few(group: &[Comparison]) -> Option<String> {
+    let others = |bare: bool| {
+        let of = group.iter().filter(|c| !c.primary && c.bare == bare);
+        (
+            of.clone().count(),
+            of.map(|c| c.base.boots.min(c.patched.boots)).min(),
+        )
+    };
+    let (count, boots) = [others(false), others(true)].into_iter().max()?;
+    let fewest = crate::design::fewest(count);
+    (boots? < fewest && group.iter().any(|c| c.primary)).then(|| {
+        format!(
+            "Metrics without * are corrected for their number: {fewest} boots of each arm are the \
+             fewest that can tell."
+        )
+    })
 }
 
 pub(super) fn scenario_table(report: &Report, width: usize) -> String {

@@ -1,0 +1,147 @@
+//! What a commit brings that its parent does not have: warnings of the compiler
+//! at `W=1`, and of sparse.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::diagnose::Diagnostic;
+use super::{Arm, Builder, Event, Result, failed};
+use crate::cache::Mode;
+
+/// Who looks at the sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checker {
+    /// The compiler, with the warnings that the kernel leaves off.
+    Compiler,
+    /// The semantic parser `sparse`, which must be installed.
+    Sparse,
+}
+
+impl Checker {
+    /// What make is told.
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Compiler => &["W=1"],
+            // 2: check a file whether or not it is compiled anew.
+            Self::Sparse => &["C=2", "CHECK=sparse"],
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Compiler => "w1",
+            Self::Sparse => "sparse",
+        }
+    }
+}
+
+impl Builder<'_> {
+    /// The warnings of `after` that `before` does not have, in the objects of
+    /// the C files among `files`. A warning that only moved is not new.
+    ///
+    /// # Errors
+    /// As [`Builder::ensure`].
+    pub fn new_warnings(
+        &self,
+        source: &mut dyn super::Source,
+        [before, after]: [&Arm; 2],
+        files: &[String],
+        checker: Checker,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Vec<Diagnostic>> {
+        let compiler = self.toolchain.compiler(self.runner, self.cache.root())?;
+        let resolved = self.resolve(source, after, &compiler, &[], on_event)?;
+        let _source = self.lock(source.dir(), Mode::Exclusive, on_event)?;
+        let mut seen = Vec::new();
+        for arm in [before, after] {
+            on_event(Event::Preparing);
+            self.switch(source, arm)?;
+            let here = files
+                .iter()
+                .filter(|file| source.dir().join(file).is_file());
+            let mut targets: Vec<OsString> = here.filter_map(|file| object(file)).collect();
+            if targets.is_empty() {
+                seen.push(Vec::new());
+                continue;
+            }
+            targets.extend(checker.arguments().iter().map(OsString::from));
+            // Not where the other was compiled: make would compile nothing.
+            let out = self.cache.scratch("inspect")?;
+            let config = out.join(".config");
+            fs_err::write(&config, &resolved.config).map_err(failed("write", &config))?;
+            on_event(Event::Started { total: None });
+            let log = self.log(&format!("{}-{}", checker.name(), arm.tree));
+            let found = self.make(&arm.name, source.dir(), &out, &targets, &log, &mut |_| {});
+            self.cache.remove(&out)?;
+            seen.push(found?);
+        }
+        let after = seen.pop().unwrap_or_default();
+        let before = seen.pop().unwrap_or_default();
+        Ok(new(&before, after, files))
+    }
+}
+
+/// The object of a C file.
+fn object(file: &str) -> Option<OsString> {
+    let path = Path::new(file);
+    let is_c = path.extension().is_some_and(|extension| extension == "c");
+    is_c.then(|| path.with_extension("o").into())
+}
+
+/// Those of `after` that are in `before` less often: by file and message, since
+/// lines move.
+fn new(before: &[Diagnostic], after: Vec<Diagnostic>, files: &[String]) -> Vec<Diagnostic> {
+    let mut known: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let key = |one: &Diagnostic| (one.file.clone(), one.message.clone());
+    for one in before {
+        *known.entry(key(one)).or_default() += 1;
+    }
+    let is_new = |one: &Diagnostic| match known.get_mut(&key(one)) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            false
+        }
+        _ => files.contains(&one.file),
+    };
+    after.into_iter().filter(is_new).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warning(file: &str, line: u32, message: &str) -> Diagnostic {
+        Diagnostic {
+            file: file.into(),
+            line,
+            column: None,
+            message: message.into(),
+            context: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_moved_is_not_new() {
+        let before = [
+            warning("mm/a.c", 10, "unused variable 'x'"),
+            warning("mm/b.c", 1, "no previous prototype"),
+        ];
+        let after = vec![
+            warning("mm/a.c", 17, "unused variable 'x'"),
+            warning("mm/a.c", 30, "unused variable 'x'"),
+            warning("mm/a.c", 40, "set but not used"),
+            warning("include/other.h", 5, "not of this commit"),
+        ];
+        let found = new(&before, after, &["mm/a.c".to_owned()]);
+        let lines: Vec<u32> = found.iter().map(|one| one.line).collect();
+        assert_eq!(lines, [30, 40]);
+    }
+
+    #[test]
+    fn only_c_files_have_objects() {
+        assert_eq!(object("mm/oom_kill.c"), Some("mm/oom_kill.o".into()));
+        assert_eq!(object("include/linux/mm.h"), None);
+        assert_eq!(object("mm/Makefile"), None);
+    }
+}

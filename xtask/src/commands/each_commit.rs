@@ -1,0 +1,146 @@
+//! `build --each-commit`: whether a history can be bisected through a series,
+//! and what each of its commits brings that its parent did not have.
+
+use std::fmt::Write;
+
+use evidence::run::{Arm, Round, RoundStatus, folder};
+use kernel::build::diagnose::Diagnostic;
+use serde_json::{Value, json};
+
+use super::{print, print_json};
+use crate::exit::{Kind, Result, fail};
+use crate::guest::Program;
+use crate::job::Job;
+use crate::kernels::{self, Inspected};
+use crate::machine::Machine;
+use crate::round::{self, Boot};
+use crate::{host, input, rundir, schedule};
+
+/// Builds, inspects and boots every commit of the series.
+pub fn run(job: Job) -> Result {
+    let [name] = job.options.kernels.as_slice() else {
+        return fail(Kind::Usage, "--each-commit takes one --kernel");
+    };
+    let started = jiff::Timestamp::now();
+    let work = input::load(&job.options.series)?;
+    host::ensure(&job, host::Use::Work)?;
+    let program = Program::build(&job)?;
+    let mut chosen = program.select(&job.options.scenarios)?;
+    if job.options.scenarios.is_empty() {
+        // Whether it boots and kills at all; --scenario asks for more.
+        chosen.truncate(1);
+    }
+    let commits = kernels::each_commit(&job, &work, name)?;
+    let Some(first) = commits.first() else {
+        return fail(Kind::Usage, "the series has no commit of its own");
+    };
+    let machine = Machine::find(&job, &program, &first.built.image)?;
+    let place = rundir::create(job.options.out.as_deref(), &started)?;
+    let mut rounds = Vec::new();
+    for (one, index) in commits.iter().zip(0..) {
+        let seed = started.as_second() as u64;
+        let plan = schedule::plan(&work, Arm::Patched, chosen.clone(), seed);
+        let boot = Boot {
+            index,
+            arm: Arm::Patched,
+            image: &one.built.image,
+            modules: &one.built.modules,
+            selftests: &[],
+            plan: &plan,
+            sweep: false,
+            folder: &place.join(folder(name, Arm::Patched, index)),
+            kill_qemu: false,
+        };
+        job.progress.stage(&format!("Booting {}", one.built.arm));
+        let (round, lost) = round::run(&job, &machine, &program, &boot, &mut |_| {})?;
+        job.progress.finish(round.status.as_str());
+        job.alive()?;
+        if let Some(lost) = lost {
+            job.progress.note(&lost);
+        }
+        rounds.push(round);
+    }
+    if job.options.json {
+        let list = commits.iter().zip(&rounds);
+        print_json(
+            &list
+                .map(|(one, round)| as_json(one, round))
+                .collect::<Vec<_>>(),
+        )?;
+    } else {
+        let mut text = String::new();
+        for (one, round) in commits.iter().zip(&rounds) {
+            in_words(&mut text, one, round);
+        }
+        print(&text)?;
+    }
+    judge(&commits, &rounds)
+}
+
+fn judge(commits: &[Inspected], rounds: &[Round]) -> Result {
+    for (one, round) in commits.iter().zip(rounds) {
+        let why = format!(
+            "{} ({}): {}",
+            one.built.arm,
+            one.subject,
+            round.status.as_str()
+        );
+        if round.status.is_infrastructure() {
+            return fail(Kind::Infrastructure, why);
+        }
+        if round.status != RoundStatus::Ok {
+            return fail(Kind::Judgement, why);
+        }
+    }
+    Ok(())
+}
+
+fn as_json(one: &Inspected, round: &Round) -> Value {
+    json!({
+        "commit": one.commit.to_string(),
+        "subject": one.subject,
+        "image": one.built.image,
+        "boots": round.status,
+        "warnings": one.warnings,
+        "sparse": one.sparse,
+        "checkpatch": one.checkpatch,
+    })
+}
+
+fn in_words(text: &mut String, one: &Inspected, round: &Round) {
+    let commit = one.commit.to_string();
+    let short = commit.get(..12).unwrap_or_default();
+    let clean = |text: &str| -> String {
+        text.chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect()
+    };
+    let _ = writeln!(text, "{short} {}", clean(&one.subject));
+    let _ = writeln!(text, "  builds; boots: {}", round.status.as_str());
+    let mut list = |tool: &str, found: Option<&[Diagnostic]>| {
+        let Some(found) = found else {
+            let _ = writeln!(text, "  {tool}: not installed");
+            return;
+        };
+        let _ = writeln!(text, "  {tool}: {} new", found.len());
+        for one in found {
+            let (file, message) = (clean(&one.file), clean(&one.message));
+            let _ = writeln!(text, "    {file}:{}: {message}", one.line);
+        }
+    };
+    list("W=1", Some(&one.warnings));
+    list("sparse", one.sparse.as_deref());
+    let Some(found) = &one.checkpatch else {
+        text.push_str("  checkpatch.pl: the tree has none\n");
+        return;
+    };
+    let _ = writeln!(text, "  checkpatch.pl: {} found", found.len());
+    for one in found {
+        let place = match (&one.file, one.line) {
+            (Some(file), Some(line)) => format!("{}:{line}: ", clean(file)),
+            _ => String::new(),
+        };
+        let (severity, rule, said) = (&one.severity, &one.rule, clean(&one.text));
+        let _ = writeln!(text, "    {place}{severity}: {rule}: {said}");
+    }
+}
