@@ -124,29 +124,27 @@ fn sweeps_as_charts() {
     assert!(!page.contains("NaN") && !page.contains("inf"));
     let chart = page.split("<svg").find(|svg| svg.contains("sweep-vmas:"));
     insta::assert_snapshot!(chart.unwrap().split("</svg>").next().unwrap().replace("/>", "/>\n"), @r#"
-     viewBox="0 0 400 442" role="img" aria-label="sweep-vmas: VMAs of 8 pages"><title>sweep-vmas: VMAs of 8 pages</title><path class="grid" d="M52 126.0H388"/>
-    <text class="tick" x="46" y="130.5" text-anchor="end">0</text><path class="grid" d="M52 116.9H388"/>
-    <text class="tick" x="46" y="121.4" text-anchor="end">1</text><path class="grid" d="M52 94.6H388"/>
-    <text class="tick" x="46" y="99.1" text-anchor="end">10</text><path class="grid" d="M52 65.5H388"/>
-    <text class="tick" x="46" y="70.0" text-anchor="end">100</text><path class="grid" d="M52 35.5H388"/>
-    <text class="tick" x="46" y="40.0" text-anchor="end">1000</text><text class="axis" x="52" y="16">contended page-table-lock entries</text><path class="crosses base" stroke-width="1.1" d="M133.6 123.6l4.8 4.8m0-4.8l-4.8 4.8M301.6 23.6l4.8 4.8m0-4.8l-4.8 4.8"/>
-    <path class="dots patched" stroke-width="4.8" d="M136.0 126.0h0M304.0 104.5h0"/>
-    <path class="grid" d="M52 337.9H388"/>
-    <text class="tick" x="46" y="342.4" text-anchor="end">0.67</text><path class="grid" d="M52 293.6H388"/>
-    <text class="tick" x="46" y="298.1" text-anchor="end">0.8</text><path class="grid" d="M52 237.9H388"/>
-    <text class="tick" x="46" y="242.4" text-anchor="end">1</text><path class="grid" d="M52 182.2H388"/>
-    <text class="tick" x="46" y="186.7" text-anchor="end">1.25</text><text class="axis" x="52" y="160">patched / base, 95 %</text><path class="unit" d="M52 237.9H388"/>
-    <path class="median base" d="M131.5 239.1V224.4"/>
-    <path class="base" stroke-width="6" d="M128.5 231.8h6"/>
-    <path class="median base" d="M299.5 347.8V333.1"/>
-    <path class="base" stroke-width="6" d="M296.5 340.5h6"/>
-    <path class="median patched" d="M140.5 239.0V224.6"/>
-    <path class="dots patched" stroke-width="7" d="M140.5 231.8h0"/>
-    <path class="median patched" d="M308.5 347.7V333.3"/>
-    <path class="dots patched" stroke-width="7" d="M308.5 340.5h0"/>
-    <text class="tick" x="136.0" y="377" text-anchor="middle">1</text><text class="tick" x="304.0" y="377" text-anchor="middle">5000</text><path class="base" stroke-width="6" d="M53.0 392.0h6"/>
-    <text class="tick" x="66" y="396">reaper + exit_mmap</text><path class="dots patched" stroke-width="7" d="M56.0 410.0h0"/>
-    <text class="tick" x="66" y="414">sum to gone without probes</text>
+     viewBox="0 0 400 386" role="img" aria-label="sweep-vmas: VMAs of 8 pages"><title>sweep-vmas: VMAs of 8 pages</title><path class="grid" d="M60 126.0H388"/>
+    <text class="tick" x="54" y="130.5" text-anchor="end">0</text><path class="grid" d="M60 116.9H388"/>
+    <text class="tick" x="54" y="121.4" text-anchor="end">1</text><path class="grid" d="M60 94.6H388"/>
+    <text class="tick" x="54" y="99.1" text-anchor="end">10</text><path class="grid" d="M60 65.5H388"/>
+    <text class="tick" x="54" y="70.0" text-anchor="end">100</text><path class="grid" d="M60 35.5H388"/>
+    <text class="tick" x="54" y="40.0" text-anchor="end">1000</text><text class="axis" x="60" y="16">contended page-table-lock entries</text><path class="crosses base" stroke-width="1.1" d="M139.6 123.6l4.8 4.8m0-4.8l-4.8 4.8M303.6 23.6l4.8 4.8m0-4.8l-4.8 4.8"/>
+    <path class="dots patched" stroke-width="4.8" d="M142.0 126.0h0M306.0 104.5h0"/>
+    <path class="grid" d="M60 337.9H388"/>
+    <text class="tick" x="54" y="342.4" text-anchor="end">0.67</text><path class="grid" d="M60 293.6H388"/>
+    <text class="tick" x="54" y="298.1" text-anchor="end">0.8</text><path class="grid" d="M60 237.9H388"/>
+    <text class="tick" x="54" y="242.4" text-anchor="end">1</text><path class="grid" d="M60 182.2H388"/>
+    <text class="tick" x="54" y="186.7" text-anchor="end">1.25</text><text class="axis" x="60" y="160">patched / base, 95 %</text><path class="unit" d="M60 237.9H388"/>
+    <path class="median base" d="M137.5 239.1V224.4"/>
+    <path class="base" stroke-width="6" d="M134.5 231.8h6"/>
+    <path class="median base" d="M301.5 347.8V333.1"/>
+    <path class="base" stroke-width="6" d="M298.5 340.5h6"/>
+    <path class="median patched" d="M146.5 239.0V224.6"/>
+    <path class="dots patched" stroke-width="7" d="M146.5 231.8h0"/>
+    <path class="median patched" d="M310.5 347.7V333.3"/>
+    <path class="dots patched" stroke-width="7" d="M310.5 340.5h0"/>
+    <text class="tick" x="142.0" y="377" text-anchor="middle">1</text><text class="tick" x="306.0" y="377" text-anchor="middle">5000</text>
     "#);
 }
 

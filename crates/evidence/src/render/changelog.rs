@@ -17,14 +17,18 @@ pub fn changelog(report: &Report) -> String {
     };
     let mut out = Out::new();
     let (guest, kernel, host) = (&report.guest, &report.kernel, &report.host);
+    // Of "QEMU emulator version 7.2.22 (Debian …)" what a changelog needs.
+    let mut words = report.qemu.split_whitespace();
+    let number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+    let qemu = words.find(number).unwrap_or(&report.qemu);
     let machine = match report.accelerator.kind {
         AcceleratorKind::Tcg => format!(
             "emulated x86_64 guests (QEMU {} TCG, {} CPUs, {} MiB) on {}",
-            report.qemu, guest.cpus, guest.memory_mib, host.cpu
+            qemu, guest.cpus, guest.memory_mib, host.cpu
         ),
         AcceleratorKind::Kvm => format!(
             "x86_64 guests (QEMU {} KVM, {} CPUs, {} MiB) on {}",
-            report.qemu, guest.cpus, guest.memory_mib, host.cpu
+            qemu, guest.cpus, guest.memory_mib, host.cpu
         ),
     };
     let below = match kernel.arms.iter().find(|arm| arm.arm == Arm::Base) {

@@ -14,7 +14,7 @@ use crate::sweep::{Sweep, SweptMetric};
 
 const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 300.0;
-const LEFT: f64 = 52.0;
+const LEFT: f64 = 60.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 46.0;
@@ -305,7 +305,7 @@ const SERIES: [(&str, Shape); 4] = [
     ("base", Shape::Square),
     ("patched", Shape::Circle),
     ("third", Shape::Cross),
-    ("boot", Shape::Circle),
+    ("fourth", Shape::Circle),
 ];
 
 #[derive(Clone, Copy)]
@@ -322,14 +322,8 @@ pub(super) fn sweep(sweep: &Sweep) -> String {
     let mut at: Vec<f64> = shown.iter().flat_map(|m| &m.points).map(|p| p.at).collect();
     at.sort_by(f64::total_cmp);
     at.dedup();
-    let ratios: Vec<&SweptMetric> = shown
-        .iter()
-        .copied()
-        .filter(|m| m.unit != Unit::Count)
-        .take(SERIES.len())
-        .collect();
-    let keys = ratios.len() as f64 * 18.0;
-    let height = TOP + PANELS[0] + BETWEEN + PANELS[1] + BOTTOM + keys;
+    let ratios: Vec<&SweptMetric> = ratios(sweep).collect();
+    let height = TOP + PANELS[0] + BETWEEN + PANELS[1] + 26.0;
     let mut svg = open_high(&format!("{}: {}", sweep.scenario, sweep.axis), height);
     let step = (WIDTH - LEFT - RIGHT) / at.len().max(1) as f64;
     let x = |value: f64| {
@@ -351,18 +345,29 @@ pub(super) fn sweep(sweep: &Sweep) -> String {
             escape(&significant(*value))
         );
     }
-    for (row, (metric, (class, shape))) in ratios.iter().zip(SERIES).enumerate() {
-        let y = bottom + 36.0 + row as f64 * 18.0;
-        mark(&mut svg, class, shape, LEFT + 4.0, y - 4.0);
-        let _ = write!(
-            svg,
-            "<text class=\"tick\" x=\"{:.0}\" y=\"{y:.0}\">{}</text>",
-            LEFT + 14.0,
-            escape(&metric.label)
-        );
-    }
     svg.push_str("</svg>");
     svg
+}
+
+/// The metrics whose ratios a sweep's chart shows.
+fn ratios(sweep: &Sweep) -> impl Iterator<Item = &SweptMetric> {
+    let times = sweep
+        .metrics
+        .iter()
+        .filter(|m| m.shown && m.unit != Unit::Count);
+    times.take(SERIES.len())
+}
+
+/// What its colours and shapes mean: a class, a mark and a label each.
+pub(super) fn sweep_key(sweep: &Sweep) -> impl Iterator<Item = (&'static str, char, &str)> {
+    ratios(sweep).zip(SERIES).map(|(metric, (class, shape))| {
+        let mark = match shape {
+            Shape::Square => '\u{25a0}',
+            Shape::Circle => '\u{25cf}',
+            Shape::Cross => '\u{2715}',
+        };
+        (class, mark, metric.label.as_str())
+    })
 }
 
 fn count_panel(svg: &mut String, counts: &SweptMetric, x: &impl Fn(f64) -> f64) {

@@ -232,12 +232,28 @@ fn sweeps(page: &mut Page, report: &Report) {
     }
     page.raw("<section>\n<h2>Where it helps and where it costs</h2>\n<p class=\"key\"><span class=\"swatch base\">\u{2715}</span> base <span class=\"swatch patched\">\u{25cf}</span> patched</p>\n<div class=\"charts\">\n");
     for sweep in &report.sweeps {
-        let shown: Vec<_> = sweep.metrics.iter().filter(|m| m.shown).collect();
         page.raw("<figure>\n");
         page.element("h3", &one_line(&sweep.scenario));
         page.raw(&chart::sweep(sweep));
+        page.raw("<p class=\"key\">");
+        for (class, mark, label) in chart::sweep_key(sweep) {
+            page.raw(&format!(
+                "<span class=\"swatch {class}\">{mark}</span> {}<br>",
+                escape(&one_line(label))
+            ));
+        }
+        page.raw("</p>\n");
         page.element("figcaption", &one_line(&sweep.axis));
-        page.raw("</figure>\n<table class=\"cards\">\n<thead><tr><th>at</th>");
+        page.raw("</figure>\n");
+    }
+    page.raw("</div>\n");
+    for sweep in &report.sweeps {
+        let shown: Vec<_> = sweep.metrics.iter().filter(|m| m.shown).collect();
+        page.element(
+            "h3",
+            &one_line(&format!("{}: {}", sweep.scenario, sweep.axis)),
+        );
+        page.raw("<table class=\"cards\">\n<thead><tr><th>at</th>");
         for metric in &shown {
             let head = format!("{}, {}", metric.label, sweeps::meaning(metric));
             page.raw(&format!("<th>{}</th>", escape(&one_line(&head))));
@@ -266,7 +282,7 @@ fn sweeps(page: &mut Page, report: &Report) {
         page.raw("</tbody>\n</table>\n");
     }
     page.raw(
-        "</div>\n<p class=\"small\">Above: medians of counts, base and patched. Below: the ratio of \
+        "<p class=\"small\">Above: medians of counts, base and patched. Below: the ratio of \
          the medians, patched / base, with its 95 % interval; below 1 the series helps. Sweeps \
          show where, and decide nothing: with so many points one interval in twenty misses 1 by \
          chance.</p>\n</section>\n",
@@ -443,7 +459,7 @@ tbody th{font-weight:400}
 td .good,td .bad,td .same,td .open{white-space:nowrap}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:20px}
 pre{overflow-x:auto;font-size:.8rem;background:var(--soft);padding:.7em}
-.charts .cards{font-size:.875rem;align-self:start;max-width:620px}
+.charts+h3{margin-top:1.5em}h3+.cards{margin-bottom:1.2em}
 figure{margin:0;max-width:620px;break-inside:avoid}
 svg{display:block;width:100%;height:auto;font:13px system-ui,sans-serif}
 svg text{fill:var(--fg)}
@@ -457,9 +473,10 @@ svg path{fill:none}
 .median{stroke-width:2}.unit{stroke:var(--dim);stroke-width:1.2;stroke-dasharray:5 3}
 .boot{stroke:var(--fg);stroke-width:2}
 path.reaper{stroke:var(--reaper)}path.exit{stroke:var(--exit)}
-path.third{stroke:var(--third)}path.base{stroke:var(--base)}path.patched{stroke:var(--patched)}
+path.third{stroke:var(--third)}path.fourth{stroke:var(--fg)}path.base{stroke:var(--base)}path.patched{stroke:var(--patched)}
 .swatch.reaper{color:var(--reaper)}.swatch.exit{color:var(--exit)}
 .swatch.base{color:var(--base)}.swatch.patched{color:var(--patched)}
+.swatch.third{color:var(--third)}.swatch.fourth{color:var(--fg)}
 .swatch+.swatch{margin-left:1em}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25em 1em;max-width:none}
 dt{color:var(--dim)}
@@ -472,8 +489,7 @@ svg{font-size:15px}svg .tick{font-size:14px}
 .cards .group{border:0;padding-bottom:0}
 .cards td{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1em;text-align:right;white-space:normal}
 .cards td:empty{display:none}
-.cards td::before{content:attr(data-l);color:var(--dim);text-align:left;white-space:nowrap;
-margin-right:auto}
+.cards td::before{content:attr(data-l);color:var(--dim);text-align:left;margin-right:auto}
 .cards td .small{flex-basis:100%}
 dl{display:block}dd{margin:0 0 .5em}
 }
