@@ -547,7 +547,7 @@ mod tests {
         let mut rng = Rng::new(42);
         for (boots, reps) in [(4, 12), (6, 12), (8, 12), (12, 12)] {
             for luck in [0.05, 0.2, 0.5] {
-                let trials = 1_000;
+                let trials = 3_000;
                 let (mut held, mut false_alarms, mut both) = (0, 0, 0);
                 for trial in 0..trials {
                     let base = simulate(&mut rng, boots, reps, 100.0, luck);

@@ -20,6 +20,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use kernel::build::diagnose::Cause;
+use kernel::build::inspect::Checker;
 use kernel::build::{Arm, BuildError, Builder, Built, Event, Source, Toolchain};
 use kernel::cache::{Cache, Kind};
 use kernel::config::{Fragment, Request};
@@ -56,6 +57,11 @@ $(O)/%.o: %.c all.h $(O)/.config
 	@if grep -q LAST $<; then until test -s $(O)/b.o; do sleep 0.01; done; fi
 	@cat all.h $< > $@
 	@echo 'deps $(CURDIR)/$< $(CURDIR)/all.h' > $(O)/.$*.o.cmd
+
+# One object alone, as it is asked for with more warnings.
+%.o: %.c
+	@test "$(W)" = 1 && echo "  CC      $@"
+	@sed -n '/UNUSED/=' $< | sed 's|.*|$(CURDIR)/$<:&:1: warning: unused|' >&2
 
 modules_prepare:
 	@mkdir -p $(O)/scripts && touch $(O)/scripts/module.lds
@@ -494,6 +500,36 @@ fn a_failed_build_shows_its_first_error_and_keeps_the_log() {
     // Nothing half built is taken for a kernel; the mended tree builds.
     let mended = lab.tree.arm("base", &[("b.c", "mended")]);
     assert_eq!(lab.compiled(&[&mended]).len(), 3);
+}
+
+#[test]
+fn a_commit_is_told_what_it_warns_of_anew() {
+    let mut lab = Lab::new();
+    let base = lab
+        .tree
+        .arm("base", &[("b.c", "UNUSED"), ("c.c", "UNUSED")]);
+    let patched = lab.tree.arm(
+        "patched",
+        &[("b.c", "moved\nUNUSED\nUNUSED"), ("c.c", "UNUSED")],
+    );
+    let builder = Builder {
+        cache: &lab.cache,
+        runner: &lab.runner,
+        toolchain: &lab.toolchain,
+        requests: &lab.requests,
+        modules: &lab.modules,
+        keep_objects: true,
+    };
+    let mut look = |files: &[&str]| {
+        let files: Vec<_> = files.iter().map(|file| (*file).to_owned()).collect();
+        let arms = [&base, &patched];
+        let found = builder
+            .new_warnings(&mut lab.tree, arms, &files, Checker::Compiler, &mut |_| {})
+            .unwrap();
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(look(&["b.c"]), ["b.c:3: unused"]);
+    assert_eq!(look(&["c.c", "Kconfig", "gone.c"]), [""; 0]);
 }
 
 #[test]
