@@ -396,6 +396,7 @@ mod tests {
         insta::assert_debug_snapshot!(optional, @r#"
         [
             "lean.config: CONFIG_PREEMPT_NONE",
+            "lean.config: CONFIG_PROC_SYSCTL",
             "lean.config: CONFIG_RPS",
             "lean.config: CONFIG_ZRAM",
             "lean.config: CONFIG_ZSMALLOC",
