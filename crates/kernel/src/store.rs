@@ -335,6 +335,7 @@ pub(crate) fn signature(seconds: i64) -> Result<Signature<'static>, git2::Error>
 /// Makes the repository beside its place, so that it is there whole or not at
 /// all, whoever else does the same.
 fn init(cache: &Path, root: &Path) -> Result<(), StoreError> {
+    fs_err::create_dir_all(cache)?;
     let fresh = tempfile::Builder::new()
         .prefix(".kernels.git-")
         .tempdir_in(cache)?;
@@ -389,15 +390,16 @@ mod tests {
     #[test]
     fn many_open_a_new_store_at_once() {
         for _ in 0..20 {
-            let cache = tempfile::tempdir().unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let cache = folder.path().join("cache");
             std::thread::scope(|scope| {
-                let opens = || Store::open(cache.path()).map(drop);
+                let opens = || Store::open(&cache).map(drop);
                 let all: Vec<_> = (0..8).map(|_| scope.spawn(opens)).collect();
                 for one in all {
                     one.join().unwrap().unwrap();
                 }
             });
-            let left = std::fs::read_dir(cache.path()).unwrap().count();
+            let left = std::fs::read_dir(&cache).unwrap().count();
             assert_eq!(left, 1, "what was begun is left behind");
         }
     }
