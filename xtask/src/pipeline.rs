@@ -325,7 +325,10 @@ impl Guests<'_> {
                 boots.push_front(rest);
             }
             run.rounds.push(round);
-            rundir::save(self.folder, run)?;
+            // What is replayed is there already, and more of it.
+            if self.recorded.is_empty() {
+                rundir::save(self.folder, run)?;
+            }
             if let Some(measured) = schedule::measured(run) {
                 if schedule::looks(run, measured) && evidence::analyse(run).conclusive {
                     let after = began.elapsed();
