@@ -30,6 +30,9 @@ pub struct Submitted {
 impl Batch<'_> {
     /// What a task of the array runs. A cell that died without a result is
     /// queued once more, and then written down as lost.
+    ///
+    /// The task is named by its place in the array: one of them has the array's
+    /// own number as its job's, by which Slurm would queue all of them.
     pub fn task(&self) -> String {
         let cell = self.words(&["matrix", "cell", "--plan"], "plan.json");
         format!(
@@ -40,11 +43,13 @@ impl Batch<'_> {
              code=$?\n\
              # 0 to 6 are the cell's own; it is written down.\n\
              [ \"$code\" -le 6 ] && exit \"$code\"\n\
-             if [ \"${{SLURM_RESTART_COUNT:-0}}\" -eq 0 ]; then\n\
-             \x20   scontrol requeue \"$SLURM_JOB_ID\"\n\
+             if [ \"${{SLURM_RESTART_COUNT:-0}}\" -gt 0 ]; then\n\
+             \x20   cell --lost \"its task ended with $code, twice\"\n\
+             elif scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\"; then\n\
              \x20   exit \"$code\"\n\
-             fi\n\
-             cell --lost \"its task ended with $code, twice\"\n",
+             else\n\
+             \x20   cell --lost \"its task ended with $code and was not queued again\"\n\
+             fi\n",
             dir = quoted(self.dir),
         )
     }
@@ -157,11 +162,13 @@ mod tests {
         code=$?
         # 0 to 6 are the cell's own; it is written down.
         [ "$code" -le 6 ] && exit "$code"
-        if [ "${SLURM_RESTART_COUNT:-0}" -eq 0 ]; then
-            scontrol requeue "$SLURM_JOB_ID"
+        if [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ]; then
+            cell --lost "its task ended with $code, twice"
+        elif scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"; then
             exit "$code"
+        else
+            cell --lost "its task ended with $code and was not queued again"
         fi
-        cell --lost "its task ended with $code, twice"
         "#);
         insta::assert_snapshot!(batch.merge(), @r"
         #!/bin/sh

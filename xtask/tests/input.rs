@@ -361,6 +361,31 @@ fn a_matrix_of_kernels_that_fail() {
     assert_eq!(parts["cells"].take(), matrix["cells"]);
 }
 
+/// A task that died with its node leaves nothing behind; what joins the others
+/// must not pass it over.
+#[test]
+fn a_planned_cell_that_left_nothing_is_lost() {
+    let world = World::new();
+    std::fs::create_dir(world.root.join("all")).unwrap();
+    let plan = r#"{"schema": 1, "kernels": ["linux", "6.1"], "args": []}"#;
+    std::fs::write(world.root.join("all/plan.json"), plan).unwrap();
+    let mail = mail("mm/reap.c", "nine", "ten");
+    std::fs::write(world.root.join("series.patch"), mail).unwrap();
+    let args = "matrix cell --series series.patch --kernel linux --out all";
+    world.run(&args.split(' ').collect::<Vec<_>>());
+    let joined = world.run(&["matrix", "merge", "all", "--json"]);
+    assert_eq!(joined.status.code(), Some(3), "{}", said(&joined));
+    let matrix: Value = serde_json::from_slice(&joined.stdout).unwrap();
+    let cells = matrix["cells"].as_array().unwrap();
+    let found: Vec<_> = cells
+        .iter()
+        .map(|cell| (cell["kernel"].as_str().unwrap(), &cell["exit_code"]))
+        .collect();
+    assert_eq!(found, [("6.1", &5.into()), ("linux", &3.into())]);
+    let why = cells[0]["error"].as_str().unwrap();
+    assert!(why.contains("left no cell.json"), "{why}");
+}
+
 #[test]
 fn a_plan_names_the_kernels() {
     let world = World::new();

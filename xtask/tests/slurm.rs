@@ -151,9 +151,17 @@ impl Cluster {
     }
 
     fn logs(&self) -> String {
-        ["munge.log", "slurmctld.log", "slurmd.log"]
-            .map(|name| std::fs::read_to_string(self.root.join(name)).unwrap_or_default())
-            .join("\n")
+        let daemons = ["munge.log", "slurmctld.log", "slurmd.log"];
+        let jobs = ["task-0.log", "task-1.log", "task-2.log", "merge.log"];
+        let jobs = jobs.map(|name| Path::new("all").join(name));
+        let names = daemons.iter().map(Path::new);
+        names
+            .chain(jobs.iter().map(PathBuf::as_path))
+            .map(|name| {
+                let text = std::fs::read_to_string(self.root.join(name)).unwrap_or_default();
+                format!("{}:\n{text}", name.display())
+            })
+            .collect()
     }
 }
 
@@ -232,5 +240,9 @@ fn an_array_of_cells_and_what_joins_them() {
     assert_eq!(found("lost"), ("boot", 5));
     let lost = cells.iter().find(|cell| cell["kernel"] == "lost").unwrap();
     let why = lost["error"].as_str().unwrap();
-    assert!(why.contains("137") && why.contains("twice"), "{why}");
+    assert!(
+        why.contains("137") && why.contains("twice"),
+        "{why}\n{}",
+        cluster.logs()
+    );
 }

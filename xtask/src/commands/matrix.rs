@@ -19,6 +19,8 @@ use crate::{kernels, outcome, rundir, slurm};
 
 /// What is known of a cell beside its run.
 const CELL: &str = "cell.json";
+/// What a matrix that other processes run is made of.
+const PLAN: &str = "plan.json";
 
 /// Runs the whole matrix, or a part of it.
 pub fn run(args: cli::Matrix, cancel: &Cancel) -> Result {
@@ -96,9 +98,7 @@ fn one(args: cli::Cell, cancel: &Cancel) -> Result {
     };
     let cell = match args.lost {
         Some(why) => {
-            let mut cell = blank(name);
-            cell.exit_code = Kind::Infrastructure.code();
-            (cell.ended, cell.error) = (Some(Stage::Boot), Some(why));
+            let cell = lost(name, why);
             write(&place.join(folder_name(name)), &cell)?;
             cell
         }
@@ -116,16 +116,30 @@ fn one(args: cli::Cell, cancel: &Cancel) -> Result {
     end(cell.exit_code, cell.error.as_deref())
 }
 
+impl Plan {
+    fn load(file: &Path) -> Result<Self> {
+        let bytes = fs_err::read(file).kind(Kind::Usage)?;
+        let plan: Self = serde_json::from_slice(&bytes)
+            .map_err(|error| anyhow::anyhow!("{} is no plan: {error}", file.display()))
+            .kind(Kind::Usage)?;
+        if plan.schema != SCHEMA {
+            let (file, found) = (file.display(), plan.schema);
+            return fail(
+                Kind::Usage,
+                format!("{file} has schema {found}, this version reads {SCHEMA}"),
+            );
+        }
+        Ok(plan)
+    }
+}
+
 /// A cell's options by its plan, and where it goes.
 fn planned(file: &Path, index: usize) -> Result<(PatchTest, Option<PathBuf>)> {
-    let bytes = fs_err::read(file).kind(Kind::Usage)?;
-    let plan: Plan = serde_json::from_slice(&bytes)
-        .map_err(|error| anyhow::anyhow!("{} is no plan: {error}", file.display()))
-        .kind(Kind::Usage)?;
-    let Some(kernel) = plan.kernels.get(index).filter(|_| plan.schema == SCHEMA) else {
+    let plan = Plan::load(file)?;
+    let Some(kernel) = plan.kernels.get(index) else {
         return fail(
             Kind::Usage,
-            format!("{} has no cell {index} for this version", file.display()),
+            format!("{} has no cell {index}", file.display()),
         );
     };
     let place = file.parent().map(Path::to_owned);
@@ -153,7 +167,7 @@ fn submit(test: &PatchTest, cancel: &Cancel) -> Result {
     };
     let mut json = serde_json::to_vec_pretty(&plan).kind(Kind::Infrastructure)?;
     json.push(b'\n');
-    rundir::write(&place.join("plan.json"), &json)?;
+    rundir::write(&place.join(PLAN), &json)?;
     let job = Job::new(test.shared.clone(), cancel)?;
     let submitted = slurm::Batch {
         program: &slurm::this_program()?,
@@ -220,6 +234,16 @@ fn blank(kernel: &str) -> Cell {
         ended: None,
         error: None,
         exit_code: 0,
+    }
+}
+
+/// A cell that came to no end of its own.
+fn lost(kernel: &str, why: String) -> Cell {
+    Cell {
+        ended: Some(Stage::Boot),
+        error: Some(why),
+        exit_code: Kind::Infrastructure.code(),
+        ..blank(kernel)
     }
 }
 
@@ -377,17 +401,22 @@ fn in_form(names: &[String], form: Form) -> Value {
     }
 }
 
-/// Joins cells that other machines ran.
+/// Joins cells that other machines ran. One that was planned and left nothing
+/// is lost, not left out.
 fn merge(folders: &[PathBuf], out: Option<&Path>, json: bool) -> Result {
     let place = match out {
         Some(out) => out,
         None => folders.first().map_or(Path::new("."), PathBuf::as_path),
     };
     let mut cells = Vec::new();
+    let mut planned = Vec::new();
     for folder in folders {
         if folder.join(CELL).exists() {
             cells.push(folder.clone());
             continue;
+        }
+        if folder.join(PLAN).exists() {
+            planned.extend(Plan::load(&folder.join(PLAN))?.kernels);
         }
         let entries = fs_err::read_dir(folder).kind(Kind::Usage)?;
         for entry in entries {
@@ -397,11 +426,19 @@ fn merge(folders: &[PathBuf], out: Option<&Path>, json: bool) -> Result {
             }
         }
     }
-    if cells.is_empty() {
-        return fail(Kind::Usage, format!("no folder given has a {CELL} in it"));
+    if cells.is_empty() && planned.is_empty() {
+        return fail(
+            Kind::Usage,
+            format!("no folder given has a {CELL} or a {PLAN} in it"),
+        );
     }
     fs_err::create_dir_all(place).kind(Kind::Infrastructure)?;
     let mut rows = rows(cells.into_iter(), place)?;
+    planned.retain(|kernel| rows.iter().all(|row| row.cell.kernel != *kernel));
+    let nothing = planned
+        .iter()
+        .map(|kernel| lost(kernel, format!("it was planned, and left no {CELL}")));
+    rows.extend(nothing.map(|cell| Row::new(cell, None)));
     rows.sort_by_cached_key(|row| natural(&row.cell.kernel));
     finish(rows, place, json)
 }
