@@ -37,8 +37,6 @@ pub struct Tree {
     pub report: Report,
     /// The commits to compare; none where the series does not apply.
     pub arms: Option<Arms>,
-    /// How the source is told from others in the cache.
-    id: String,
 }
 
 /// A kernel whose arms are built.
@@ -56,7 +54,6 @@ pub struct Kernel {
     arms: Arms,
     /// Whether base is in both arms.
     twin: bool,
-    id: String,
 }
 
 impl Kernel {
@@ -163,7 +160,6 @@ pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> 
         version: found.version,
         report: outfit.report,
         arms: outfit.arms,
-        id: found.id,
     })
 }
 
@@ -190,7 +186,7 @@ pub fn build(job: &Job, work: &Work, name: &str, wanted: &[Arm]) -> Result<Kerne
             Arm::Patched => build_arm(&repo, "patched", arms.patched),
         })
         .collect::<Result<Vec<_>>>()?;
-    let built = compile(job, &store, &tree.id, &list, true)?;
+    let built = compile(job, &store, &tree.version, &list, true)?;
     Ok(Kernel {
         name: tree.name,
         version: tree.version,
@@ -199,7 +195,6 @@ pub fn build(job: &Job, work: &Work, name: &str, wanted: &[Arm]) -> Result<Kerne
         built,
         arms,
         twin: false,
-        id: tree.id,
     })
 }
 
@@ -217,7 +212,7 @@ pub fn mutant(job: &Job, kernel: &Kernel, name: &str, patch: &Patch) -> Result<B
         build_arm(&repo, "patched", patched)?,
         build_arm(&repo, name, applied.commit)?,
     ];
-    let built = compile(job, &store, &kernel.id, &arms, false)?;
+    let built = compile(job, &store, &kernel.version, &arms, false)?;
     match built.into_iter().nth(1) {
         Some(built) => Ok(built),
         None => fail(Kind::Build, format!("{name} was not built")),
@@ -270,7 +265,7 @@ pub fn each_commit(job: &Job, work: &Work, name: &str) -> Result<Vec<Inspected>>
             nth => build_arm(&repo, &format!("patch {nth}"), *commit),
         })
         .collect::<Result<Vec<_>>>()?;
-    let built = compile(job, &store, &tree.id, &list, true)?;
+    let built = compile(job, &store, &tree.version, &list, true)?;
     let has_sparse = host::which("sparse").is_some();
     let mut inspected = Vec::new();
     for ((pair, built), commit) in list
@@ -281,7 +276,7 @@ pub fn each_commit(job: &Job, work: &Work, name: &str) -> Result<Vec<Inspected>>
         let [before, after] = pair else { continue };
         let files = changed_files(&repo, before, after)?;
         let look = |checker: Checker| {
-            with_builder(job, &store, &tree.id, false, |builder, folder| {
+            with_builder(job, &store, &tree.version, false, |builder, folder| {
                 let mut stage = String::new();
                 let mut watch = |event: build::Event<'_>| {
                     let what = format!("{} for new warnings", after.name);
@@ -361,12 +356,12 @@ fn changed_files(
 fn compile(
     job: &Job,
     store: &Store,
-    id: &str,
+    version: &str,
     arms: &[build::Arm],
     keep_objects: bool,
 ) -> Result<Vec<Built>> {
     let mut stage = String::new();
-    with_builder(job, store, id, keep_objects, |builder, folder| {
+    with_builder(job, store, version, keep_objects, |builder, folder| {
         builder.ensure(folder, arms, &mut |arm, event| {
             progress(job, &mut stage, &arm.name, &event);
         })
@@ -377,7 +372,7 @@ fn compile(
 fn with_builder<T>(
     job: &Job,
     store: &Store,
-    id: &str,
+    version: &str,
     keep_objects: bool,
     work: impl FnOnce(&Builder<'_>, &mut Folder<'_>) -> std::result::Result<T, BuildError>,
 ) -> Result<T> {
@@ -398,10 +393,20 @@ fn with_builder<T>(
     let mut folder = Folder {
         store,
         repo: &repo,
-        dir: cache.source_dir(&id.replace('/', "-")),
+        dir: cache.source_dir(line(version)),
         job,
     };
     work(&builder, &mut folder).map_err(classify)
+}
+
+/// What kernels that differ little have in common: `6.12` of `6.12.117`. They
+/// share a source folder and so the objects that each leaves, be they releases
+/// or the commits of a bisection.
+fn line(version: &str) -> &str {
+    let mut dots = version.match_indices('.').map(|(at, _)| at);
+    let end = dots.nth(1).unwrap_or(version.len());
+    // 6.13-rc1 is of the line 6.13.
+    version[..end].split('-').next().unwrap_or(version)
 }
 
 fn classify(error: BuildError) -> Failure {
@@ -527,7 +532,7 @@ pub fn explain(tree: &Tree) -> String {
     }
 }
 
-/// The source folder that the arms of one kernel share.
+/// The source folder that the arms of kernels of one line share.
 struct Folder<'a> {
     store: &'a Store,
     repo: &'a Repository,
@@ -572,5 +577,24 @@ impl Source for Folder<'_> {
         paths.sort();
         paths.dedup();
         Ok(paths)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        for (version, expected) in [
+            ("6.12.117", "6.12"),
+            ("6.12", "6.12"),
+            ("7.3.0-rc7", "7.3"),
+            ("6.13-rc1", "6.13"),
+            ("6", "6"),
+            ("", ""),
+        ] {
+            assert_eq!(line(version), expected, "{version}");
+        }
     }
 }

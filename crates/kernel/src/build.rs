@@ -10,8 +10,9 @@
 //!    `.cmd` files, and one object built under another path (objtool's are) is
 //!    enough to rebuild all that depend on it. A finished `live` is renamed to
 //!    its key, and copied back, time stamps kept, to start the next arm. A
-//!    family is what must agree for that: source folder, configuration,
-//!    compiler, make arguments.
+//!    family is what must agree for that: source folder, compiler, make
+//!    arguments. The configuration need not: kbuild notes for each object the
+//!    options that it depends on.
 //! 2. While make runs, the source folder holds exactly the arm's tree. Its lock
 //!    is held from the switch to the end.
 //! 3. Before make runs, every file in which the arm's tree differs from the
@@ -30,6 +31,7 @@
 pub mod diagnose;
 pub mod inspect;
 
+use std::collections::BTreeSet;
 use std::env;
 use std::error::Error;
 use std::ffi::OsString;
@@ -65,6 +67,12 @@ const ARGUMENTS: [&str; 6] = [
 const INHERITED: [&str; 3] = ["HOME", "TMPDIR", "CCACHE_DIR"];
 /// Where modules from outside the tree are compiled, in an object folder.
 const MODULES: &str = "modules-from-outside";
+/// Where Debian, Arch and Fedora put ccache under the compilers' names.
+const CCACHE: [&str; 3] = [
+    "/usr/lib/ccache",
+    "/usr/lib/ccache/bin",
+    "/usr/lib64/ccache",
+];
 /// How far an interrupted build is taken back.
 const REWIND: Duration = Duration::from_secs(60);
 /// Files compiled anew whenever a kernel is linked: its version and symbols.
@@ -118,13 +126,27 @@ pub struct Toolchain {
 }
 
 impl Default for Toolchain {
-    /// Those of the caller's `PATH`, as many as there are CPUs.
+    /// Those of the caller's `PATH`, as many as there are CPUs; compilers
+    /// through ccache where that is installed.
     fn default() -> Self {
+        let path = env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
         Self {
-            path: env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()),
+            path: through_ccache(path, CCACHE.map(Path::new)),
             jobs: thread::available_parallelism().map_or(1, Into::into),
         }
     }
+}
+
+/// The search path with the folder in front in which distributions call ccache
+/// by the compilers' names. So no command line of make differs with and without
+/// it, and neither does what a kernel is found by.
+fn through_ccache<'a>(path: OsString, places: impl IntoIterator<Item = &'a Path>) -> OsString {
+    let mut places = places.into_iter();
+    let Some(place) = places.find(|place| place.join("gcc").exists()) else {
+        return path;
+    };
+    let all = std::iter::once(place.to_owned()).chain(env::split_paths(&path));
+    env::join_paths(all).unwrap_or(path)
 }
 
 impl Toolchain {
@@ -337,6 +359,15 @@ struct Objects {
     fresh: bool,
 }
 
+/// An object folder to start from.
+struct Nearest {
+    folder: PathBuf,
+    /// The files in which its tree differs.
+    changed: Vec<PathBuf>,
+    /// Whether its configuration is another.
+    configured: bool,
+}
+
 impl Builder<'_> {
     /// Every arm's kernel, in order: from the cache, or built, each starting
     /// from the objects of whichever arm differs least.
@@ -486,18 +517,14 @@ impl Builder<'_> {
         let started = Instant::now();
         let _source = self.lock(source.dir(), Mode::Exclusive, on_event)?;
         let dir = source.dir().to_string_lossy().into_owned();
-        let family = hash(
-            [dir.as_str(), &resolved.config, compiler]
-                .iter()
-                .chain(&ARGUMENTS),
-        );
+        let family = hash([dir.as_str(), compiler].iter().chain(&ARGUMENTS));
         let family = self.cache.root().join("objects").join(family);
         fs_err::create_dir_all(&family).map_err(failed("make", &family))?;
         let _objects = self.lock(&family, Mode::Exclusive, on_event)?;
 
         on_event(Event::Preparing);
         let live = family.join("live");
-        let (fresh, start) = self.lay_out(source, arm, key, &live)?;
+        let (fresh, start) = self.lay_out(source, arm, key, &resolved.config, &live)?;
         let dot_config = live.join(".config");
         if fs_err::read(&dot_config).ok().as_deref() != Some(resolved.config.as_bytes()) {
             fs_err::write(&dot_config, &resolved.config).map_err(failed("write", &dot_config))?;
@@ -655,6 +682,7 @@ impl Builder<'_> {
         source: &mut dyn Source,
         arm: &Arm,
         key: &str,
+        config: &str,
         live: &Path,
     ) -> Result<(bool, Start)> {
         let state = live.with_extension("json");
@@ -668,24 +696,25 @@ impl Builder<'_> {
         }
         self.cache.remove(&state)?;
         self.cache.remove(live)?;
-        let Some((from, changed)) = nearest(source, arm, live)? else {
+        let Some(from) = nearest(source, arm, config, live) else {
             fs_err::create_dir_all(live).map_err(failed("make", live))?;
             self.switch(source, arm)?;
             return Ok((true, Start::Nothing));
         };
         let newest =
-            copy_tree(&from, live, self.toolchain.jobs).map_err(failed("copy to", live))?;
+            copy_tree(&from.folder, live, self.toolchain.jobs).map_err(failed("copy to", live))?;
         if self.runner.cancelled() {
             return Err(BuildError::Cancelled);
         }
         self.switch(source, arm)?;
-        freshen(source.dir(), &changed, newest).map_err(failed("touch files in", source.dir()))?;
-        Ok((
-            false,
-            Start::Copy {
-                affected: affected(live, source.dir(), &changed),
-            },
-        ))
+        let dir = source.dir();
+        freshen(dir, &from.changed, newest).map_err(failed("touch files in", dir))?;
+        let affected = if from.configured {
+            affected(live, dir, &from.changed)
+        } else {
+            None
+        };
+        Ok((false, Start::Copy { affected }))
     }
 
     fn switch(&self, source: &mut dyn Source, arm: &Arm) -> Result<()> {
@@ -846,14 +875,11 @@ fn feeds_kconfig(path: &Path) -> bool {
     !code || path.starts_with("scripts")
 }
 
-/// The object folder beside `live` that costs least to start from, and the
-/// files in which its tree differs.
-fn nearest(
-    source: &mut dyn Source,
-    arm: &Arm,
-    live: &Path,
-) -> Result<Option<(PathBuf, Vec<PathBuf>)>> {
-    let mut best: Option<(usize, PathBuf, Vec<PathBuf>)> = None;
+/// The object folder beside `live` that costs least to start from.
+fn nearest(source: &mut dyn Source, arm: &Arm, config: &str, live: &Path) -> Option<Nearest> {
+    /// What a header costs, or an option: many objects depend on it.
+    const MANY: usize = 1000;
+    let mut best: Option<(usize, Nearest)> = None;
     for folder in live.parent().map(children).unwrap_or_default() {
         let Some(objects) = read_json::<Objects>(&folder.with_extension("json")) else {
             continue;
@@ -862,17 +888,32 @@ fn nearest(
         let Ok(changed) = source.changed(&objects.tree, &arm.tree) else {
             continue;
         };
+        let Ok(other) = fs_err::read_to_string(folder.join(".config")) else {
+            continue;
+        };
         let weight = |path: &PathBuf| match path.extension().and_then(|e| e.to_str()) {
             Some("c" | "S") => 1,
             Some("rst" | "txt") => 0,
-            _ => 1000,
+            _ => MANY,
         };
-        let cost: usize = changed.iter().map(weight).sum();
-        if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
-            best = Some((cost, folder, changed));
+        let options = options_that_differ(&other, config);
+        let cost = changed.iter().map(weight).sum::<usize>() + options.saturating_mul(MANY);
+        if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+            let nearest = Nearest {
+                folder,
+                changed,
+                configured: options == 0,
+            };
+            best = Some((cost, nearest));
         }
     }
-    Ok(best.map(|(_, folder, changed)| (folder, changed)))
+    best.map(|(_, nearest)| nearest)
+}
+
+/// How many lines one configuration has that the other has not.
+fn options_that_differ(one: &str, other: &str) -> usize {
+    let [one, other] = [one, other].map(|config| config.lines().collect::<BTreeSet<_>>());
+    one.symmetric_difference(&other).count()
 }
 
 /// Makes every changed file newer than `newest`.
@@ -1192,6 +1233,18 @@ mod tests {
         ] {
             assert_eq!(compiled(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn ccache_stands_before_the_compilers_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let [absent, there] = ["absent", "there"].map(|name| folder.path().join(name));
+        let path = || OsString::from("/usr/bin:/bin");
+        assert_eq!(through_ccache(path(), [absent.as_path()]), path());
+        file(&there.join("gcc"), 1);
+        let found = through_ccache(path(), [absent.as_path(), &there]);
+        let expected = format!("{}:/usr/bin:/bin", there.display());
+        assert_eq!(found, OsString::from(expected));
     }
 
     #[test]

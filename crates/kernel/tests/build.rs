@@ -50,7 +50,10 @@ $(image): $(objects) $(O)/objects Makefile
 	@mkdir -p $(@D) && cat $(objects) > $@
 	@cp $@ $(O)/vmlinux.symvers
 
-$(O)/%.o: %.c all.h $(O)/.config
+# As kbuild's fixdep does: only what names an option depends on one.
+$(patsubst %.c,$(O)/%.o,$(shell grep -l CONFIG_ $(sources))): $(O)/.config
+
+$(O)/%.o: %.c all.h
 	@echo '  CC      $@'
 	@if grep -n BROKEN $<; then echo "$(CURDIR)/$<:1:2: error: broken" >&2; exit 1; fi
 	@if grep -q SLOW $<; then echo half > $@; until test -e ../go; do sleep 0.01; done; fi
@@ -412,6 +415,24 @@ fn a_mutant_starts_from_the_arm_it_differs_least_from() {
         .arm("mutant", &[("all.h", "patched"), ("a.c", "mutant")]);
     lab.compiled(&[&base, &patched]);
     assert_eq!(lab.compiled(&[&mutant]), ["mutant: a"]);
+}
+
+#[test]
+fn another_configuration_compiles_what_its_options_touch() {
+    let mut lab = Lab::new();
+    let kconfig = ("Kconfig", "CONFIG_DEFAULT\nCONFIG_SMP\nCONFIG_X");
+    let base = lab.tree.arm("base", &[kconfig, ("b.c", "#ifdef CONFIG_X")]);
+    let patched = lab.tree.arm(
+        "patched",
+        &[kconfig, ("b.c", "#ifdef CONFIG_X"), ("c.c", "patched")],
+    );
+    assert_eq!(lab.compiled(&[&base]), ["base: a", "base: b", "base: c"]);
+    lab.requests = requests("CONFIG_SMP=y\nCONFIG_X=y\n");
+    assert_eq!(lab.compiled(&[&base, &patched]), ["base: b", "patched: c"]);
+    // Of two folders to start from the one with the same options.
+    lab.forget_kernels();
+    lab.requests = requests("CONFIG_SMP=y\n");
+    assert_eq!(lab.compiled(&[&patched]), ["patched: c"]);
 }
 
 #[test]
