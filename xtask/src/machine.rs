@@ -67,6 +67,18 @@ impl Machine {
         })
     }
 
+    /// How many guests the host's free memory holds at once, beside half a
+    /// gibibyte for what runs them.
+    pub fn room(&self) -> usize {
+        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let free = meminfo.lines().find_map(|line| {
+            let kib = line.strip_prefix("MemAvailable:")?.trim();
+            kib.strip_suffix(" kB")?.parse::<u64>().ok()
+        });
+        let free = free.unwrap_or(0) / 1024;
+        usize::try_from(free.saturating_sub(512) / u64::from(self.memory_mib.max(1))).unwrap_or(1)
+    }
+
     /// A guest of this machine that may run for `work` once it is up, and
     /// `patience` times as long as usual for everything.
     pub fn guest(&self, image: PathBuf, initrd: PathBuf, work: Duration, patience: u32) -> Guest {

@@ -285,7 +285,7 @@ struct Guests<'a> {
 }
 
 impl Guests<'_> {
-    /// Runs the boots. Each that ends is kept before the next begins.
+    /// Runs the boots. Those that end are kept before the next begin.
     fn run(
         &mut self,
         mut boots: VecDeque<Planned>,
@@ -298,36 +298,59 @@ impl Guests<'_> {
         let limit = args.minutes.map(|n| Duration::from_secs(60 * u64::from(n)));
         job.progress.stage("Booting");
         let mut fault = args.fault;
-        let mut index = 0;
-        while let Some(mut planned) = boots.pop_front() {
+        while !boots.is_empty() {
             job.alive()?;
-            let total = index + 1 + boots.len();
-            let fault = if planned.arm == Arm::Patched {
-                fault.take()
+            // Whoever provokes a fault wants to see that guest alone.
+            let room = if fault.is_some() {
+                1
             } else {
-                None
+                self.machine.room()
             };
-            planned.plan.fault = fault.and_then(in_guest);
-            let name = format!("boot {} of {total}, {}", index + 1, planned.arm.as_str());
-            job.progress.step(index as u64, Some(total as u64), &name);
-            let round = match self.recorded.pop_front() {
-                Some(round) => round,
-                None => {
-                    let at = (index, total);
-                    self.boot(&planned, at, &name, fault == Some(Fault::KillQemu), run)?
+            let at = run.rounds.len();
+            let total = at + boots.len();
+            let mut seats: Vec<Seat> = boots
+                .drain(..schedule::side_by_side(&boots, room))
+                .zip(at..)
+                .map(|(planned, index)| Seat {
+                    name: format!("boot {} of {total}, {}", index + 1, planned.arm.as_str()),
+                    planned,
+                    index,
+                    total,
+                    recorded: self.recorded.pop_front(),
+                    kill_qemu: false,
+                })
+                .collect();
+            for seat in &mut seats {
+                if seat.planned.arm == Arm::Patched
+                    && let Some(fault) = fault.take()
+                {
+                    seat.planned.plan.fault = in_guest(fault);
+                    seat.kill_qemu = fault == Fault::KillQemu;
                 }
-            };
-            job.progress.note(&round_words(&name, &round));
-            if let Some(rest) = schedule::rest(&planned, &round) {
-                let left = rest.plan.scenarios.len();
-                job.progress
-                    .note(&format!("  a fresh guest for the {left} scenarios left"));
-                boots.push_front(rest);
             }
-            run.rounds.push(round);
-            // What is replayed is there already, and more of it.
-            if self.recorded.is_empty() {
-                rundir::save(self.folder, run)?;
+            let mut rests = Vec::new();
+            for (seat, booted) in seats.iter().zip(self.boot_all(&seats, run)) {
+                let (round, lost) = booted?;
+                if let Some(lost) = lost {
+                    let note = format!("{}: {lost}", seat.name);
+                    job.progress.note(&format!("  {note}"));
+                    run.notes.push(note);
+                }
+                job.progress.note(&round_words(&seat.name, &round));
+                if let Some(rest) = schedule::rest(&seat.planned, &round) {
+                    let left = rest.plan.scenarios.len();
+                    job.progress
+                        .note(&format!("  a fresh guest for the {left} scenarios left"));
+                    rests.push(rest);
+                }
+                run.rounds.push(round);
+                // What is replayed is there already, and more of it.
+                if self.recorded.is_empty() {
+                    rundir::save(self.folder, run)?;
+                }
+            }
+            for rest in rests.into_iter().rev() {
+                boots.push_front(rest);
             }
             if let Some(measured) = schedule::measured(run) {
                 if schedule::looks(run, measured) && evidence::analyse(run).conclusive {
@@ -348,24 +371,44 @@ impl Guests<'_> {
                 }
             }
             job.alive()?;
-            index += 1;
         }
-        job.progress
-            .finish(&format!("{index} guests in {}", seconds(booting.elapsed())));
+        let guests = run.rounds.len();
+        job.progress.finish(&format!(
+            "{guests} guests in {}",
+            seconds(booting.elapsed())
+        ));
         Ok(())
     }
 
-    fn boot(
-        &self,
-        planned: &Planned,
-        (index, total): (usize, usize),
-        name: &str,
-        kill_qemu: bool,
-        run: &mut Run,
-    ) -> Result<Round> {
-        let place = run::folder(&run.kernel.name, planned.arm, index as u32);
+    /// Boots these at once, in a thread each: what dies with its thread is the
+    /// guest that it started.
+    fn boot_all(&self, seats: &[Seat], run: &Run) -> Vec<Result<(Round, Option<String>)>> {
+        if let [seat] = seats {
+            return vec![self.boot(seat, run)];
+        }
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = seats
+                .iter()
+                .map(|seat| scope.spawn(|| self.boot(seat, run)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| match thread.join() {
+                    Ok(booted) => booted,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                })
+                .collect()
+        })
+    }
+
+    fn boot(&self, seat: &Seat, run: &Run) -> Result<(Round, Option<String>)> {
+        if let Some(round) = &seat.recorded {
+            return Ok((round.clone(), None));
+        }
+        let planned = &seat.planned;
+        let place = run::folder(&run.kernel.name, planned.arm, seat.index as u32);
         let boot = Boot {
-            index: index as u32,
+            index: seat.index as u32,
             arm: planned.arm,
             image: self.kernel.image(planned.arm)?,
             modules: &self.kernel.built(planned.arm)?.modules,
@@ -373,23 +416,32 @@ impl Guests<'_> {
             plan: &planned.plan,
             sweep: matches!(planned.purpose, Purpose::Sweep | Purpose::BareSweep),
             folder: &self.folder.join(place),
-            kill_qemu,
+            kill_qemu: seat.kill_qemu,
         };
         let progress = &self.job.progress;
+        let step = |detail: &str| {
+            progress.step(seat.index as u64, Some(seat.total as u64), detail);
+        };
+        step(&seat.name);
         let mut on_sight = |sight: Sight<'_>| {
             if let Sight::Scenario(scenario) = sight {
-                let detail = format!("{name}: {scenario}");
-                progress.step(index as u64, Some(total as u64), &detail);
+                step(&format!("{}: {scenario}", seat.name));
             }
         };
-        let (round, lost) = round::run(self.job, self.machine, self.program, &boot, &mut on_sight)?;
-        if let Some(lost) = lost {
-            let note = format!("{name}: {lost}");
-            progress.note(&format!("  {note}"));
-            run.notes.push(note);
-        }
-        Ok(round)
+        round::run(self.job, self.machine, self.program, &boot, &mut on_sight)
     }
+}
+
+/// A boot with its place in the run.
+struct Seat {
+    planned: Planned,
+    index: usize,
+    total: usize,
+    /// What the user is told it is.
+    name: String,
+    /// What a run that was broken off knows of it.
+    recorded: Option<Round>,
+    kill_qemu: bool,
 }
 
 /// What of a fault the guest itself commits.

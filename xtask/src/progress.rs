@@ -1,8 +1,8 @@
 //! What the user sees while a command works: always on standard error, a bar
 //! on a terminal, a line now and then elsewhere.
 
-use std::cell::{Cell, RefCell};
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -10,11 +10,18 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// How long to say nothing where there is no bar.
 const QUIET: Duration = Duration::from_secs(20);
 
-/// Tells the user how far a command is.
+/// Tells the user how far a command is; from several threads at once, where
+/// guests run side by side.
 pub struct Progress {
     bar: Option<ProgressBar>,
-    stage: RefCell<Option<(String, Instant)>>,
-    last_line: Cell<Instant>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// What is done, and since when.
+    stage: Option<(String, Instant)>,
+    /// When something was said last.
+    said: Instant,
 }
 
 impl Progress {
@@ -30,9 +37,15 @@ impl Progress {
         });
         Self {
             bar,
-            stage: RefCell::new(None),
-            last_line: Cell::new(Instant::now()),
+            state: Mutex::new(State {
+                stage: None,
+                said: Instant::now(),
+            }),
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A line that stays.
@@ -46,8 +59,11 @@ impl Progress {
     /// A stage of the work begins; the one before it, if any, ends.
     pub fn stage(&self, name: &str) {
         self.finish("");
-        self.stage.replace(Some((name.to_owned(), Instant::now())));
-        self.last_line.set(Instant::now());
+        let now = Instant::now();
+        *self.state() = State {
+            stage: Some((name.to_owned(), now)),
+            said: now,
+        };
         match &self.bar {
             Some(bar) => {
                 bar.reset();
@@ -61,8 +77,9 @@ impl Progress {
 
     /// How far the stage is: `done` of `total` of something.
     pub fn step(&self, done: u64, total: Option<u64>, detail: &str) {
-        let stage = self.stage.borrow();
-        let Some((name, since)) = stage.as_ref() else {
+        let mut state = self.state();
+        let State { stage, said } = &mut *state;
+        let Some((name, since)) = stage else {
             return;
         };
         if let Some(bar) = &self.bar {
@@ -77,8 +94,8 @@ impl Progress {
             }
             bar.set_position(done);
             bar.set_message(format!("{name} {detail}"));
-        } else if self.last_line.get().elapsed() >= QUIET {
-            self.last_line.set(Instant::now());
+        } else if said.elapsed() >= QUIET {
+            *said = Instant::now();
             let left = total
                 .filter(|total| *total > done && done > 0)
                 .map(|total| since.elapsed().mul_f64((total - done) as f64 / done as f64))
@@ -92,7 +109,7 @@ impl Progress {
 
     /// The stage is over; `how` says what came of it.
     pub fn finish(&self, how: &str) {
-        let Some((name, since)) = self.stage.take() else {
+        let Some((name, since)) = self.state().stage.take() else {
             return;
         };
         let how = if how.is_empty() {

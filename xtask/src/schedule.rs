@@ -154,6 +154,21 @@ fn alternate(arms: &[Arm], pairs: u32) -> impl Iterator<Item = Arm> {
     })
 }
 
+/// How many of the boots to come run at once: those that judge, one of each
+/// arm, where the host has the room. They wait for the kernel's own delays most
+/// of the time; what is measured has the host to itself.
+pub fn side_by_side(boots: &VecDeque<Planned>, room: usize) -> usize {
+    let mut arms = Vec::new();
+    for planned in boots.iter().take(room) {
+        let checks_itself = planned.plan.patience > 1;
+        if planned.purpose != Purpose::Right || checks_itself || arms.contains(&planned.arm) {
+            break;
+        }
+        arms.push(planned.arm);
+    }
+    arms.len().max(1)
+}
+
 /// Leaves out what a run need not measure any more: it is decided after so many
 /// boots of each arm, and is to have as many without probes.
 pub fn enough(boots: &mut VecDeque<Planned>, measured: usize) {
@@ -361,6 +376,33 @@ mod tests {
             left,
             [all(Purpose::Right).as_slice(), &bare, &all(Purpose::Sweep)].concat()
         );
+    }
+
+    #[test]
+    fn only_what_judges_runs_side_by_side() {
+        use Arm::{Base as A, Patched as B};
+        use Purpose::{Bare, Measured, Right};
+        let count = |boots: &[(Arm, Purpose)], room| {
+            let boots = boots.iter().map(|&(arm, purpose)| Planned {
+                arm,
+                purpose,
+                ..planned(&["a"])
+            });
+            side_by_side(&boots.collect(), room)
+        };
+        assert_eq!(count(&[(A, Right), (B, Right), (B, Right)], 9), 2);
+        assert_eq!(count(&[(A, Right), (B, Right)], 1), 1);
+        assert_eq!(count(&[(A, Right), (B, Right)], 0), 1);
+        assert_eq!(count(&[(A, Right), (A, Right)], 9), 1);
+        assert_eq!(count(&[(A, Measured), (B, Measured)], 9), 1);
+        assert_eq!(count(&[(B, Right), (A, Bare)], 9), 1);
+        let mut debug = planned(&["a"]);
+        debug.plan.patience = 8;
+        let other = Planned {
+            arm: A,
+            ..debug.clone()
+        };
+        assert_eq!(side_by_side(&[debug, other].into(), 9), 1);
     }
 
     #[test]
