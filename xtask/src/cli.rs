@@ -115,9 +115,10 @@ pub struct Shared {
     /// the kernel as it is
     #[arg(long, default_value = "patches/oom-reaper-reverse")]
     pub series: String,
-    /// The kernel: 6.12 for the nearest packaged version,
-    /// debian:SUITE/VERSION, git:PATH#REV, a folder or a tarball
-    /// [default: 6.12; for matrix those of the manifest]
+    /// The kernel: 6.12 for the nearest version that Debian packages or else
+    /// kernel.org released, debian:SUITE/VERSION, release:6.17.3 of kernel.org
+    /// (release:6.17 for the newest of its line), git:PATH#REV, a folder or a
+    /// tarball [default: 6.12; for matrix those of the manifest]
     #[arg(long = "kernel", value_name = "KERNEL")]
     pub kernels: Vec<String>,
     /// How the kernels are configured

@@ -64,6 +64,18 @@ const REQUIREMENTS: &[Requirement] = &[
         why: "links the guest's runner statically",
     },
     program("git", "git", "reads series from git ranges"),
+    program("curl", "curl", "fetches releases from kernel.org"),
+    program("prlimit", "util-linux", "bounds what curl writes"),
+    Requirement {
+        name: "certificates",
+        probe: Probe::File(&[
+            "/etc/ssl/certs/ca-certificates.crt",
+            "/etc/pki/tls/certs/ca-bundle.crt",
+            "/etc/ssl/ca-bundle.pem",
+        ]),
+        package: "ca-certificates",
+        why: "tell curl which servers to trust",
+    },
     program("python3", "python3", "runs virtme-ng"),
     program("qemu-system-x86_64", "qemu-system-x86", "runs the guests"),
     Requirement {
@@ -74,8 +86,19 @@ const REQUIREMENTS: &[Requirement] = &[
     },
 ];
 
-/// What the project's own tests need beside that: a Slurm of one node.
+/// What the project's own tests need beside that: a Slurm of one node, and what
+/// a server of releases is made of.
 const FOR_TESTS: &[Requirement] = &[
+    program(
+        "openssl",
+        "openssl",
+        "makes the certificate of an HTTPS server",
+    ),
+    program(
+        "gpgv",
+        "gpgv",
+        "checks the signature of a list of checksums",
+    ),
     program("sbatch", "slurm-client", "takes a matrix as an array job"),
     Requirement {
         name: "slurmctld",

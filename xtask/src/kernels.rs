@@ -16,6 +16,7 @@ use kernel::cache::Cache;
 use kernel::checkout;
 use kernel::checkpatch;
 use kernel::config::{Fragment, merge};
+use kernel::release::{KernelOrg, ReleaseError};
 use kernel::selftests::{Missing, Selftest, Selftests};
 use kernel::source::{self, SourceError, Sources, Spec};
 use kernel::store::Store;
@@ -93,25 +94,32 @@ impl Kernel {
 /// Imports a kernel where it is not yet, and applies the series to it.
 pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> {
     let spec: Spec = name.parse().kind(Kind::Usage)?;
+    let kernel_org = KernelOrg::from_environment().kind(Kind::Usage)?;
     let programs = job.programs();
     let sources = Sources {
         store,
         cache: &job.cache,
+        kernel_org: &kernel_org,
         runner: &programs,
         offline: job.options.offline,
     };
-    let mut stage = "";
-    let mut begin = |name: &'static str| {
+    let mut stage = String::new();
+    let mut begin = |name: String| {
         if stage != name {
+            job.progress.stage(&name);
             stage = name;
-            job.progress.stage(name);
         }
     };
     let found = sources
         .ensure(&spec, &mut |event| match event {
-            source::Event::Fetching(_) => begin("Fetching the kernel's source"),
+            source::Event::Fetching { what, from, share } => {
+                begin(format!("Fetching {what} from {from}"));
+                if let Some(share) = share {
+                    job.progress.step((share * 100.0) as u64, Some(100), "%");
+                }
+            }
             source::Event::Importing(progress) => {
-                begin("Importing the kernel's source");
+                begin("Importing the kernel's source".to_owned());
                 let total = progress
                     .share
                     .filter(|share| *share > 0.0)
@@ -119,19 +127,9 @@ pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> 
                 job.progress.step(progress.files, total, "files");
             }
         })
-        .map_err(|error| {
-            let kind = match error {
-                SourceError::Spec(_) | SourceError::Unknown { .. } | SourceError::NoKernel(_) => {
-                    Kind::Usage
-                }
-                SourceError::Git { .. } => Kind::Usage,
-                SourceError::Cancelled => Kind::Interrupted,
-                _ => Kind::Infrastructure,
-            };
-            Failure {
-                kind,
-                error: error.into(),
-            }
+        .map_err(|error| Failure {
+            kind: blame(&error),
+            error: error.into(),
         })?;
     job.progress.finish(&found.version);
     let patches = work.patches_for(&found.version)?;
@@ -161,6 +159,30 @@ pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> 
         report: outfit.report,
         arms: outfit.arms,
     })
+}
+
+/// Whether a name is at fault, or the world.
+fn blame(error: &SourceError) -> Kind {
+    match error {
+        SourceError::Spec(_)
+        | SourceError::Unknown { .. }
+        | SourceError::NoKernel(_)
+        | SourceError::Git { .. } => Kind::Usage,
+        SourceError::Release(
+            ReleaseError::Name(_)
+            | ReleaseError::Candidate(_)
+            | ReleaseError::Mirror(_)
+            | ReleaseError::Keyring { .. }
+            | ReleaseError::Unlisted { .. },
+        ) => Kind::Usage,
+        // Either would do.
+        SourceError::Nowhere { debian, release } => match (blame(debian), blame(release)) {
+            (Kind::Usage, Kind::Usage) => Kind::Usage,
+            _ => Kind::Infrastructure,
+        },
+        SourceError::Cancelled => Kind::Interrupted,
+        _ => Kind::Infrastructure,
+    }
 }
 
 /// The store of the user's cache.

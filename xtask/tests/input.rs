@@ -44,14 +44,19 @@ impl World {
     }
 
     fn run(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_xtask"))
+        self.command(args).output().unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
             .args(args)
             .current_dir(&self.root)
             .env("REAPERLAB_CACHE", self.root.join("cache"))
+            .env_remove("REAPERLAB_KERNEL_ORG")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_SYSTEM", "/dev/null")
-            .output()
-            .unwrap()
+            .env("GIT_CONFIG_SYSTEM", "/dev/null");
+        command
     }
 
     fn apply(&self, mail: &str) -> Output {
@@ -191,8 +196,8 @@ fn unknown_kernels_are_refused() {
         mail("mm/reap.c", "three", "drei"),
     )
     .unwrap();
-    let apply = |kernel: &str| {
-        world.run(&[
+    let command = |kernel: &str| {
+        world.command(&[
             "apply",
             "--series",
             "series.patch",
@@ -201,10 +206,19 @@ fn unknown_kernels_are_refused() {
             kernel,
         ])
     };
+    let apply = |kernel: &str| command(kernel).output().unwrap();
     refused(&apply("no-such-thing"), 2, "no-such-thing");
     refused(&apply("debian:sid"), 2, "debian:sid");
     refused(&apply("git:linux#HEAD"), 2, "linux");
+    refused(&apply("release:6.17-rc3"), 2, "git:PATH#v6.17-rc3");
+    refused(&apply("release:linux"), 2, "names no release");
     refused(&apply("6.12"), 5, "--offline");
+    refused(&apply("release:6.17"), 5, "--offline");
+    let plain = command("release:6.17")
+        .env("REAPERLAB_KERNEL_ORG", "http://mirror.example.org")
+        .output()
+        .unwrap();
+    refused(&plain, 2, "https://");
 }
 
 #[test]

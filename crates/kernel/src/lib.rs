@@ -12,6 +12,7 @@ mod hunks;
 pub mod import;
 mod pack;
 pub mod process;
+pub mod release;
 pub mod selftests;
 pub mod source;
 pub mod store;

@@ -29,8 +29,9 @@ pub enum Stream {
 
 /// Runs programs to their end.
 pub trait Runner {
-    /// Runs one, hands over its lines as they come (without newline, invalid
-    /// UTF-8 replaced), and returns its exit code (128 + n after signal n).
+    /// Runs one, hands over its lines as they come (ended by a newline or a
+    /// carriage return, without it, invalid UTF-8 replaced), and returns its
+    /// exit code (128 + n after signal n).
     ///
     /// # Errors
     /// When it can't be started ([`io::ErrorKind::NotFound`] where there is no

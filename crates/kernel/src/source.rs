@@ -1,5 +1,6 @@
-//! Where a kernel's source comes from: a Debian package, a git revision, a
-//! folder or a tarball, imported into the store once.
+//! Where a kernel's source comes from: a Debian package, a release of
+//! kernel.org's, a git revision, a folder or a tarball, imported into the store
+//! once.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -17,20 +18,24 @@ use sha1::{Digest, Sha1};
 use crate::archive;
 use crate::import::{self, ImportError, Input, Progress};
 use crate::process::{Invocation, Runner};
-use crate::store::{Kernel, Origin, Store, StoreError};
+use crate::release::fetch::Desk;
+use crate::release::{Asked, KernelOrg, Release, ReleaseError};
+use crate::store::{self, Kernel, Origin, Store, StoreError};
 
 /// Where Debian keeps the keys that its archive is signed with.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// Looked through, in this order, where the host's own suites lack a version.
 const SUITES: [&str; 4] = ["stable-backports", "testing", "sid", "experimental"];
-/// How long `6.12` stands for the same package version without asking apt.
+/// How long `6.12` stands for the same package or release without asking again.
 const FRESH: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What `--kernel` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spec {
-    /// The nearest packaged version, such as `6.12` or `6.12.117`.
+    /// The nearest packaged or released version, such as `6.12` or `6.12.117`.
     Nearest(String),
+    /// A release of kernel.org's.
+    Release(Asked),
     /// A version of Debian's package in a suite.
     Debian {
         /// For example `sid`.
@@ -56,7 +61,7 @@ pub enum Spec {
 pub enum SourceError {
     /// Not a form of `--kernel`.
     #[error(
-        "{0:?} names no kernel: write a version (6.12), debian:SUITE/VERSION, git:PATH#REV, a folder or a tarball"
+        "{0:?} names no kernel: write a version (6.12), debian:SUITE/VERSION, release:VERSION, git:PATH#REV, a folder or a tarball"
     )]
     Spec(String),
     /// No package of that version.
@@ -68,6 +73,17 @@ pub enum SourceError {
         found: String,
         /// What to do.
         advice: &'static str,
+    },
+    /// No such release, or none that can be relied on.
+    #[error(transparent)]
+    Release(ReleaseError),
+    /// Neither Debian nor kernel.org has it.
+    #[error("{debian}\nFrom kernel.org: {release}")]
+    Nowhere {
+        /// Why there is no package.
+        debian: Box<SourceError>,
+        /// Why there is no release.
+        release: Box<SourceError>,
     },
     /// It would have to be fetched.
     #[error("kernel {0} is not imported yet and --offline forbids fetching it")]
@@ -122,11 +138,27 @@ pub enum SourceError {
     Cancelled,
 }
 
+impl From<ReleaseError> for SourceError {
+    fn from(error: ReleaseError) -> Self {
+        match error {
+            ReleaseError::Cancelled => Self::Cancelled,
+            error => Self::Release(error),
+        }
+    }
+}
+
 /// What the work is at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Event<'a> {
-    /// A package is being looked for or fetched.
-    Fetching(&'a str),
+    /// A file is being looked for or fetched.
+    Fetching {
+        /// Its name.
+        what: &'a str,
+        /// Where it is fetched from.
+        from: &'a str,
+        /// The part that has come, from 0 to 1, where that is known.
+        share: Option<f64>,
+    },
     /// Its files are being imported.
     Importing(Progress),
 }
@@ -145,6 +177,9 @@ impl FromStr for Spec {
                 suite: suite.into(),
                 version: version.into(),
             });
+        }
+        if let Some(release) = text.strip_prefix("release:") {
+            return Ok(Self::Release(release.parse()?));
         }
         if let Some(rest) = text.strip_prefix("git:") {
             let (path, rev) = rest.rsplit_once('#').unwrap_or((rest, "HEAD"));
@@ -175,6 +210,7 @@ impl fmt::Display for Spec {
         match self {
             Self::Nearest(version) => f.write_str(version),
             Self::Debian { suite, version } => write!(f, "debian:{suite}/{version}"),
+            Self::Release(asked) => write!(f, "release:{asked}"),
             Self::Git { path, rev } => write!(f, "git:{}#{rev}", path.display()),
             Self::Folder(path) | Self::Tarball(path) => write!(f, "{}", path.display()),
         }
@@ -219,7 +255,9 @@ pub struct Sources<'a> {
     pub store: &'a Store,
     /// The cache folder.
     pub cache: &'a Path,
-    /// Runs apt.
+    /// Where releases are fetched from.
+    pub kernel_org: &'a KernelOrg,
+    /// Runs apt and curl.
     pub runner: &'a dyn Runner,
     /// Whether nothing may be fetched.
     pub offline: bool,
@@ -236,8 +274,9 @@ impl Sources<'_> {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Kernel, SourceError> {
         match spec {
-            Spec::Nearest(version) => self.debian(None, version, on_event),
+            Spec::Nearest(version) => self.nearest(version, on_event),
             Spec::Debian { suite, version } => self.debian(Some(suite), version, on_event),
+            Spec::Release(asked) => self.release(*asked, &format!("release/{asked}"), on_event),
             Spec::Git { path, rev } => self.git(path, rev, on_event),
             Spec::Folder(path) => {
                 let real = real(path)?;
@@ -339,6 +378,105 @@ impl Sources<'_> {
         Ok(kernel)
     }
 
+    /// Debian's package, else kernel.org's release.
+    fn nearest(
+        &self,
+        version: &str,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Kernel, SourceError> {
+        let debian = match self.debian(None, version, on_event) {
+            Err(
+                error @ (SourceError::Unknown { .. }
+                | SourceError::Apt { .. }
+                | SourceError::Run { .. }
+                | SourceError::Offline(_)),
+            ) => error,
+            other => return other,
+        };
+        let Ok(asked) = version.parse() else {
+            return Err(debian);
+        };
+        match self.release(asked, &package_name(None, version), on_event) {
+            Err(SourceError::Offline(_)) => Err(debian),
+            Err(error @ SourceError::Release(_)) => Err(SourceError::Nowhere {
+                debian: debian.into(),
+                release: error.into(),
+            }),
+            other => other,
+        }
+    }
+
+    /// A release, remembered as what `name` stands for.
+    fn release(
+        &self,
+        asked: Asked,
+        name: &str,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Kernel, SourceError> {
+        // Its sum is published once and for all.
+        if let Some(release) = asked.exactly()
+            && let Some(kernel) = self.store.kernel(&release_id(release))?
+        {
+            return Ok(kernel);
+        }
+        let memory = Memory::open(self.cache);
+        if let Some(id) = memory.recall(name, self.offline)
+            && let Some(kernel) = self.store.kernel(&id)?
+        {
+            return Ok(kernel);
+        }
+        let imported = || {
+            self.best(|kernel| {
+                let its: Asked = kernel.origin.strip_prefix("release:")?.parse().ok()?;
+                its.exactly().filter(|release| asked.takes(*release))
+            })
+        };
+        if self.offline {
+            return imported()?.ok_or_else(|| SourceError::Offline(asked.to_string()));
+        }
+        let folder = self.cache.join("releases");
+        let io = |source| SourceError::Io {
+            path: folder.clone(),
+            source,
+        };
+        fs_err::create_dir_all(&folder).map_err(io)?;
+        let _lock = store::hold(&folder.join("lock"), || self.runner.cancelled())
+            .map_err(io)?
+            .ok_or(SourceError::Cancelled)?;
+        let desk = Desk {
+            kernel_org: self.kernel_org,
+            runner: self.runner,
+            folder: &folder,
+        };
+        let mut watch = |what: &str, from: &str, share| {
+            on_event(Event::Fetching { what, from, share });
+        };
+        let listed = match desk.find(asked, &mut watch) {
+            // An older one is better than none when nobody answers.
+            Err(error @ ReleaseError::Fetch { .. }) => {
+                return imported()?.ok_or(error.into());
+            }
+            other => other?,
+        };
+        let id = release_id(listed.release);
+        let kernel = match self.store.kernel(&id)? {
+            Some(kernel) => kernel,
+            None => {
+                let origin = Origin {
+                    text: format!("release:{}", listed.release),
+                    id,
+                    immutable: true,
+                };
+                let tarball = desk.tarball(&listed, &mut watch)?;
+                let kernel = self.tarball(&tarball, &origin, on_event)?;
+                fs_err::remove_file(&tarball).map_err(io)?;
+                kernel
+            }
+        };
+        memory.keep(name, &kernel.id);
+        Ok(kernel)
+    }
+
     fn debian(
         &self,
         suite: Option<&str>,
@@ -350,9 +488,9 @@ impl Sources<'_> {
             return Ok(kernel);
         }
         let memory = Memory::open(self.cache);
-        let asked = format!("{}/{version}", suite.unwrap_or_default());
-        if let Some(found) = memory.recall(&asked, self.offline)
-            && let Some(kernel) = self.store.kernel(&debian_id(&found))?
+        let asked = package_name(suite, version);
+        if let Some(id) = memory.recall(&asked, self.offline)
+            && let Some(kernel) = self.store.kernel(&id)?
         {
             return Ok(kernel);
         }
@@ -377,7 +515,6 @@ impl Sources<'_> {
                     id,
                     immutable: true,
                 };
-                on_event(Event::Fetching(&found));
                 let folder =
                     tempfile::tempdir_in(self.cache).map_err(|source| SourceError::Io {
                         path: self.cache.to_owned(),
@@ -389,7 +526,7 @@ impl Sources<'_> {
                 self.tarball(&deb, &origin, on_event)?
             }
         };
-        memory.keep(&asked, &found);
+        memory.keep(&asked, &kernel.id);
         Ok(kernel)
     }
 
@@ -400,21 +537,21 @@ impl Sources<'_> {
                 .filter_map(|n| n.parse().ok())
                 .collect()
         };
-        let mut imported = Vec::new();
-        for kernel in self.store.kernels()? {
-            let package = kernel
-                .origin
-                .strip_prefix("debian:")
-                .and_then(|o| o.split_once('/'));
-            if let Some((from, its)) = package
-                && suite.is_none_or(|suite| suite == from)
-                && fits(version, its)
-            {
-                imported.push((numbers(its), kernel));
-            }
-        }
-        Ok(imported
-            .into_iter()
+        self.best(|kernel| {
+            let (from, its) = kernel.origin.strip_prefix("debian:")?.split_once('/')?;
+            let wanted = suite.is_none_or(|suite| suite == from) && fits(version, its);
+            wanted.then(|| numbers(its))
+        })
+    }
+
+    /// The imported kernel that ranks highest.
+    fn best<K: Ord>(
+        &self,
+        rank: impl Fn(&Kernel) -> Option<K>,
+    ) -> Result<Option<Kernel>, StoreError> {
+        let ranked = self.store.kernels()?.into_iter();
+        let ranked = ranked.filter_map(|kernel| Some((rank(&kernel)?, kernel)));
+        Ok(ranked
             .max_by(|a, b| a.0.cmp(&b.0))
             .map(|(_, kernel)| kernel))
     }
@@ -426,7 +563,11 @@ impl Sources<'_> {
         version: &str,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<(Apt, String), SourceError> {
-        on_event(Event::Fetching(version));
+        on_event(Event::Fetching {
+            what: &package(version),
+            from: "Debian",
+            share: None,
+        });
         let mut seen = Vec::new();
         let named = suite.is_some();
         let mut suites: VecDeque<Option<String>> = match suite {
@@ -491,7 +632,7 @@ impl Sources<'_> {
         Err(SourceError::Unknown {
             version: version.to_owned(),
             found,
-            advice: "run `apt-get update`, or name a folder, a tarball or git:PATH#REV",
+            advice: "run `apt-get update`, or name release:VERSION, git:PATH#REV, a folder or a tarball",
         })
     }
 
@@ -641,6 +782,15 @@ fn debian_id(version: &str) -> String {
     format!("debian/{version}")
 }
 
+fn release_id(release: Release) -> String {
+    format!("release/{release}")
+}
+
+/// What a package's name is remembered by.
+fn package_name(suite: Option<&str>, version: &str) -> String {
+    format!("{}/{version}", suite.unwrap_or_default())
+}
+
 fn real(path: &Path) -> Result<PathBuf, SourceError> {
     path.canonicalize().map_err(|source| SourceError::Io {
         path: path.to_owned(),
@@ -674,8 +824,8 @@ fn the_package(folder: &Path) -> Result<PathBuf, SourceError> {
     )))
 }
 
-/// Which package version a short name stood for, so that the next run need not
-/// ask apt.
+/// Which kernel a short name stood for, so that the next run need not ask apt
+/// or kernel.org.
 struct Memory(PathBuf);
 
 #[derive(Default, Serialize, Deserialize)]
@@ -683,7 +833,7 @@ struct Names(std::collections::BTreeMap<String, Name>);
 
 #[derive(Serialize, Deserialize)]
 struct Name {
-    version: String,
+    id: String,
     since: SystemTime,
 }
 
@@ -700,14 +850,14 @@ impl Memory {
     fn recall(&self, asked: &str, however_old: bool) -> Option<String> {
         let name = self.read().0.remove(asked)?;
         let fresh = name.since.elapsed().is_ok_and(|age| age < FRESH);
-        (fresh || however_old).then_some(name.version)
+        (fresh || however_old).then_some(name.id)
     }
 
-    /// Forgetting costs a question to apt, so failing to write is no error.
-    fn keep(&self, asked: &str, version: &str) {
+    /// Forgetting costs a question, so failing to write is no error.
+    fn keep(&self, asked: &str, id: &str) {
         let mut names = self.read();
         let name = Name {
-            version: version.to_owned(),
+            id: id.to_owned(),
             since: SystemTime::now(),
         };
         names.0.insert(asked.to_owned(), name);
@@ -746,6 +896,11 @@ mod tests {
                 rev: "v6.12".into()
             })
         );
+        for release in ["release:6.17", "release:6.17.3"] {
+            let spec = parse(release).unwrap();
+            assert!(matches!(spec, Spec::Release(_)), "{spec:?}");
+            assert_eq!(spec.to_string(), release);
+        }
         for bad in [
             "",
             "6",
@@ -755,6 +910,9 @@ mod tests {
             "debian:sid/$(x)",
             "git:#x",
             "git:a#-x",
+            "release:",
+            "release:6.17-rc3",
+            "release:../6.17",
         ] {
             assert_eq!(parse(bad), None, "{bad:?}");
         }
@@ -786,6 +944,9 @@ mod tests {
             invocation: &Invocation,
             on_line: &mut dyn FnMut(Stream, &str),
         ) -> io::Result<i32> {
+            if invocation.program == "prlimit" {
+                return Err(io::ErrorKind::NotFound.into());
+            }
             let args: Vec<_> = invocation
                 .args
                 .iter()
@@ -852,6 +1013,7 @@ mod tests {
         let sources = Sources {
             store: &store,
             cache,
+            kernel_org: &KernelOrg::new("https://localhost", None).unwrap(),
             runner: apt,
             offline,
         };
@@ -962,6 +1124,7 @@ mod tests {
         };
         let error = ensure(cache.path(), &apt, false, "6.12.5").unwrap_err();
         assert!(error.contains("there are: 6.12.117-1"), "{error}");
+        assert!(error.contains("From kernel.org: can't run"), "{error}");
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub(crate) struct Change {
 /// The mode of a folder in a tree.
 pub(crate) const FOLDER: i32 = 0o040_000;
 
-/// Held while packs are written; released when dropped.
+/// Held while packs are written, or a release is fetched; released when dropped.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -193,17 +193,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Cancelled`], or when the lock file can't be made.
-    pub fn lock(&self, mut cancelled: impl FnMut() -> bool) -> Result<Lock, StoreError> {
-        let file = File::create(self.root.join("reaperlab/lock"))?;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Lock { _file: file }),
-                Err(TryLockError::Error(e)) => return Err(e.into()),
-                Err(TryLockError::WouldBlock) if cancelled() => {
-                    return Err(StoreError::Cancelled(self.root.clone()));
-                }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(50)),
-            }
+    pub fn lock(&self, cancelled: impl FnMut() -> bool) -> Result<Lock, StoreError> {
+        match hold(&self.root.join("reaperlab/lock"), cancelled)? {
+            Some(lock) => Ok(lock),
+            None => Err(StoreError::Cancelled(self.root.clone())),
         }
     }
 
@@ -323,6 +316,22 @@ impl Store {
         version.push_str(&field("EXTRAVERSION").unwrap_or_default());
         let plain = |c: char| c.is_ascii_alphanumeric() || "._+~-".contains(c);
         version.chars().all(plain).then_some(version)
+    }
+}
+
+/// Waits until no other process holds a lock file; none when cancelled.
+pub(crate) fn hold(
+    path: &Path,
+    mut cancelled: impl FnMut() -> bool,
+) -> std::io::Result<Option<Lock>> {
+    let file = File::create(path)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(Lock { _file: file })),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if cancelled() => return Ok(None),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(50)),
+        }
     }
 }
 

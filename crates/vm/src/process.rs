@@ -125,7 +125,8 @@ impl From<ExitStatus> for Exit {
 }
 
 /// Runs `program` to its end and hands over its lines as they come, without
-/// newline, invalid UTF-8 replaced, cut at 1 MiB.
+/// newline, invalid UTF-8 replaced, cut at 1 MiB. A carriage return ends a line
+/// too.
 ///
 /// Past the deadline, and when cancelled, its whole process group gets SIGTERM
 /// and 0.8 s later SIGKILL. What it leaves running in its group when it ends
@@ -160,8 +161,8 @@ pub fn run(
     }
     let deadline = deadline.map(|within| Instant::now() + within);
     let mut group = Group::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()), None)?;
-    let mut out = Source::new(group.child.stdout.take(), LINE);
-    let mut err = Source::new(group.child.stderr.take(), LINE);
+    let mut out = Source::new(group.child.stdout.take(), LINE).at_returns();
+    let mut err = Source::new(group.child.stderr.take(), LINE).at_returns();
     let mut ended_by_us = None;
     let mut kill_at = None;
     let mut gone_at = None;
@@ -349,6 +350,14 @@ impl Source {
             file: fd.map(|fd| File::from(fd.into())),
             lines: Lines::new(line_limit),
             buffer: vec![0; 64 << 10].into_boxed_slice(),
+        }
+    }
+
+    /// Ends lines at carriage returns too.
+    pub(crate) fn at_returns(self) -> Self {
+        Self {
+            lines: self.lines.at_returns(),
+            ..self
         }
     }
 
