@@ -33,8 +33,9 @@ pub enum Command {
   cargo xtask patch-test --flavour debug --arm patched
   cargo xtask patch-test --sweep
   cargo xtask patch-test --aa
-  git bisect run cargo xtask patch-test --bisect-run --series none \\
-    --kernel git:.#HEAD --scenario 'memcg*'")]
+  git bisect start --no-checkout BAD GOOD       # in a kernel's repository
+  git bisect run ../reaperlab/target/debug/xtask patch-test --bisect-run \\
+    --series none --arm base --kernel 'git:.#BISECT_HEAD' --scenario 'memcg*'")]
     PatchTest(PatchTest),
     /// Apply the series to kernels, without a build: a verdict for each
     #[command(after_help = "Example:

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Guests are timed: two at once would measure each other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -33,7 +33,7 @@ fn patch_test(out: &Path, args: &[&str]) -> Output {
         .unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn said_by(output: &Output) -> String {
     format!(
         "{}\n{}",
         String::from_utf8_lossy(&output.stdout),
@@ -67,7 +67,7 @@ fn the_series_is_judged_on_both_arms() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let output = patch_test(&out, &["--rounds", "2", "--seed", "7"]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", said_by(&output));
 
     let report = read_json(&out.join("report.json"));
     assert_eq!(report["order"]["base"], "ascending", "the positive control");
@@ -90,7 +90,7 @@ fn the_series_is_judged_on_both_arms() {
         .arg(&out)
         .output()
         .unwrap();
-    assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+    assert_eq!(again.status.code(), Some(0), "{}", said_by(&again));
     assert_eq!(std::fs::read(out.join("report.html")).unwrap(), before);
     no_guest_is_left();
 }
@@ -111,11 +111,11 @@ fn fault(name: &str, code: i32, status: &str) {
             name,
         ],
     );
-    assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(code), "{}", said_by(&output));
     let run = read_json(&out.join("run.json"));
     let rounds = run["rounds"].as_array().unwrap();
     let faulty: Vec<_> = rounds.iter().filter(|r| r["status"] != "ok").collect();
-    assert_eq!(faulty.len(), 1, "{}", said(&output));
+    assert_eq!(faulty.len(), 1, "{}", said_by(&output));
     assert_eq!(faulty[0]["status"], status);
     // What came before the fault is kept.
     let kernel = run["kernel"]["name"].as_str().unwrap();
@@ -167,7 +167,7 @@ fn mutants_are_told_from_their_equivalents() {
         .arg(&out)
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", said_by(&output));
     let score: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         (&score["caught"], &score["equivalent"], &score["total"]),
@@ -221,22 +221,31 @@ fn guests_of(parent: u32) -> Vec<u32> {
     found
 }
 
+/// What a run says, without its times, counts and samples.
+fn verdicts(out: &Path) -> (Value, Vec<Value>) {
+    let rounds = read_json(&out.join("run.json"))["rounds"].clone();
+    let rounds = rounds.as_array().unwrap().iter().map(|round| {
+        let tests = round["ktap"]["tests"].as_array().unwrap().iter();
+        let tests: Vec<_> = tests.map(|test| (&test["name"], &test["status"])).collect();
+        json!([round["index"], round["arm"], round["status"], tests])
+    });
+    let report = read_json(&out.join("report.json"));
+    (report["scenarios"].clone(), rounds.collect())
+}
+
 #[test]
-fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
+fn an_interrupted_run_goes_on_to_what_an_unbroken_one_says() {
     let _one = ONE_AT_A_TIME
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .args([
-            "patch-test",
-            "--rounds",
-            "1",
-            "--scenario",
-            "mrelease-errors",
-            "--out",
-        ])
+    let xtask = || Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let options = ["patch-test", "--rounds", "1", "--scenario", "m*-errors"];
+    let options = [&options[..], &["--scenario", "mrelease-exit-race"]].concat();
+    let mut child = xtask()
+        .args(&options)
+        .arg("--out")
         .arg(&out)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -269,6 +278,24 @@ fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
             "a guest is left"
         );
     }
-    let rounds = read_json(&out.join("run.json"))["rounds"].clone();
-    assert_eq!(rounds[0]["status"], "ok", "{rounds}");
+    let kept = read_json(&out.join("run.json"))["rounds"][0].clone();
+    assert_eq!(kept["status"], "ok", "{kept}");
+
+    let resumed = xtask()
+        .args(&options)
+        .arg("--resume")
+        .arg(&out)
+        .output()
+        .unwrap();
+    assert_eq!(resumed.status.code(), Some(0), "{}", said_by(&resumed));
+    assert_eq!(read_json(&out.join("run.json"))["rounds"][0], kept);
+    let unbroken = folder.path().join("unbroken");
+    let output = xtask()
+        .args(&options)
+        .arg("--out")
+        .arg(&unbroken)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said_by(&output));
+    assert_eq!(verdicts(&out), verdicts(&unbroken));
 }
