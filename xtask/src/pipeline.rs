@@ -10,12 +10,13 @@ use evidence::design::FEWEST;
 use evidence::run::{
     self, Arm, ArmInfo, ExpectOrder, Host, KernelInfo, Round, RoundStatus, Run, SCHEMA, SeriesInfo,
 };
+use kernel::cache::{Cache, CacheError, Lock};
 use kernel::selftests::Selftest;
 use results::plan;
 use sha1::{Digest, Sha1};
 
 use crate::cli::{self, Fault, Flavour, PatchTest};
-use crate::exit::{Classify, Kind, Result, fail};
+use crate::exit::{Classify, Failure, Kind, Result, fail};
 use crate::guest::Program;
 use crate::input::{self, Work};
 use crate::job::Job;
@@ -159,6 +160,7 @@ pub fn run(
         kernel: &kernel,
         selftests: &selftests,
         folder: &folder,
+        cache: &Cache::open(&job.cache).kind(Kind::Infrastructure)?,
         recorded,
     };
     let finished = guests.run(boots, args, began, &mut run);
@@ -280,6 +282,7 @@ struct Guests<'a> {
     kernel: &'a Kernel,
     selftests: &'a BTreeMap<Arm, Vec<Selftest>>,
     folder: &'a Path,
+    cache: &'a Cache,
     /// Rounds that the run has already, in their order.
     recorded: VecDeque<Round>,
 }
@@ -328,8 +331,15 @@ impl Guests<'_> {
                     seat.kill_qemu = fault == Fault::KillQemu;
                 }
             }
+            // Another command's guests would be measured with ours.
+            let host = match seats.iter().all(|seat| seat.recorded.is_some()) {
+                true => None,
+                false => Some(self.host(&seats)?),
+            };
+            let booted = self.boot_all(&seats, run);
+            drop(host);
             let mut rests = Vec::new();
-            for (seat, booted) in seats.iter().zip(self.boot_all(&seats, run)) {
+            for (seat, booted) in seats.iter().zip(booted) {
                 let (round, lost) = booted?;
                 if let Some(lost) = lost {
                     let note = format!("{}: {lost}", seat.name);
@@ -378,6 +388,28 @@ impl Guests<'_> {
             seconds(booting.elapsed())
         ));
         Ok(())
+    }
+
+    /// The host: alone for what is timed.
+    fn host(&self, seats: &[Seat]) -> Result<Lock> {
+        let timed = |seat: &Seat| seat.planned.purpose != Purpose::Right;
+        let progress = &self.job.progress;
+        self.cache
+            .host(
+                seats.iter().any(timed),
+                &|| self.job.cancel.cancelled(),
+                &mut || progress.note("  waiting for another command's guests"),
+            )
+            .map_err(|error| match error {
+                CacheError::Cancelled => Failure {
+                    kind: Kind::Interrupted,
+                    error: error.into(),
+                },
+                error => Failure {
+                    kind: Kind::Infrastructure,
+                    error: error.into(),
+                },
+            })
     }
 
     /// Boots these at once, in a thread each: what dies with its thread is the

@@ -445,6 +445,24 @@ impl Cache {
         fs_err::rename(staged, folder).map_err(failed("write", folder))
     }
 
+    /// The host, for as long as what is returned lives: to have alone for what is
+    /// timed, or to share with others that are not. Commands with this cache
+    /// folder agree on it, host by host. Calls `waiting` once when others use it.
+    ///
+    /// # Errors
+    /// [`CacheError::Cancelled`], or when the lock file can't be made.
+    pub fn host(
+        &self,
+        alone: bool,
+        cancelled: &dyn Fn() -> bool,
+        waiting: &mut dyn FnMut(),
+    ) -> Result<Lock, CacheError> {
+        let name = fs_err::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let place = self.root.join("host").join(name.trim());
+        let mode = if alone { Mode::Exclusive } else { Mode::Shared };
+        self.lock(&place, mode, cancelled, waiting)
+    }
+
     /// Files compiled when all of a kernel with these requests was last built.
     pub(crate) fn remembered(&self, requests: &str) -> Option<u32> {
         children(&self.root.join("kernels"))

@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 use kernel::build::diagnose::Cause;
 use kernel::build::inspect::Checker;
 use kernel::build::{Arm, BuildError, Builder, Built, Event, Source, Toolchain};
-use kernel::cache::{Cache, Kind};
+use kernel::cache::{Cache, CacheError, Kind};
 use kernel::config::{Fragment, Request};
 use kernel::process::{Invocation, Runner, Stream};
 
@@ -748,6 +748,25 @@ fn two_commands_build_a_kernel_once() {
         2
     );
     assert_eq!(cached.into_inner(), 6);
+}
+
+#[test]
+fn who_times_has_the_host_alone() {
+    let lab = Lab::new();
+    let other = Cache::open(lab.cache.root()).unwrap();
+    let refused = |alone| {
+        let mut waited = false;
+        let error = other.host(alone, &|| true, &mut || waited = true);
+        matches!(error, Err(CacheError::Cancelled)) && !waited
+    };
+    let free = |cache: &Cache, alone| cache.host(alone, &|| true, &mut || {}).unwrap();
+    let timed = free(&lab.cache, true);
+    assert!(refused(true) && refused(false));
+    drop(timed);
+    let judged = free(&lab.cache, false);
+    let _too = free(&other, false);
+    assert!(refused(true));
+    drop(judged);
 }
 
 #[test]
