@@ -103,6 +103,21 @@ pub fn series(from: &str) -> Result<Series> {
     )
 }
 
+/// Reads mail from one place or several as one thread.
+pub fn thread(places: &[String]) -> Result<thread::Thread> {
+    let mut all = thread::Thread::default();
+    for place in places {
+        let bytes = match place.as_str() {
+            "-" => read_all(std::io::stdin().lock(), "standard input")?,
+            _ => read_all(fs_err::File::open(place).kind(Kind::Usage)?, place)?,
+        };
+        let one = thread::parse(&bytes).kind(Kind::Usage)?;
+        all.messages.extend(one.messages);
+        all.announced = all.announced.or(one.announced);
+    }
+    Ok(all)
+}
+
 fn parse(bytes: &[u8]) -> Result<Series> {
     series::series::parse(bytes).kind(Kind::Usage)
 }

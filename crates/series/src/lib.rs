@@ -6,6 +6,7 @@
 pub mod format;
 pub mod manifest;
 pub mod patch;
+pub mod review;
 pub mod series;
 pub mod thread;
 

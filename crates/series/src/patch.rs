@@ -5,6 +5,8 @@
 //! they say, links, binary data and sheer size are refused here, and nothing
 //! behind this module looks at them again.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The most files that one diff may change.
@@ -25,6 +27,15 @@ pub struct Person {
     pub name: String,
     /// The address, without angle brackets.
     pub email: String,
+}
+
+impl fmt::Display for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.email.is_empty() || self.email == self.name {
+            return f.write_str(&self.name);
+        }
+        write!(f, "{} <{}>", self.name, self.email)
+    }
 }
 
 /// One line `Name: value` of the block that ends a changelog.
