@@ -4,6 +4,7 @@
 //! git. All that it reads is hostile.
 
 pub mod format;
+pub mod lint;
 pub mod manifest;
 pub mod patch;
 pub mod review;
