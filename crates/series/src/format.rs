@@ -317,7 +317,7 @@ fn diffstat(files: &[FileDiff]) -> String {
 }
 
 /// Writes `Name: value`, folded at blanks.
-fn header(out: &mut String, name: &str, value: &str) {
+pub(crate) fn header(out: &mut String, name: &str, value: &str) {
     let mut column = name.len() + 1;
     let _ = write!(out, "{name}:");
     for (at, word) in value.split(' ').enumerate() {
@@ -331,7 +331,7 @@ fn header(out: &mut String, name: &str, value: &str) {
     out.push('\n');
 }
 
-fn address(person: &Person) -> String {
+pub(crate) fn address(person: &Person) -> String {
     let name = &person.name;
     let plain = |c: char| c.is_ascii_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c);
     let name = if !name.is_ascii() {
@@ -345,7 +345,7 @@ fn address(person: &Person) -> String {
 }
 
 /// Text for a header: as it is, or where it is not ASCII in RFC 2047's words.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     if text.is_ascii() && !text.contains("=?") {
         return text.to_owned();
     }

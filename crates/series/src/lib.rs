@@ -3,10 +3,12 @@
 //! Bytes in, values out: this crate runs nothing, opens nothing and knows no
 //! git. All that it reads is hostile.
 
+pub mod draft;
 pub mod format;
 pub mod lint;
 pub mod manifest;
 pub mod patch;
+pub mod reroll;
 pub mod review;
 pub mod series;
 pub mod thread;

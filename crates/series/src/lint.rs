@@ -343,75 +343,32 @@ impl<'a> Check<'a> {
     }
 
     fn reported(&mut self) {
-        let trailers = &self.patch.trailers;
-        for (at, one) in trailers
-            .iter()
-            .enumerate()
-            .filter(|(_, one)| is_report(one))
-        {
-            // Several people may have made one report.
-            let next = trailers[at..].iter().find(|next| !is_report(next));
-            let linked = next.is_some_and(|next| is(next, "closes") || is(next, "link"));
-            if !linked {
-                let text = format!(
-                    "{} has no Closes: (or Link:, for a part of it) behind it; point to the report, \
-                     unless it is not on the web",
-                    shown_trailer(one)
-                );
-                let rule = "reported-by-without-link";
-                self.add(rule, Severity::Warning, "trailers", text, source::REPORTED);
+        let mut linked = false;
+        let mut bare = Vec::new();
+        // Several people may have made one report: the link stands behind them.
+        for one in self.patch.trailers.iter().rev() {
+            if !is_report(one) {
+                linked = is(one, "closes") || is(one, "link");
+            } else if !linked {
+                bare.push(one);
             }
+        }
+        for one in bare.iter().rev() {
+            let text = format!(
+                "{} has no Closes: (or Link:, for a part of it) behind it; point to the report, \
+                 unless it is not on the web",
+                shown_trailer(one)
+            );
+            let rule = "reported-by-without-link";
+            self.add(rule, Severity::Warning, "trailers", text, source::REPORTED);
         }
     }
 
     fn fixes(&mut self, history: Option<History>) {
-        static FORM: LazyLock<Regex> =
-            LazyLock::new(|| regex(r#"^([0-9a-fA-F]{5,64}) \("(.+)"\)$"#));
         for one in self.patch.trailers.iter().filter(|one| is(one, "fixes")) {
-            let line = shown_trailer(one);
-            let mut say = |severity, text: String| {
-                self.found.push(Finding {
-                    rule: "fixes".to_owned(),
-                    severity,
-                    place: format!("{}/{}, trailers", self.patch.index, self.patch.total),
-                    text: format!("{line}: {text}"),
-                    source: source::DESCRIBE.to_owned(),
-                });
-            };
-            let Some(form) = FORM.captures(&one.value) else {
-                say(
-                    Severity::Error,
-                    match one.value.contains("://") {
-                        true => "a report is named by Closes:, a commit by Fixes:".to_owned(),
-                        false => format!(
-                            "is not of the form `Fixes: ID (\"subject\")` with {ABBREV} digits of the id"
-                        ),
-                    },
-                );
-                continue;
-            };
-            let (id, title) = (&form[1], &form[2]);
-            if id.len() < ABBREV {
-                say(
-                    Severity::Warning,
-                    format!("gives {} digits of the id, {ABBREV} are wanted", id.len()),
-                );
-            }
-            match history.map(|lookup| lookup(&id.to_ascii_lowercase())) {
-                None => {}
-                Some(Lookup::None) => say(
-                    Severity::Error,
-                    "the tree at hand has no such commit".to_owned(),
-                ),
-                Some(Lookup::Several) => say(
-                    Severity::Error,
-                    "the tree at hand has several commits that begin so".to_owned(),
-                ),
-                Some(Lookup::One(real)) if real != title => say(
-                    Severity::Error,
-                    format!("that commit is called {:?}", shown(&real)),
-                ),
-                Some(Lookup::One(_)) => {}
+            for (severity, text) in wrong_fixes(&one.value, history) {
+                let text = format!("{}: {text}", shown_trailer(one));
+                self.add("fixes", severity, "trailers", text, source::DESCRIBE);
             }
         }
     }
@@ -503,6 +460,36 @@ impl<'a> Check<'a> {
             self.add(rule, Severity::Hint, "trailers", text, source::TIP_ORDER);
         }
     }
+}
+
+/// What is wrong with the value of a `Fixes:`.
+fn wrong_fixes(value: &str, history: Option<History>) -> Vec<(Severity, String)> {
+    static FORM: LazyLock<Regex> = LazyLock::new(|| regex(r#"^([0-9a-fA-F]{5,64}) \("(.+)"\)$"#));
+    let Some(form) = FORM.captures(value) else {
+        let text = match value.contains("://") {
+            true => "a report is named by Closes:, a commit by Fixes:".to_owned(),
+            false => format!(
+                "is not of the form `Fixes: ID (\"subject\")` with {ABBREV} digits of the id"
+            ),
+        };
+        return vec![(Severity::Error, text)];
+    };
+    let (id, title) = (&form[1], &form[2]);
+    let mut wrong = Vec::new();
+    if id.len() < ABBREV {
+        let text = format!("gives {} digits of the id, {ABBREV} are wanted", id.len());
+        wrong.push((Severity::Warning, text));
+    }
+    let text = match history.map(|lookup| lookup(&id.to_ascii_lowercase())) {
+        Some(Lookup::None) => "the tree at hand has no such commit".to_owned(),
+        Some(Lookup::Several) => "the tree at hand has several commits that begin so".to_owned(),
+        Some(Lookup::One(real)) if real != title => {
+            format!("that commit is called {:?}", shown(&real))
+        }
+        Some(Lookup::One(_)) | None => return wrong,
+    };
+    wrong.push((Severity::Error, text));
+    wrong
 }
 
 /// The changelog below the subject, trailers included.
@@ -657,10 +644,10 @@ pub(crate) fn sorted(trailers: &[Trailer]) -> Vec<Trailer> {
     let mut units: Vec<(usize, Vec<Trailer>)> = Vec::new();
     for one in trailers {
         let joins = units.last().is_some_and(|(_, unit)| {
-            let last = unit.last();
-            let report = unit.iter().any(is_report);
-            let links = last.is_some_and(|last| is_report(last) || is(last, "closes"));
-            rank(&one.name).is_none() || (report && links && (is(one, "closes") || is(one, "link")))
+            let behind = |last: &Trailer| is_report(last) || is(last, "closes");
+            let links = is(one, "closes") || is(one, "link");
+            let report = || unit.last().is_some_and(behind) && unit.iter().any(is_report);
+            rank(&one.name).is_none() || (links && report())
         });
         match units.last_mut() {
             Some((_, unit)) if joins => unit.push(one.clone()),
