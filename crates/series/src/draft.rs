@@ -15,7 +15,6 @@ use crate::patch::{Patch, Person, Trailer};
 use crate::regex;
 use crate::reply::same;
 use crate::review::{Collected, Review, Standing};
-use crate::thread::Message;
 
 /// The width of a mail.
 const WIDTH: usize = 72;
@@ -325,10 +324,10 @@ fn mail(patch: &Patch, notes: &str) -> String {
 /// What an answer is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
-    /// The mail that it answers.
-    pub to: &'a Message,
-    /// The changelog to quote; empty for none.
-    pub quote: &'a str,
+    /// The patch that it answers.
+    pub to: &'a Patch,
+    /// The message id of its mail, without angle brackets.
+    pub id: Option<&'a str>,
     /// Who else gets it.
     pub cc: &'a [Person],
     /// Who writes it, where that is known.
@@ -341,46 +340,43 @@ pub struct Answer<'a> {
 
 /// Drafts an answer, as one message with its headers, for a mailer to open.
 pub fn answer(answer: &Answer) -> String {
-    let to = answer.to;
+    let author = &answer.to.author;
     let mut out = String::new();
     if let Some(from) = answer.from {
         format::header(&mut out, "From", &format::address(from));
     }
-    if let Some(author) = to.from.as_ref().filter(|author| !author.email.is_empty()) {
+    if !author.email.is_empty() {
         format::header(&mut out, "To", &format::address(author));
     }
-    let cc: Vec<String> = (answer.cc.iter())
-        .filter(|one| !one.email.is_empty())
-        .filter(|one| (to.from.as_ref()).is_none_or(|author| !same(&author.email, &one.email)))
-        .map(format::address)
-        .collect();
+    let mut cc: Vec<String> = Vec::new();
+    for one in answer.cc {
+        // A list has no name.
+        let address = match one.name == one.email {
+            true => one.email.clone(),
+            false => format::address(one),
+        };
+        if !(one.email.is_empty() || same(&author.email, &one.email) || cc.contains(&address)) {
+            cc.push(address);
+        }
+    }
     if !cc.is_empty() {
         format::header(&mut out, "Cc", &cc.join(", "));
     }
-    let subject = match to.subject.get(..3) {
-        Some(start) if start.eq_ignore_ascii_case("re:") => to.subject.clone(),
-        _ => format!("Re: {}", to.subject),
-    };
-    format::header(&mut out, "Subject", &format::encoded(&subject));
-    if let Some(id) = &to.id {
+    let subject = format::encoded(&answer.to.subject);
+    let subject = format!("Re: {} {subject}", format::tag(answer.to));
+    format::header(&mut out, "Subject", &subject);
+    if let Some(id) = answer.id {
         format::header(&mut out, "In-Reply-To", &format!("<{id}>"));
-        let before = to.answers.iter().rev().map(|id| format!("<{id}>"));
-        let all: Vec<String> = before.chain([format!("<{id}>")]).collect();
-        format::header(&mut out, "References", &all.join(" "));
+        format::header(&mut out, "References", &format!("<{id}>"));
     }
     out += "MIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n";
     out += "Content-Transfer-Encoding: 8bit\n\n";
 
-    let author = to.from.as_ref().map_or("the author", |from| &from.name);
-    match &to.date {
-        Some(date) => {
-            let _ = writeln!(out, "On {date}, {author} wrote:");
-        }
-        None => {
-            let _ = writeln!(out, "{author} wrote:");
-        }
+    if let Some(date) = &answer.to.date {
+        let _ = write!(out, "On {date}, ");
     }
-    out += &quoted(answer.quote);
+    let _ = writeln!(out, "{} wrote:", author.name);
+    out += &quoted(&answer.to.body);
     let _ = writeln!(out, "\n{}", answer.text.trim_end());
     if answer.held {
         let by = match answer.from {
@@ -423,7 +419,7 @@ fn quoted(text: &str) -> String {
 
 /// Text in lines of a mail's width, the first and the others with what goes
 /// before them. A word is never broken.
-fn wrapped(text: &str, first: &str, others: &str) -> String {
+pub fn wrapped(text: &str, first: &str, others: &str) -> String {
     let mut out = String::new();
     let mut line = first.to_owned();
     let mut empty = true;
@@ -618,29 +614,25 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_mail() {
-        let thread = crate::thread::parse(THREAD).unwrap();
-        let series = crate::series::from_thread(&thread).unwrap();
-        let mut to = crate::series::mail_of(&thread, 6, 2).unwrap().clone();
-        let from = Person {
-            name: "T Ester".to_owned(),
-            email: "tester@example.org".to_owned(),
-        };
-        let mut one = Answer {
+        let series = crate::series::parse(THREAD).unwrap();
+        let mut to = series.patches[0].clone();
+        let one = Answer {
             to: &to.clone(),
-            quote: &series.patches[0].body,
+            id: None,
             cc: &[],
             from: None,
             text: "It held.\n",
             held: false,
         };
         insta::assert_snapshot!(answer(&one), @r"
+        To: zhongjinji <zhongjinji@honor.com>
         Subject: Re: [PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA
          maple tree in reverse order
         MIME-Version: 1.0
         Content-Type: text/plain; charset=UTF-8
         Content-Transfer-Encoding: 8bit
 
-        zhongjinji wrote:
+        On Fri, 29 Aug 2025 14:55:50 +0800, zhongjinji wrote:
         > When a process is OOM killed without reaper delay, the oom reaper and the
         > exit_mmap() thread likely run simultaneously. They traverse the vma's maple
         > tree along the same path and may easily unmap the same vma, causing them to
@@ -653,23 +645,23 @@ mod tests {
 
         It held.
         ");
-        to.from = Some(series.patches[0].author.clone());
-        to.date = Some("Fri, 29 Aug 2025 14:55:50 +0800".to_owned());
-        to.id = Some("2@example.org".to_owned());
-        to.answers = vec!["0@example.org".to_owned()];
-        let cc: Vec<Person> = series
+        let from = Person {
+            name: "T Ester".to_owned(),
+            email: "tester@example.org".to_owned(),
+        };
+        let wide = "wide words ".repeat(12);
+        let table = "  a table   as it is, which is wider than a mail, much wider, is left alone";
+        to.body = format!("{wide}\n\n{table}\n\n{}", "line\n".repeat(30));
+        let mut cc: Vec<Person> = series
             .replies
             .iter()
             .map(|reply| reply.by.clone())
             .collect();
-        let wide = format!(
-            "{}\n\n  a table   as it is, which is wider than a mail, much wider, is left alone\n\n{}",
-            "wide words ".repeat(12),
-            "line\n".repeat(30)
-        );
-        one = Answer {
+        cc.push(to.author.clone());
+        cc.push(cc[0].clone());
+        let one = Answer {
             to: &to,
-            quote: &wide,
+            id: Some("2@example.org"),
             cc: &cc,
             from: Some(&from),
             held: true,
@@ -683,7 +675,7 @@ mod tests {
         Subject: Re: [PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA
          maple tree in reverse order
         In-Reply-To: <2@example.org>
-        References: <0@example.org> <2@example.org>
+        References: <2@example.org>
         MIME-Version: 1.0
         Content-Type: text/plain; charset=UTF-8
         Content-Transfer-Encoding: 8bit

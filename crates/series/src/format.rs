@@ -25,17 +25,6 @@ pub fn diff(files: &[FileDiff]) -> Vec<u8> {
 
 /// Writes a patch as the file that `git format-patch` would, for `git am`.
 pub fn patch(patch: &Patch) -> Vec<u8> {
-    let number = if patch.total > 1 {
-        let width = patch.total.to_string().len();
-        format!(" {:0width$}/{}", patch.index, patch.total)
-    } else {
-        String::new()
-    };
-    let reroll = if patch.version > 1 {
-        format!(" v{}", patch.version)
-    } else {
-        String::new()
-    };
     let text = patch
         .message
         .split_once("\n\n")
@@ -49,7 +38,7 @@ pub fn patch(patch: &Patch) -> Vec<u8> {
     header(
         &mut head,
         "Subject",
-        &format!("[PATCH{reroll}{number}] {}", encoded(&patch.subject)),
+        &format!("{} {}", tag(patch), encoded(&patch.subject)),
     );
     if !text.is_ascii() {
         head.push_str("MIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n");
@@ -74,6 +63,22 @@ pub fn patch(patch: &Patch) -> Vec<u8> {
     out.extend(diff(&patch.files));
     out.extend_from_slice(b"-- \nreaperlab\n\n");
     out
+}
+
+/// What stands before a patch's subject: `[PATCH v6 2/2]`.
+pub(crate) fn tag(patch: &Patch) -> String {
+    let number = if patch.total > 1 {
+        let width = patch.total.to_string().len();
+        format!(" {:0width$}/{}", patch.index, patch.total)
+    } else {
+        String::new()
+    };
+    let reroll = if patch.version > 1 {
+        format!(" v{}", patch.version)
+    } else {
+        String::new()
+    };
+    format!("[PATCH{reroll}{number}]")
 }
 
 /// The files of a series' folder, by name: its patches, and a manifest to

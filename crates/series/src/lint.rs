@@ -93,6 +93,14 @@ mod source {
         "Documentation/process/maintainer-tip.rst, \"Ordering of commit tags\"";
 }
 
+/// Where a rule's source is on the web, where it is one of the kernel's
+/// documents.
+pub fn url(source: &str) -> Option<String> {
+    let document = source.strip_prefix("Documentation/")?;
+    let (name, _) = document.split_once(".rst")?;
+    Some(format!("https://docs.kernel.org/{name}.html"))
+}
+
 /// Checks every patch of a series, and the patches against each other. What
 /// reviewers asked for in their answers weighs on what is found.
 pub fn series(series: &Series, history: Option<History>) -> Vec<Finding> {

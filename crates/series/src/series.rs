@@ -335,15 +335,6 @@ pub fn from_thread(thread: &Thread) -> Result<Series, Error> {
     })
 }
 
-/// The newest mail that carries a version's patch, or its cover letter (0).
-pub fn mail_of(thread: &Thread, version: u32, index: u32) -> Option<&Message> {
-    thread.messages.iter().rev().find(|message| {
-        let subject = Subject::parse(&message.subject);
-        let place = subject.number.map_or(1, |number| number.0);
-        subject.tagged && !subject.reply && subject.version == version && place == index
-    })
-}
-
 /// Lower-case letters, digits, `_` and single dashes, 60 bytes at most.
 fn slug(title: &str) -> String {
     let mut name = String::new();

@@ -404,10 +404,10 @@ fn is_judged(input: &[u8]) {
         reroll::outcomes(&review.points, &of_thread, series);
     }
     draft::next_version(&review, true, Some("Measured."));
-    for message in &thread.messages {
+    for patch in &review.series().patches {
         draft::answer(&draft::Answer {
-            to: message,
-            quote: &String::from_utf8_lossy(&message.body),
+            to: patch,
+            id: None,
             cc: &[],
             from: None,
             text: "",
