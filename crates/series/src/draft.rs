@@ -448,7 +448,7 @@ mod tests {
 
     fn review() -> Review {
         let thread = crate::thread::parse(THREAD).unwrap();
-        crate::review::review(&thread).unwrap()
+        crate::review::review(thread).unwrap()
     }
 
     #[test]

@@ -344,7 +344,7 @@ fn what_format_patch_writes_is_read_and_taken_by_am_again() {
         .collect();
     files.sort_by(|one, other| other.0.cmp(&one.0));
     assert_eq!(
-        reader::from_thread(&thread::parse_files(&files).unwrap()).unwrap(),
+        reader::from_thread(thread::parse_files(&files).unwrap()).unwrap(),
         series
     );
 

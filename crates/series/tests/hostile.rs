@@ -394,7 +394,7 @@ fn is_judged(input: &[u8]) {
     let Some(thread) = thread::parse(input).ok() else {
         return;
     };
-    let Ok(review) = series::review::review(&thread) else {
+    let Ok(review) = series::review::review(thread) else {
         return;
     };
     let of_thread = reader::parse(THREAD).unwrap();
