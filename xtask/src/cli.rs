@@ -89,7 +89,8 @@ pub enum Command {
   cargo xtask review thread.mbox --am am.mbox && git am am.mbox
   cargo xtask review thread.mbox --next-version next.diff --run runs/latest
   cargo xtask review thread.mbox --reply reply.txt --run runs/latest
-  git config b4.am-perpatch-check-cmd 'cargo xtask review --b4'")]
+  git config b4.review-perpatch-check-cmd \\
+    'REAPERLAB/target/debug/xtask review --b4 --kernel-tree .'")]
     Review(Review),
     /// Read a KTAP log
     #[command(after_help = "Example:

@@ -81,10 +81,15 @@ fn none() -> Work {
     }
 }
 
+/// Reads all of standard input.
+pub fn stdin() -> Result<Vec<u8>> {
+    read_all(std::io::stdin().lock(), "standard input")
+}
+
 /// Reads a series as it comes, without a manifest.
 pub fn series(from: &str) -> Result<Series> {
     if from == "-" {
-        return parse(&read_all(std::io::stdin().lock(), "standard input")?);
+        return parse(&stdin()?);
     }
     let path = Path::new(from);
     if path.is_dir() {

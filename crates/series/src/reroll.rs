@@ -16,7 +16,7 @@ use crate::draft;
 use crate::lint::{changelog, meant};
 use crate::patch::{FileDiff, FileKind, LineKind, Patch};
 use crate::regex;
-use crate::review::Point;
+use crate::review::{Point, Review};
 use crate::series::Series;
 
 /// What a patch without a partner costs, in percent of its lines. Git's
@@ -29,6 +29,32 @@ const MAX_COMPARED: usize = 250;
 const MAX_AREA: usize = 100_000_000;
 /// Lines around a change.
 const CONTEXT: usize = 3;
+
+/// One version against the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reroll {
+    /// The older version.
+    pub from: u32,
+    /// The newer version.
+    pub to: u32,
+    /// What became of each patch.
+    pub patches: Vec<Change>,
+    /// What can be seen of each request on the older version.
+    pub requests: Vec<Outcome>,
+}
+
+/// Each version under review against the one before it.
+pub fn rerolls(review: &Review) -> Vec<Reroll> {
+    let pairs = review.versions.iter().zip(review.versions.iter().skip(1));
+    pairs
+        .map(|(old, new)| Reroll {
+            from: old.version,
+            to: new.version,
+            patches: compare(old, new),
+            requests: outcomes(&review.points, old, new),
+        })
+        .collect()
+}
 
 /// What became of one patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -106,6 +132,18 @@ pub enum Verdict {
     Unchanged,
     /// It points at nothing that could be looked at.
     Unclear,
+}
+
+impl Verdict {
+    /// Its name in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Unclear => "unclear",
+        }
+    }
 }
 
 /// Compares two versions, patch by patch, in the order of `git range-diff`: that
@@ -397,8 +435,11 @@ pub fn outcomes(points: &[Point], old: &Series, new: &Series) -> Vec<Outcome> {
     };
     let mut texts: BTreeMap<u32, (Texts, Option<Texts>)> = BTreeMap::new();
     let mut outcomes = Vec::new();
+    // A proposal may be the end of a request, and is judged once.
+    let mut proposed = Vec::new();
     for reply in &old.replies {
         for wording in draft::wordings(&reply.body) {
+            proposed.push(words(&wording.text));
             let index = reply.to_patch;
             let (before, after) = texts.entry(index).or_insert_with(|| pairs.texts(index));
             let (verdict, seen) = of_wording(&wording.text, before, after.as_ref());
@@ -411,6 +452,10 @@ pub fn outcomes(points: &[Point], old: &Series, new: &Series) -> Vec<Outcome> {
         }
     }
     for point in points.iter().filter(|point| point.version == old.version) {
+        let quote = words(&point.quote);
+        if proposed.iter().any(|one| quote.contains(one)) {
+            continue;
+        }
         let index = point.to_patch;
         let (before, after) = texts.entry(index).or_insert_with(|| pairs.texts(index));
         let (verdict, seen) = of_point(point, before, after.as_ref());
@@ -480,6 +525,11 @@ impl Pairs<'_> {
     }
 }
 
+/// A text without its line breaks.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn no_partner() -> (Verdict, String) {
     let seen = "the newer version has no patch that goes on from it";
     (Verdict::Unclear, seen.to_owned())
@@ -489,7 +539,6 @@ fn of_wording(text: &str, before: &Texts, after: Option<&Texts>) -> (Verdict, St
     let Some(after) = after else {
         return no_partner();
     };
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let (new, old) = (words(&after.changelog), words(&before.changelog));
     if new.contains(&words(text)) {
         let seen = "the changelog has the proposed wording";

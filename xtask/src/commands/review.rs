@@ -1,21 +1,34 @@
 //! `review`: a mail thread, for those who answer it.
 
+mod b4;
+mod drafts;
 mod text;
+mod tree;
 
 use ::series::index::Found;
+use ::series::lint::{self, Finding, History};
+use ::series::reroll::{self, Reroll};
 use ::series::review::{self, Collected, Point, Review, Standing};
+use ::series::series::Series;
 use serde_json::{Value, json};
+use vm::process::Cancel;
 
 use super::{print, print_json};
 use crate::cli;
 use crate::exit::{Classify, Kind, Result, fail};
 use crate::input::{self, Mailboxes, Mails};
 use crate::rundir;
+use tree::Tree;
 
 /// Reviews a thread and writes what was asked for.
-pub fn run(args: &cli::Review) -> Result {
+pub fn run(args: &cli::Review, cancel: &Cancel) -> Result {
+    let tree = args.kernel_tree.as_deref();
+    let tree = tree.map(|path| Tree::open(path, cancel)).transpose()?;
+    let tree = tree.as_ref();
     if args.b4 {
-        return not_yet("--b4");
+        return print_json(&b4::results(&input::stdin()?, &|series| {
+            findings(series, tree)
+        })?);
     }
     let mails = match input::mailboxes(&args.threads, args.series.as_deref())? {
         Mailboxes::One(mails) => mails,
@@ -38,20 +51,47 @@ pub fn run(args: &cli::Review) -> Result {
         rundir::write(file, &mbox)?;
         eprintln!("{}", text::am(&review, file, args.accept_conditional));
     }
-    if args.next_version.is_some() {
-        return not_yet("--next-version");
+    let found = findings(review.series(), tree)?;
+    let mut shown = false;
+    if let Some(to) = &args.next_version {
+        shown |= drafts::write(to.as_deref(), &drafts::next_version(&review, args)?)?;
     }
-    if args.reply.is_some() {
-        return not_yet("--reply");
+    if let Some(to) = &args.reply {
+        shown |= drafts::write(to.as_deref(), &drafts::reply(&review, args, &found, tree)?)?;
     }
+    if shown {
+        return Ok(());
+    }
+    let rerolls = reroll::rerolls(&review);
     if args.json {
-        return print_json(&document(&review));
+        return print_json(&document(&review, &found, &rerolls));
     }
-    print(&text::review(&review, text::Paint::for_stdout()))
+    print(&text::review(
+        &review,
+        &found,
+        &rerolls,
+        text::Paint::for_stdout(),
+    ))
 }
 
-fn not_yet(option: &str) -> Result {
-    fail(Kind::Usage, format!("{option} is not there yet"))
+/// What is found in the patches of a series, by our rules and, where there is
+/// a tree, by its own.
+fn findings(series: &Series, tree: Option<&Tree>) -> Result<Vec<Finding>> {
+    let with_history = tree.filter(|tree| tree.has_history());
+    let lookup = with_history.map(|tree| move |id: &str| tree.commit(id));
+    let history: Option<History> = lookup.as_ref().map(|lookup| lookup as _);
+    let mut found = lint::series(series, history);
+    let Some(tree) = tree else {
+        return Ok(found);
+    };
+    if history.is_none() {
+        eprintln!("the tree has no history: commits that Fixes: names are not looked up");
+    }
+    match tree.checkpatch(&series.patches)? {
+        Some(said) => found.extend(said),
+        None => eprintln!("the tree has no scripts/checkpatch.pl"),
+    }
+    Ok(found)
 }
 
 /// Shows which series there are, where one has to be named.
@@ -95,7 +135,7 @@ fn choose(args: &cli::Review, found: &[Found]) -> Result {
 }
 
 /// The document of `--json`.
-fn document(review: &Review) -> Value {
+fn document(review: &Review, found: &[Finding], rerolls: &[Reroll]) -> Value {
     let series = review.series();
     let patches: Vec<Value> = series
         .patches
@@ -129,7 +169,8 @@ fn document(review: &Review) -> Value {
             "warnings": warnings,
         },
         "unreadable": unreadable,
-        "lint": [],
+        "lint": found,
+        "rerolls": rerolls,
         "open_points": review.open().map(point).collect::<Vec<_>>(),
     })
 }

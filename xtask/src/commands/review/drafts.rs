@@ -10,10 +10,22 @@ use series::lint::Finding;
 use series::patch::Person;
 use series::review::Review;
 
+use super::super::print;
 use super::tree::Tree;
 use crate::cli;
 use crate::exit::{Kind, Result, fail};
 use crate::rundir;
+
+/// Writes a draft to its file, or shows it. Says whether it was shown.
+pub fn write(to: Option<&Path>, text: &str) -> Result<bool> {
+    let Some(file) = to else {
+        print(text)?;
+        return Ok(true);
+    };
+    rundir::write(file, text.as_bytes())?;
+    eprintln!("{}: a draft, to look at; nothing was sent", file.display());
+    Ok(false)
+}
 
 /// The next version as a diff against the one there is.
 pub fn next_version(review: &Review, args: &cli::Review) -> Result<String> {
@@ -29,7 +41,10 @@ fn measured(folder: &Path) -> Result<String> {
     let text = render::changelog(&report(folder)?);
     if text.is_empty() {
         let folder = folder.display();
-        return fail(Kind::Usage, format!("{folder}: the run has compared nothing"));
+        return fail(
+            Kind::Usage,
+            format!("{folder}: the run has compared nothing"),
+        );
     }
     Ok(text)
 }
@@ -58,19 +73,32 @@ pub fn reply(
                 "I have tested this series with reaperlab. Its report:\n\n{}",
                 render::markdown(&report)
             );
-            eprintln!("the report is of {} {}; look whether that is this series", name.0, name.1);
+            eprintln!(
+                "the report is of {} {}; look whether that is this series",
+                name.0, name.1
+            );
             (text, report.status == Status::Passed && report.order.held)
         }
         None => (in_words(review, found), false),
     };
-    let mut cc: Vec<Person> = series.replies.iter().map(|reply| reply.by.clone()).collect();
-    if let Some(named) = tree.map(|tree| tree.maintainers(&series.patches)).transpose()? {
+    let mut cc: Vec<Person> = series
+        .replies
+        .iter()
+        .map(|reply| reply.by.clone())
+        .collect();
+    if let Some(named) = tree
+        .map(|tree| tree.maintainers(&series.patches))
+        .transpose()?
+    {
         cc.extend(named.into_iter().flatten());
     }
     let user = user();
     Ok(draft::answer(&Answer {
         to: patch,
-        id: review.sources.last().and_then(|source| source.id.as_deref()),
+        id: review
+            .sources
+            .last()
+            .and_then(|source| source.id.as_deref()),
         cc: &cc,
         from: user.as_ref(),
         text: &text,

@@ -6,7 +6,9 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use series::index::Found;
+use series::lint::{Finding, Severity};
 use series::patch::is_unprintable;
+use series::reroll::{Change, Outcome, Reroll, Verdict};
 use series::review::{Collected, Point, Review, Standing};
 use series::series::Series;
 
@@ -53,8 +55,8 @@ impl Paint {
     }
 }
 
-/// Where the series stands.
-pub fn review(review: &Review, paint: Paint) -> String {
+/// Where the series stands, what was found in it, and what changed.
+pub fn review(review: &Review, found: &[Finding], rerolls: &[Reroll], paint: Paint) -> String {
     let series = review.series();
     let mut blocks = vec![heading(review, paint)];
     for index in 1..=series.total {
@@ -72,6 +74,12 @@ pub fn review(review: &Review, paint: Paint) -> String {
         let heading = paint.bold("Not answered yet");
         blocks.push(format!("{heading}\n{}", open.join("\n")));
     }
+    if !found.is_empty() {
+        let list: Vec<String> = found.iter().map(|one| finding(one, paint)).collect();
+        let heading = paint.bold("Changelog and trailers");
+        blocks.push(format!("{heading}\n{}", list.join("\n")));
+    }
+    blocks.extend(rerolls.iter().map(|one| reroll(one, paint)));
     let warnings = series.warnings.iter().map(ToString::to_string);
     let unreadable = review
         .unreadable
@@ -154,6 +162,71 @@ fn point(one: &Point, series: &Series, paint: Paint) -> String {
         out += &paint.dim(&wrap("    > ", about));
     }
     out + "\n" + &wrap("      ", &one.quote)
+}
+
+fn finding(one: &Finding, paint: Paint) -> String {
+    let mark = match one.severity {
+        Severity::Error => paint.bad("-"),
+        Severity::Warning => paint.doubtful("!"),
+        Severity::Hint => paint.dim("."),
+    };
+    let text = format!("{}, {}: {}", one.place, one.severity.as_str(), one.text);
+    let source = format!("{}: {}", one.rule, one.source);
+    marked(mark, "  ", &text) + "\n" + &paint.dim(&wrap("      ", &source))
+}
+
+/// What changed from one version to the next.
+fn reroll(one: &Reroll, paint: Paint) -> String {
+    let mut lines = vec![paint.bold(&format!("From v{} to v{}", one.from, one.to))];
+    lines.extend(one.patches.iter().map(|patch| change(patch, paint)));
+    lines.extend(one.requests.iter().map(|request| outcome(request, paint)));
+    lines.join("\n")
+}
+
+fn change(one: &Change, paint: Paint) -> String {
+    let place = |index: Option<u32>| index.map_or("-".to_owned(), |index| index.to_string());
+    let places = format!(
+        "  {} {} {}  ",
+        place(one.old),
+        one.kind.mark(),
+        place(one.new)
+    );
+    let mut out = wrap(&places, &one.subject);
+    if let Some(before) = &one.renamed_from {
+        out += "\n";
+        out += &paint.dim(&wrap("      ", &format!("was: {before}")));
+    }
+    for line in one.changelog.lines().chain(one.diff.lines()) {
+        let line: String = line
+            .chars()
+            .map(|c| {
+                if is_unprintable(c) && c != '\t' {
+                    '\u{fffd}'
+                } else {
+                    c
+                }
+            })
+            .collect();
+        let line = match line.as_bytes().first() {
+            Some(b'+') => paint.good(&line),
+            Some(b'-') => paint.bad(&line),
+            _ => line,
+        };
+        let _ = write!(out, "\n      {line}");
+    }
+    out
+}
+
+fn outcome(one: &Outcome, paint: Paint) -> String {
+    let mark = match one.verdict {
+        Verdict::Met => paint.good("+"),
+        Verdict::Changed => paint.doubtful("~"),
+        Verdict::Unchanged => paint.bad("-"),
+        Verdict::Unclear => paint.doubtful("?"),
+    };
+    let text = format!("{}: {}", one.verdict.as_str(), one.seen);
+    let quote = format!("{}: {}", one.by, one.quote);
+    marked(mark, "  ", &text) + "\n" + &paint.dim(&wrap("      ", &quote))
 }
 
 /// What was written for `git am`.

@@ -153,8 +153,14 @@ mod tests {
     #[test]
     fn lines_of_get_maintainer() {
         let table = [
-            ("Andrew Morton <akpm@example.org>", "Andrew Morton <akpm@example.org>"),
-            ("\"B. Example\" <b@example.org>", "B. Example <b@example.org>"),
+            (
+                "Andrew Morton <akpm@example.org>",
+                "Andrew Morton <akpm@example.org>",
+            ),
+            (
+                "\"B. Example\" <b@example.org>",
+                "B. Example <b@example.org>",
+            ),
             ("linux-mm@example.org", "linux-mm@example.org"),
             ("<c@example.org>", "c@example.org"),
         ];
