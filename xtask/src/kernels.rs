@@ -404,7 +404,7 @@ fn with_builder<T>(
     work(&builder, &mut folder).map_err(classify)
 }
 
-fn classify(error: BuildError) -> Failure {
+pub fn classify(error: BuildError) -> Failure {
     let kind = match error {
         BuildError::Cancelled => Kind::Interrupted,
         BuildError::NoSpace { .. } | BuildError::Tool { .. } => Kind::Infrastructure,

@@ -72,17 +72,6 @@ fn with_trailers(text: &str, trailers: &[Trailer]) -> String {
 
 /// A mail with its separator: the headers of a patch, a changelog, and the rest.
 fn mail(patch: &Patch, id: Option<&str>, text: &str, rest: &[u8]) -> Vec<u8> {
-    let number = if patch.total > 1 {
-        let width = patch.total.to_string().len();
-        format!(" {:0width$}/{}", patch.index, patch.total)
-    } else {
-        String::new()
-    };
-    let reroll = if patch.version > 1 {
-        format!(" v{}", patch.version)
-    } else {
-        String::new()
-    };
     let mut head = format!("From {} Mon Sep 17 00:00:00 2001\n", "0".repeat(40));
     header(&mut head, "From", &address(&patch.author));
     if let Some(date) = &patch.date {
@@ -91,7 +80,7 @@ fn mail(patch: &Patch, id: Option<&str>, text: &str, rest: &[u8]) -> Vec<u8> {
     header(
         &mut head,
         "Subject",
-        &format!("[PATCH{reroll}{number}] {}", encoded(&patch.subject)),
+        &format!("{} {}", tag(patch), encoded(&patch.subject)),
     );
     if let Some(id) = id {
         let _ = writeln!(head, "Message-ID: <{id}>");
@@ -159,6 +148,22 @@ fn quoted_printable(bytes: &[u8]) -> Vec<u8> {
         out.extend_from_slice(end);
     }
     out
+}
+
+/// What stands before a patch's subject: `[PATCH v6 2/2]`.
+pub(crate) fn tag(patch: &Patch) -> String {
+    let number = if patch.total > 1 {
+        let width = patch.total.to_string().len();
+        format!(" {:0width$}/{}", patch.index, patch.total)
+    } else {
+        String::new()
+    };
+    let reroll = if patch.version > 1 {
+        format!(" v{}", patch.version)
+    } else {
+        String::new()
+    };
+    format!("[PATCH{reroll}{number}]")
 }
 
 /// The files of a series' folder, by name: its patches, and a manifest to
@@ -402,7 +407,7 @@ fn diffstat(files: &[FileDiff]) -> String {
 }
 
 /// Writes `Name: value`, folded at blanks.
-fn header(out: &mut String, name: &str, value: &str) {
+pub(crate) fn header(out: &mut String, name: &str, value: &str) {
     let mut column = name.len() + 1;
     let _ = write!(out, "{name}:");
     for (at, word) in value.split(' ').enumerate() {
@@ -416,7 +421,7 @@ fn header(out: &mut String, name: &str, value: &str) {
     out.push('\n');
 }
 
-fn address(person: &Person) -> String {
+pub(crate) fn address(person: &Person) -> String {
     let name = &person.name;
     let plain = |c: char| c.is_ascii_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c);
     let name = if !name.is_ascii() {
@@ -430,7 +435,7 @@ fn address(person: &Person) -> String {
 }
 
 /// Text for a header: as it is, or where it is not ASCII in RFC 2047's words.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     if text.is_ascii() && !text.contains("=?") {
         return text.to_owned();
     }

@@ -6,11 +6,14 @@
 //! [`mailbox`] gives one mail after another, [`thread`] what they say,
 //! [`series`] the series they carry, [`review`] where that stands.
 
+pub mod draft;
 pub mod format;
 pub mod index;
+pub mod lint;
 pub mod mailbox;
 pub mod manifest;
 pub mod patch;
+pub mod reroll;
 pub mod review;
 pub mod series;
 pub mod thread;

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use proptest::prelude::*;
-use series::{format, manifest, patch, series as reader, thread};
+use series::{draft, format, lint, manifest, patch, reroll, series as reader, thread};
 
 const THREAD: &[u8] = include_bytes!("../../../patches/oom-reaper-reverse/thread.txt");
 
@@ -389,12 +389,60 @@ fn reads_back(input: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// What judges and drafts takes whatever was read.
+fn is_judged(input: &[u8]) {
+    let Some(thread) = thread::parse(input).ok() else {
+        return;
+    };
+    let Ok(review) = series::review::review(thread) else {
+        return;
+    };
+    let of_thread = reader::parse(THREAD).unwrap();
+    for series in &review.versions {
+        lint::series(series, Some(&|id: &str| lint::Lookup::One(id.to_owned())));
+        reroll::compare(series, &of_thread);
+        reroll::outcomes(&review.points, &of_thread, series);
+    }
+    draft::next_version(&review, true, Some("Measured."));
+    for patch in &review.series().patches {
+        draft::answer(&draft::Answer {
+            to: patch,
+            id: None,
+            cc: &[],
+            from: None,
+            text: "",
+            held: true,
+        });
+    }
+}
+
+#[test]
+fn many_of_anything_end() {
+    let thread = String::from_utf8(THREAD.to_vec()).unwrap();
+    let lines = ["Reported-by: A <a@b.c>", "Fixes: x", "X-a: b", "5% of"];
+    for line in lines {
+        let many = format!("{line}\n").repeat(20_000);
+        is_judged(
+            thread
+                .replace("Signed-off-by: z", &format!("{many}Signed-off-by: z"))
+                .as_bytes(),
+        );
+    }
+    let many = "My wording would be\n\"x\n".repeat(20_000);
+    is_judged(
+        thread
+            .replace("Anyway, with", &format!("{many}Anyway, with"))
+            .as_bytes(),
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_mangled_thread_never_panics(input in mangled()) {
         reads_back(&input)?;
+        is_judged(&input);
         let _ = patch::parse(&input);
     }
 
