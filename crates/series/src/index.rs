@@ -3,8 +3,9 @@
 //!
 //! Mails belong together by the ids that they name, whether or not the mail
 //! with that id is there. Where that leads nowhere an answer belongs to the
-//! patch with its title; and patches of one sender with one title are versions
-//! of each other.
+//! patch with its title; patches of one sender with one title are versions of
+//! each other; and patches that name no mail but follow each other by their
+//! numbers are one series, as in what `b4 am` writes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -39,8 +40,21 @@ pub struct Index {
     /// A patch that was never sent: a file of `git format-patch`, or in an
     /// archive's text. Such lie together because they belong together.
     unsent: Option<usize>,
+    /// Patches that name no mail and follow each other.
+    row: Option<Row>,
     /// The first mail of each place.
     places: Vec<usize>,
+}
+
+struct Row {
+    sender: String,
+    version: u32,
+    total: u32,
+    /// The numbers that it has.
+    numbers: BTreeSet<u32>,
+    /// Its last mail, by its place in the mailbox.
+    last: usize,
+    node: usize,
 }
 
 struct Entry {
@@ -126,13 +140,16 @@ impl Index {
                 let is_patch = !subject.reply && (subject.tagged || mail.may_have_diff());
                 if is_patch {
                     let sender = head.from.as_ref().map(Person::key).unwrap_or_default();
-                    let by_sender = self.hasher.hash_one((subject.key(), sender));
+                    let by_sender = self.hasher.hash_one((subject.key(), &sender));
                     let before = *self.patches.entry(by_sender).or_insert(node);
                     self.groups.join(before, node);
                     self.titles.insert(title, node);
                     if head.id.is_none() && parents.is_empty() {
                         let before = *self.unsent.get_or_insert(node);
                         self.groups.join(before, node);
+                    }
+                    if parents.is_empty() {
+                        self.stand_in_row(&subject, sender, node);
                     }
                     What::Patch(Box::new(Patch {
                         title: subject.title,
@@ -158,6 +175,35 @@ impl Index {
         };
         self.mails.push(Entry { node, what });
         Ok(())
+    }
+
+    /// Joins a patch that names no mail to those right before it, where its
+    /// number is one of theirs that they lack.
+    fn stand_in_row(&mut self, subject: &Subject, sender: String, node: usize) {
+        let Some((index, total)) = subject.number else {
+            return;
+        };
+        let last = self.mails.len();
+        let fits = self.row.as_mut().filter(|row| {
+            row.last + 1 == last
+                && (row.version, row.total) == (subject.version, total)
+                && row.sender == sender
+        });
+        if let Some(row) = fits
+            && row.numbers.insert(index)
+        {
+            row.last = last;
+            self.groups.join(row.node, node);
+            return;
+        }
+        self.row = Some(Row {
+            sender,
+            version: subject.version,
+            total,
+            numbers: BTreeSet::from([index]),
+            last,
+            node,
+        });
     }
 
     fn fresh(&mut self) -> usize {
@@ -432,5 +478,61 @@ mod tests {
             series(&[&v1, &other], None),
             "mm: first title [1] has 1 in [0]; mm: another title [2] has 1 in [1]"
         );
+    }
+
+    #[test]
+    fn patches_that_name_no_mail_stand_in_a_row() {
+        let sent = |by: &str, id: u32, n: u32, version: &str| {
+            let head = format!("Message-ID: <{id}@{by}>\n");
+            mail(by, &head, &format!("[PATCH{version} {n}/2] mm: patch {id}"))
+        };
+        let answer = mail("d", "Message-ID: <x@d>\n", "Re: lunch");
+        let table: [(&str, Vec<String>); 6] = [
+            (
+                "as b4 writes them",
+                vec![sent("a", 1, 1, ""), sent("a", 2, 2, "")],
+            ),
+            (
+                "and the cover letter",
+                vec![
+                    sent("a", 1, 1, ""),
+                    sent("a", 2, 2, ""),
+                    sent("a", 3, 0, ""),
+                ],
+            ),
+            (
+                "two series",
+                vec![
+                    sent("a", 1, 1, ""),
+                    sent("a", 2, 2, ""),
+                    sent("a", 3, 1, ""),
+                    sent("a", 4, 2, ""),
+                ],
+            ),
+            (
+                "another sender",
+                vec![sent("a", 1, 1, ""), sent("b", 2, 2, "")],
+            ),
+            (
+                "another version",
+                vec![sent("a", 1, 1, ""), sent("a", 2, 2, " v2")],
+            ),
+            (
+                "apart",
+                vec![sent("a", 1, 1, ""), answer, sent("a", 2, 2, "")],
+            ),
+        ];
+        let read: Vec<String> = table
+            .iter()
+            .map(|(what, mails)| format!("{what}: {}", series(&[mails], None)))
+            .collect();
+        insta::assert_snapshot!(read.join("\n"), @r"
+        as b4 writes them: mm: patch 1 [1] has 2 in [0, 1]
+        and the cover letter: mm: patch 3 [1] has 2 in [0, 1, 2]
+        two series: mm: patch 1 [1] has 2 in [0, 1]; mm: patch 3 [1] has 2 in [2, 3]
+        another sender: mm: patch 1 [1] has 1 in [0]; mm: patch 2 [1] has 1 in [1]
+        another version: mm: patch 1 [1] has 1 in [0]; mm: patch 2 [2] has 1 in [1]
+        apart: mm: patch 1 [1] has 1 in [0]; mm: patch 2 [1] has 1 in [2]
+        ");
     }
 }

@@ -51,6 +51,7 @@ impl Person {
         };
         let (mine, theirs) = (words(&self.name), words(&other.name));
         (!self.email.is_empty() && self.email.eq_ignore_ascii_case(&other.email))
+            || self.name.to_lowercase() == other.name.to_lowercase()
             || (!mine.is_empty() && mine == theirs)
     }
 }

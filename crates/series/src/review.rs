@@ -480,10 +480,12 @@ fn points(found: &Versions, versions: &[(&Version, &Series)]) -> Vec<Point> {
             let sender = mail.from.as_ref().map(Person::key);
             sender.is_some_and(|sender| version.senders.contains(&sender))
         };
+        let says = |answer: &&(u32, &Mail)| !answer.1.answer.said.is_empty();
         let (by_author, by_others): (Vec<_>, Vec<_>) = version
             .answers
             .iter()
-            .partition(|(_, mail)| is_author(mail));
+            .filter(says)
+            .partition(|answer| is_author(answer.1));
         // What the author says to whom: by the id that is answered, and by the
         // lines that are quoted.
         let mut by_id: HashMap<&str, Vec<&Mail>> = HashMap::new();

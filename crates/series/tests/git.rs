@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use series::patch::{self, FileDiff, LineKind};
-use series::{format, series as reader, thread};
+use series::{format, review, series as reader, thread};
 
 const THREAD: &[u8] = include_bytes!("../../../patches/oom-reaper-reverse/thread.txt");
 
@@ -408,6 +408,110 @@ fn what_format_patch_writes_is_read_and_taken_by_am_again() {
     assert_eq!(
         String::from_utf8(format::patch(&again.patches[0])).unwrap(),
         String::from_utf8(plain).unwrap()
+    );
+}
+
+/// Author, date, tree and message of a commit.
+fn commit(repo: &Repo, which: &str) -> Vec<u8> {
+    let mut text = repo.git(&["log", "-1", "--format=%an%n%ae%n%aD%n%T%n%B", which]);
+    text.truncate(text.trim_ascii_end().len());
+    text
+}
+
+#[test]
+fn what_am_gives_is_the_mails_commit_and_the_trailers() {
+    // Whatever a diff can show, and whatever a message can hold.
+    let mut repos = vec![zoo()];
+    // Of a changelog that begins as a header git itself makes no commit.
+    for message in MESSAGES.iter().filter(|m| !m.contains("From: here")) {
+        let repo = Repo::new();
+        repo.write("a.c", b"start\nFrom here\n");
+        repo.commit("base");
+        repo.write("a.c", b"start\nFrom there\n");
+        repo.commit(message);
+        repos.push(repo);
+    }
+    let given = "Reviewed-by: J\u{f6}rg Example <joerg@example.org>";
+    let held = "Acked-by: C <c@example.org>";
+    let from = "From x@example.org Mon Sep 17 00:00:00 2001\n";
+    let answers = format!(
+        "{from}Message-ID: <1@b>\nIn-Reply-To: <1@a>\nFrom: joerg@example.org\nSubject: Re: x\n\n{given}\n\n\
+         {from}Message-ID: <1@c>\nIn-Reply-To: <1@a>\nFrom: C <c@example.org>\nSubject: Re: x\n\n\
+         With that fixed:\n{held}\n"
+    );
+    for repo in &repos {
+        let mail = repo.git(&[
+            "format-patch",
+            "--stdout",
+            "-1",
+            "--add-header=Message-ID: <1@a>",
+        ]);
+        let mbox = [&mail[..], answers.as_bytes()].concat();
+        let review = review::review(thread::parse(&mbox).unwrap()).unwrap();
+        // git takes its own mails only with their carriage returns kept.
+        repo.git(&["checkout", "-qf", "-B", "theirs", "HEAD~1"]);
+        repo.feed(&["am", "-q", "--keep-cr"], &mail);
+        let theirs = commit(repo, "theirs");
+        for (accept, added) in [(false, vec![given]), (true, vec![given, held])] {
+            repo.git(&["checkout", "-qf", "-B", "ours", "theirs~1"]);
+            repo.feed(&["am", "-q"], &review.am(accept).unwrap());
+            let ours = commit(repo, "ours");
+            let more = ours.strip_prefix(&theirs[..]);
+            let more = more.map(|more| String::from_utf8_lossy(more).trim().to_owned());
+            assert_eq!(
+                more,
+                Some(added.join("\n")),
+                "{}",
+                String::from_utf8_lossy(&ours)
+            );
+            let message = repo.git(&["log", "-1", "--format=%B"]);
+            let seen = repo.feed(&["interpret-trailers", "--parse"], &message);
+            let seen = String::from_utf8(seen).unwrap();
+            assert!(seen.ends_with(&format!("{}\n", added.join("\n"))), "{seen}");
+        }
+    }
+}
+
+#[test]
+fn am_takes_the_thread_of_this_series() {
+    let review = review::review(thread::parse(THREAD).unwrap()).unwrap();
+    let mbox = review.am(false).unwrap();
+    // The diff stands in it as it stands in the thread.
+    let find = |text: &[u8], what: &str| {
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let start = text.find(what).unwrap();
+        let end = start + text[start..].find("-- \n2.17.1\n").unwrap();
+        text[start..end].to_owned()
+    };
+    assert_eq!(find(&mbox, "---\n mm/"), find(THREAD, "---\n mm/"));
+
+    let repo = Repo::new();
+    let hunks = &review.series().patches[0].files[0].hunks;
+    let mut file = Vec::new();
+    for hunk in hunks {
+        while file.iter().filter(|byte| **byte == b'\n').count() + 1 < hunk.old_start as usize {
+            file.push(b'\n');
+        }
+        for line in hunk
+            .lines
+            .iter()
+            .filter(|line| line.kind != LineKind::Added)
+        {
+            file.extend_from_slice(&line.text);
+        }
+    }
+    repo.write("mm/oom_kill.c", &file);
+    repo.commit("base");
+    repo.feed(&["am", "-q"], &mbox);
+    let patch = &review.series().patches[0];
+    let made = repo.text(&["log", "-1", "--format=%an <%ae>%n%aD%n%B"]);
+    let trailers = "Reviewed-by: Liam R. Howlett <Liam.Howlett@oracle.com>\nReviewed-by: Lorenzo Stoakes <lorenzo.stoakes@oracle.com>";
+    assert_eq!(
+        made.trim_end(),
+        format!(
+            "{}\nFri, 29 Aug 2025 14:55:50 +0800\n{}{trailers}",
+            patch.author, patch.message
+        )
     );
 }
 

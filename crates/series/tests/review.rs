@@ -180,7 +180,10 @@ fn every_form_of_one_mail_says_the_same() {
                 match text.contains("---\n") {
                     true => {
                         part("text/plain", "Please see below.")
-                            + &part("application/octet-stream; name=0001-mm-one.patch", &file)
+                            + &part(
+                                "application/octet-stream; name=0001-mm-one.patch\nContent-Transfer-Encoding: base64",
+                                &base64(&file),
+                            )
                             + "--b--\n"
                     }
                     false => part("text/plain", text) + "--b--\n",
@@ -211,9 +214,15 @@ fn every_form_of_one_mail_says_the_same() {
         ),
     ];
     let plain = summary(&review(&plain()));
-    insta::assert_snapshot!(plain, @"");
+    insta::assert_snapshot!(plain, @r##"
+    v1
+      1/1 mm: one by a <a@example.org>: "Text of a paragraph that\ngoes on." ["int new;"]
+        Reviewed-by: b <b@example.org> (given to this patch)
+    "##);
     for (form, mbox) in forms {
-        assert_eq!(summary(&review(&mbox)), plain, "{form}");
+        let read = review::review(thread::parse(&mbox).unwrap());
+        let read = read.map(|review| summary(&review));
+        assert_eq!(read, Ok(plain.clone()), "{form}");
     }
 }
 
@@ -301,7 +310,25 @@ fn trailers_and_why_they_count() {
             "Reviewed-by: l <l@example.org>\nReviewed-by: m <m@example.org>",
         ),
     ];
-    insta::assert_snapshot!(summary(&review(mbox.concat().as_bytes())), @"");
+    insta::assert_snapshot!(summary(&review(mbox.concat().as_bytes())), @r##"
+    v2
+      1/2 mm: patch 1 by a <a@example.org>: "Text." ["int  same;"]
+        Acked-by: k <k@example.org> (given to v1, and the diff is the same)
+        Reviewed-by: l <l@example.org> (given to v1, and the diff is the same)
+        Acked-by: b <b@example.org> (given to the cover letter)
+        Reviewed-by: c <c@example.org> (on a condition: With the typo fixed:)
+        Tested-by: e <e@example.org> (only quoted, and nobody in the mail gave it)
+        Tested-by: f <f@example.org> (in a signature)
+        Reviewed-by: h <h@example.org> (sent by g <g@example.org>, whom it does not name)
+        Fixes: 0123456789ab ("mm: x") (given to this patch)
+      2/2 mm: patch 2 by a <a@example.org>: "Text." ["int after;"]
+        Acked-by: k <k@example.org> (given to v1, and the patch is another since)
+        Reviewed-by: m <m@example.org> (given to v1, and the patch is another since)
+        Acked-by: b <b@example.org> (given to the cover letter)
+        Nacked-by: i <i@example.org> (an objection)
+        Acked-by: J  <j@elsewhere.example.org> (given to this patch)
+        Reviewed-by: l <l@example.org> (given to this patch)
+    "##);
 }
 
 #[test]
@@ -386,7 +413,35 @@ fn patches_that_are_sent_again() {
         .iter()
         .map(|(what, mails)| format!("{what}: {}", summary(&review(mails.concat().as_bytes()))))
         .collect();
-    insta::assert_snapshot!(read.join("\n"), @"");
+    insta::assert_snapshot!(read.join("\n"), @r##"
+    as v2.1: v2
+      1/2 mm: patch 1 by a <a@example.org>: "Text." ["int one;"]
+      2/2 mm: patch 2 by a <a@example.org>: "Text." ["int three;"]
+      ! patch 2 was sent more than once; the last mail is used
+    some only: v3
+      1/2 mm: patch 1 by a <a@example.org>: "Text." ["int one;"]
+      2/2 mm: patch 2 by a <a@example.org>: "Text." ["int three;"]
+      ! only some patches were sent again; 1 as in version 2
+    in an answer, where it is missing: v2
+      1/2 mm: patch 1 by a <a@example.org>: "Carried." ["int carried;"]
+      2/2 mm: patch 2 by a <a@example.org>: "Text." ["int two;"]
+      ! patch 1 was only sent in an answer, and is taken from it
+    behind scissors: v2
+      1/2 mm: patch 1 by a <a@example.org>: "Carried." ["int carried;"]
+      2/2 mm: patch 2 by a <a@example.org>: "Text." ["int two;"]
+      ! patch 1 was only sent in an answer, and is taken from it
+    in an answer of someone else: v2
+      2/2 mm: patch 2 by a <a@example.org>: "Text." ["int two;"]
+      lacks [1]
+    in an answer, though it is there: v2
+      1/2 mm: patch 1 by a <a@example.org>: "Text." ["int one;"]
+      2/2 mm: patch 2 by a <a@example.org>: "Text." ["int two;"]
+      ! an answer has another patch 1; the one that was sent by itself is used
+    a suggestion of someone else: v2
+      2/2 mm: patch 2 by a <a@example.org>: "Text." ["int two;"]
+      lacks [1]
+      ! "[PATCH] mm: better" is of another series and is left out
+    "##);
 }
 
 #[test]
@@ -426,18 +481,35 @@ fn points_are_open_until_the_author_answers() {
             format!("{what}: {}", points.collect::<Vec<_>>().join("; "))
         })
         .collect();
-    insta::assert_snapshot!(read.join("\n"), @"");
+    insta::assert_snapshot!(read.join("\n"), @r##"
+    no answer: b Question "Why so?" answered by None; b Request "Please drop it." answered by None
+    one is quoted: b Question "Why so?" answered by Some("Because."); b Request "Please drop it." answered by None
+    on top: b Question "Why so?" answered by Some("Will do."); b Request "Please drop it." answered by Some("Will do.")
+    quoted without a word: b Question "Why so?" answered by None; b Request "Please drop it." answered by None
+    "##);
 }
 
 #[test]
 fn the_thread_of_this_series() {
     let review = review(THREAD);
-    insta::assert_snapshot!(summary(&review), @"");
+    insta::assert_snapshot!(summary(&review), @r##"
+    v6
+      2/2 mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order by zhongjinji <zhongjinji@honor.com>: "When a process is OOM killed without reaper delay, the oom reaper and the\nexit_mmap() thread likely run simultaneously. They traverse the vma's maple\ntree along the same path and may easily unmap the same vma, causing them to\ncompete for the pte spinlock.\n\nWhen a process exits, exit_mmap() traverses the vma's maple tree from low\nto high addresses. To reduce the chance of unmapping the same vma\nsimultaneously, the OOM reaper should traverse the vma's tree from high to\nlow address." ["\tMA_STATE(mas, &mm->mm_mt, ULONG_MAX, ULONG_MAX);", "\t/*", "\t * When two tasks unmap the same vma at the same time, they may contend", "\t * for the pte spinlock. To reduce the probability of unmapping the same vma", "\t * as exit_mmap, the OOM reaper traverses the vma maple tree in reverse order.", "\t */", "\tmas_for_each_rev(&mas, vma, 0) {"]
+        Acked-by: Michal Hocko <mhocko@suse.com> (on a condition: Anyway, with a changelog clarified.)
+        Reviewed-by: Liam R. Howlett <Liam.Howlett@oracle.com> (given to this patch)
+        Reviewed-by: Lorenzo Stoakes <lorenzo.stoakes@oracle.com> (given to this patch)
+      lacks [1]
+      ! a blank line splits the trailers of patch 2: git sees only the last block and loses Reported-by: tianxiaobin <tianxiaobin@honor.com>, Reported-by: fengbaopeng <fengbaopeng@honor.com>
+    "##);
     let accepted = review.counted(0, true).len();
     assert_eq!((review.counted(0, false).len(), accepted), (2, 3));
     let open: Vec<String> = review
         .open()
         .map(|one| format!("{}, {}: {}", one.by, one.kind.as_str(), one.quote))
         .collect();
-    insta::assert_snapshot!(open.join("\n"), @"");
+    insta::assert_snapshot!(open.join("\n"), @r##"
+    Michal Hocko <mhocko@suse.com>, request: The changelog could be improved because it is a bit confusing at this stage.
+    Michal Hocko <mhocko@suse.com>, question: I haven't payed a close attention to previous discussion (sorry) but there are two Reported-bys without any actual problem statement (sure contention could happen but so what? What was the observed behavior).
+    Michal Hocko <mhocko@suse.com>, request: Maybe you want to use that as a justiciation. My wording would be "Although the oom_reaper is delayed and it gives the oom victim chance to clean up its address space this might take a while especially for processes with a large address space footprint. In those cases oom_reaper might start racing with the dying task and compete for shared resources - e.g. page table lock contention has been observed. Reduce those races by reaping the oom victim from the other end of the address space."
+    "##);
 }
