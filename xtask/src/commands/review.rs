@@ -52,12 +52,33 @@ pub fn run(args: &cli::Review, cancel: &Cancel) -> Result {
         eprintln!("{}", text::am(&review, file, args.accept_conditional));
     }
     let found = findings(review.series(), tree)?;
+    let onto_stdout = |to: &Option<Option<_>>| matches!(to, Some(None));
+    if args.json && (onto_stdout(&args.next_version) || onto_stdout(&args.reply)) {
+        return fail(
+            Kind::Usage,
+            "--json has standard output; give --next-version and --reply a FILE",
+        );
+    }
+    let report = drafts::report(args)?;
+    if report
+        .as_ref()
+        .is_some_and(|one| !drafts::is_of(one, review.series()))
+    {
+        eprintln!("warning: the run is of another version or other patches");
+    }
     let mut shown = false;
     if let Some(to) = &args.next_version {
-        shown |= drafts::write(to.as_deref(), &drafts::next_version(&review, args)?)?;
+        let text = drafts::next_version(&review, args.accept_conditional, report.as_ref())?;
+        shown |= drafts::write(to.as_deref(), &text)?;
     }
     if let Some(to) = &args.reply {
-        shown |= drafts::write(to.as_deref(), &drafts::reply(&review, args, &found, tree)?)?;
+        let named = match tree {
+            Some(tree) => tree.maintainers(&review.series().patches)?,
+            None => None,
+        };
+        let (named, user) = (named.unwrap_or_default(), drafts::user());
+        let text = drafts::reply(&review, &found, report.as_ref(), named, user.as_ref())?;
+        shown |= drafts::write(to.as_deref(), &text)?;
     }
     if shown {
         return Ok(());
