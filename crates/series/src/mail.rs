@@ -96,6 +96,8 @@ pub struct Mail {
     pub(crate) date: Option<String>,
     pub(crate) id: Option<String>,
     pub(crate) answers: Vec<String>,
+    /// To whom a patch was sent; of an answer nobody.
+    pub(crate) to: Vec<Person>,
     /// Of a patch the body above the diff; of an answer nothing.
     pub(crate) text: String,
     /// Of a patch the body from the line that ends the changelog, as bytes.
@@ -167,6 +169,10 @@ impl From<Message> for Mail {
             date: message.date,
             id: message.id,
             answers: message.answers,
+            to: match kind {
+                Kind::Answer => Vec::new(),
+                _ => message.to,
+            },
             text,
             rest,
             answer,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use mail_parser::decoders::{
     base64::base64_decode, html::html_to_text, quoted_printable::quoted_printable_decode,
 };
-use mail_parser::{HeaderValue, MessageParser, MimeHeaders};
+use mail_parser::{Addr, HeaderValue, MessageParser, MimeHeaders};
 
 use crate::changelog::has_diff;
 use crate::patch::Person;
@@ -16,6 +16,8 @@ const MAX_HEADERS: usize = 256 << 10;
 /// The most MIME parts of one message, and how deep they may lie.
 const MAX_PARTS: usize = 256;
 const MAX_DEPTH: usize = 8;
+/// The most recipients of a mail that are kept.
+const MAX_RECIPIENTS: usize = 100;
 
 /// Reads one mail and what files of `git format-patch` are attached to it;
 /// nothing where it is no mail.
@@ -23,6 +25,7 @@ pub(crate) fn read(raw: &[u8]) -> Vec<Message> {
     let Some(mut message) = head(raw) else {
         return Vec::new();
     };
+    message.to = recipients(raw);
     let mut texts = Texts::default();
     texts.collect(raw, 0);
     let html = String::from_utf8_lossy(&texts.html);
@@ -39,6 +42,7 @@ pub(crate) fn read(raw: &[u8]) -> Vec<Message> {
     {
         // The mail only carries it: what is answered is the mail.
         one.id = message.id;
+        one.to = message.to;
         one.answers = message.answers;
         one.from = one.from.take().or(message.from);
         one.date = one.date.take().or(message.date);
@@ -63,7 +67,17 @@ pub(crate) fn head(raw: &[u8]) -> Option<Message> {
     if headers.len() > MAX_HEADERS {
         return None;
     }
-    let headers = wanted(headers);
+    let headers = only(
+        headers,
+        &[
+            "from",
+            "date",
+            "subject",
+            "message-id",
+            "in-reply-to",
+            "references",
+        ],
+    );
     let mail = MessageParser::new().parse_headers(&headers)?;
     if mail.subject().is_none() && mail.from().is_none() {
         return None;
@@ -75,16 +89,7 @@ pub(crate) fn head(raw: &[u8]) -> Option<Message> {
             _ => Vec::new(),
         }
     };
-    let from = mail.from().and_then(|from| from.first()).and_then(|from| {
-        let email = from.address.as_deref().map(clean).unwrap_or_default();
-        let name = from
-            .name
-            .as_deref()
-            .map(clean)
-            .filter(|name| !name.is_empty());
-        let name = name.unwrap_or_else(|| email.clone());
-        (!name.is_empty()).then_some(Person { name, email })
-    });
+    let from = mail.from().and_then(|from| from.first()).and_then(person);
     let mut answers = ids(mail.in_reply_to());
     answers.extend(ids(mail.references()));
     Some(Message {
@@ -96,30 +101,49 @@ pub(crate) fn head(raw: &[u8]) -> Option<Message> {
             .map(mail_parser::DateTime::to_rfc822),
         id: mail.message_id().map(clean),
         answers,
+        to: Vec::new(),
         body: Vec::new(),
         charset: None,
         layout: Layout::Fixed,
     })
 }
 
-/// The headers that are looked at, with the blank line behind them. A mail
-/// from a list has ten times as many.
-fn wanted(headers: &[u8]) -> Vec<u8> {
+fn person(address: &Addr) -> Option<Person> {
+    let email = address.address.as_deref().map(clean).unwrap_or_default();
+    let name = address.name.as_deref().map(clean);
+    let name = name
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| email.clone());
+    (!name.is_empty()).then_some(Person { name, email })
+}
+
+/// To whom a mail was sent.
+fn recipients(raw: &[u8]) -> Vec<Person> {
+    let (headers, _) = split_headers(raw);
+    let headers = only(headers, &["to", "cc"]);
+    let Some(mail) = MessageParser::new().parse_headers(&headers) else {
+        return Vec::new();
+    };
+    let all = [mail.to(), mail.cc()].into_iter().flatten();
+    all.flat_map(mail_parser::Address::iter)
+        .filter_map(person)
+        .filter(|person| !person.email.is_empty())
+        .take(MAX_RECIPIENTS)
+        .collect()
+}
+
+/// These headers alone, with the blank line behind them. A mail from a list has
+/// ten times as many.
+fn only(headers: &[u8], names: &[&str]) -> Vec<u8> {
     let mut kept = Vec::new();
     let mut keep = false;
     for line in lines(headers) {
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
             let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-            keep = [
-                &b"from"[..],
-                b"date",
-                b"subject",
-                b"message-id",
-                b"in-reply-to",
-                b"references",
-            ]
-            .iter()
-            .any(|wanted| name.trim_ascii_end().eq_ignore_ascii_case(wanted));
+            let name = name.trim_ascii_end();
+            keep = names
+                .iter()
+                .any(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()));
         }
         if keep {
             kept.extend_from_slice(line);

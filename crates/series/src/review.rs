@@ -38,6 +38,8 @@ pub struct Review {
 pub struct Source {
     /// The message id, without angle brackets.
     pub id: Option<String>,
+    /// To whom it was sent, copies too.
+    pub to: Vec<Person>,
     /// The body from the line that ends the changelog, byte for byte but for
     /// the transfer encoding.
     pub tail: Vec<u8>,
@@ -278,6 +280,7 @@ pub fn of_mails(mails: &[Mail], announced: Option<u32>) -> Result<Review, series
     let sources = (found.list[found.chosen].patches.values())
         .map(|mail| Source {
             id: mail.id.clone(),
+            to: mail.to.clone(),
             tail: mail.rest.clone(),
         })
         .collect();

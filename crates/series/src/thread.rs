@@ -41,6 +41,8 @@ pub struct Message {
     pub id: Option<String>,
     /// The ids that it answers, the nearest first.
     pub answers: Vec<String>,
+    /// To whom it was sent, copies too.
+    pub to: Vec<Person>,
     /// The text parts one after another, transfer encoding undone.
     pub body: Vec<u8>,
     /// The charset of the text, where the mail names one.
@@ -269,6 +271,7 @@ pub(crate) fn archive(input: &[u8]) -> Result<Option<Thread>, Error> {
             date: None,
             id: None,
             answers: Vec::new(),
+            to: Vec::new(),
             body: without_transport_cr(input[body..end].to_vec()),
             charset: None,
             layout: Layout::Fixed,
