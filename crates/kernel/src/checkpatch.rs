@@ -161,7 +161,7 @@ static LINE: LazyLock<Regex> = LazyLock::new(|| {
 /// a file of the tree has no place.
 fn finding(row: &str, mail: &Path) -> Option<Finding> {
     let found = LINE.captures(row)?;
-    let of_tree = Path::new(&found["file"]) != mail;
+    let of_tree = Path::new(&found["file"]) != mail && !found["file"].is_empty();
     Some(Finding {
         severity: found["severity"].to_ascii_lowercase(),
         rule: found["rule"].to_owned(),
@@ -189,6 +189,9 @@ mod tests {
             ("warning", "LONG_LINE")
         );
         let row = "/tmp/patch:12: ERROR:MISSING_SIGN_OFF: Missing Signed-off-by: line(s)";
+        let one = finding(row, mail).unwrap();
+        assert_eq!((one.file, one.line), (None, None));
+        let row = ":529: WARNING:BAD_REPORTED_BY_LINK: Reported-by: should be followed by Closes:";
         let one = finding(row, mail).unwrap();
         assert_eq!((one.file, one.line), (None, None));
         assert_eq!(finding("total: 0 errors, 0 warnings", mail), None);
