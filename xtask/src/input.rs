@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use series::index::{Found, Index};
 use series::manifest::{self, Manifest};
 use series::patch::Patch;
-use series::review;
+use series::review::Gathered;
 use series::series::Series;
 use series::{format, mailbox, thread};
 use xshell::{Shell, cmd};
@@ -110,20 +110,10 @@ pub fn series(from: &str) -> Result<Series> {
     )
 }
 
-/// The mails of one series, out of mailboxes of any size.
-pub struct Mails {
-    /// In the order of the places.
-    pub mails: Vec<review::Mail>,
-    /// How many patches an archive says were posted, where it says so.
-    pub announced: Option<u32>,
-    /// How many mails are too large to be read.
-    pub too_large: usize,
-}
-
 /// What mailboxes have.
 pub enum Mailboxes {
     /// The series that was asked for, or the only one.
-    One(Mails),
+    One(Gathered),
     /// Several, or none.
     Several(Vec<Found>),
 }
@@ -145,34 +135,26 @@ pub fn mailboxes(places: &[String], which: Option<&str>) -> Result<Mailboxes> {
         return Ok(Mailboxes::Several(series));
     };
     let mut wanted = std::mem::take(&mut one.mails).into_iter().peekable();
-    let mut found = Mails {
-        mails: Vec::new(),
-        announced: None,
-        too_large: 0,
-    };
+    let mut found = Gathered::default();
     let mut at = 0;
     for place in &places {
         let announced = place.each(&mut |mail| {
-            if wanted.next_if_eq(&at).is_some() {
-                if mail.is_cut() {
-                    found.too_large += 1;
-                } else {
-                    found
-                        .mails
-                        .extend(mail.read().into_iter().map(review::Mail::from));
-                }
-            }
+            let is_wanted = wanted.next_if_eq(&at).is_some();
             at += 1;
-            Ok(())
+            match is_wanted {
+                true => found.add(mail).kind(Kind::Usage),
+                false => Ok(()),
+            }
         })?;
-        found.announced = found.announced.or(announced);
+        found.announce(announced);
     }
     Ok(Mailboxes::One(found))
 }
 
 /// Where mails are.
 enum Place {
-    Stdin(Vec<u8>),
+    /// What comes once, such as standard input.
+    Held(Vec<u8>, String),
     /// Files in this order, with the name to show for each.
     Files(Vec<(PathBuf, String)>),
 }
@@ -180,23 +162,7 @@ enum Place {
 impl Place {
     fn new(place: &str) -> Result<Self> {
         if place == "-" {
-            // It is read twice, so it is kept; and no more than a thread has.
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .lock()
-                .take(thread::MAX_BYTES as u64 + 1)
-                .read_to_end(&mut bytes)
-                .kind(Kind::Usage)?;
-            if bytes.len() > thread::MAX_BYTES {
-                return fail(
-                    Kind::Usage,
-                    format!(
-                        "standard input has more than {} MiB; save it into a file and name that",
-                        thread::MAX_BYTES >> 20
-                    ),
-                );
-            }
-            return Ok(Self::Stdin(bytes));
+            return Self::held(std::io::stdin().lock(), "standard input");
         }
         let path = Path::new(place);
         if path.is_dir() {
@@ -205,13 +171,35 @@ impl Place {
         if path.is_file() {
             return Ok(Self::Files(vec![(path.to_owned(), place.to_owned())]));
         }
+        if path.exists() {
+            return Self::held(fs_err::File::open(path).kind(Kind::Usage)?, place);
+        }
         fail(Kind::Usage, format!("{place} is no file and no folder"))
+    }
+
+    /// Mail is looked at twice, so what comes once is kept, if it is no more
+    /// than a thread.
+    fn held(from: impl Read, name: &str) -> Result<Self> {
+        let mut bytes = Vec::new();
+        from.take(thread::MAX_BYTES as u64 + 1)
+            .read_to_end(&mut bytes)
+            .kind(Kind::Usage)?;
+        if bytes.len() > thread::MAX_BYTES {
+            return fail(
+                Kind::Usage,
+                format!(
+                    "{name} has more than {} MiB; save it into a file and name that",
+                    thread::MAX_BYTES >> 20
+                ),
+            );
+        }
+        Ok(Self::Held(bytes, name.to_owned()))
     }
 
     /// Looks at each mail. Gives how many patches an archive says were posted.
     fn each(&self, look: &mut dyn FnMut(&mailbox::Mail) -> Result) -> Result<Option<u32>> {
         match self {
-            Self::Stdin(bytes) => each_mail(bytes.as_slice(), "standard input", look),
+            Self::Held(bytes, name) => each_mail(bytes.as_slice(), name, look),
             Self::Files(files) => {
                 let mut announced = None;
                 for (path, name) in files {

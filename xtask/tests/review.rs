@@ -267,3 +267,335 @@ fn versions_are_set_side_by_side() {
     let met = "met: \"why it matters\" is in the changelog now";
     assert!(out.contains(met), "{out}");
 }
+
+#[test]
+fn the_thread_at_a_glance() {
+    let world = World::new();
+    let (code, out, _) = world.review(&[THREAD], "");
+    assert_eq!(code, Some(0));
+    let until = out.find("\n\nChangelog and trailers").unwrap();
+    insta::assert_snapshot!(&out[..until], @r##"
+    mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order
+    v6 by zhongjinji <zhongjinji@honor.com>, Fri, 29 Aug 2025 14:55:50 +0800
+    1 of 2 patches, 3 answers
+
+    1/2 is missing
+
+    2/2 mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse
+        order
+      ? Acked-by: Michal Hocko <mhocko@suse.com>
+          on a condition: Anyway, with a changelog clarified.
+      + Reviewed-by: Liam R. Howlett <Liam.Howlett@oracle.com>
+      + Reviewed-by: Lorenzo Stoakes <lorenzo.stoakes@oracle.com>
+
+    Not answered yet
+      ? Michal Hocko, request on 2/2
+          The changelog could be improved because it is a bit confusing at this
+          stage.
+      ? Michal Hocko, question on 2/2
+          I haven't payed a close attention to previous discussion (sorry) but
+          there are two Reported-bys without any actual problem statement (sure
+          contention could happen but so what? What was the observed behavior).
+      ? Michal Hocko, request on 2/2
+          Maybe you want to use that as a justiciation. My wording would be
+          "Although the oom_reaper is delayed and it gives the oom victim chance
+          to clean up its address space this might take a while especially for
+          processes with a large address space footprint. In those cases
+          oom_reaper might start racing with the dying task and compete for
+          shared resources - e.g. page table lock contention has been observed.
+          Reduce those races by reaping the oom victim from the other end of the
+          address space."
+    "##);
+    assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+
+    let document = world.json(&[THREAD, "--json"], "");
+    assert_eq!(document["versions"], serde_json::json!([6]));
+    let latest = serde_json::to_string_pretty(&document["latest"]).unwrap();
+    insta::assert_snapshot!(latest, @r##"
+    {
+      "missing": [
+        1
+      ],
+      "patches": [
+        {
+          "author": "zhongjinji <zhongjinji@honor.com>",
+          "date": "Fri, 29 Aug 2025 14:55:50 +0800",
+          "index": 2,
+          "not_counted": [],
+          "subject": "mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order",
+          "trailers": [
+            {
+              "condition": "Anyway, with a changelog clarified.",
+              "conditional": true,
+              "from": "Michal Hocko <mhocko@suse.com>",
+              "name": "Acked-by",
+              "value": "Michal Hocko <mhocko@suse.com>",
+              "version": 6,
+              "why": "on a condition: Anyway, with a changelog clarified."
+            },
+            {
+              "condition": null,
+              "conditional": false,
+              "from": "Liam R. Howlett <Liam.Howlett@oracle.com>",
+              "name": "Reviewed-by",
+              "value": "Liam R. Howlett <Liam.Howlett@oracle.com>",
+              "version": 6,
+              "why": "given to this patch"
+            },
+            {
+              "condition": null,
+              "conditional": false,
+              "from": "Lorenzo Stoakes <lorenzo.stoakes@oracle.com>",
+              "name": "Reviewed-by",
+              "value": "Lorenzo Stoakes <lorenzo.stoakes@oracle.com>",
+              "version": 6,
+              "why": "given to this patch"
+            }
+          ]
+        }
+      ],
+      "title": "mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order",
+      "total": 2,
+      "version": 6,
+      "warnings": [
+        "a blank line splits the trailers of patch 2: git sees only the last block and loses Reported-by: tianxiaobin <tianxiaobin@honor.com>, Reported-by: fengbaopeng <fengbaopeng@honor.com>"
+      ]
+    }
+    "##);
+    let open = document["open_points"].as_array().unwrap();
+    assert!(
+        open.iter()
+            .all(|one| one["by"] == "Michal Hocko <mhocko@suse.com>")
+    );
+    let quotes: Vec<&str> = open
+        .iter()
+        .map(|one| one["quote"].as_str().unwrap())
+        .collect();
+    assert!(
+        quotes[0].starts_with("The changelog could be improved"),
+        "{quotes:?}"
+    );
+    assert!(
+        quotes[1].contains("What was the observed behavior"),
+        "{quotes:?}"
+    );
+    assert!(
+        quotes[2].contains("Reduce those races by reaping"),
+        "{quotes:?}"
+    );
+}
+
+/// A mail of an mbox with a patch, or with an answer.
+fn mail(by: &str, head: &str, subject: &str, body: &str) -> String {
+    format!(
+        "From {by}@example.org Mon Sep 17 00:00:00 2001\nFrom: {by} <{by}@example.org>\n\
+         Date: Fri, 29 Aug 2025 14:55:50 +0800\n{head}Subject: {subject}\n\n{body}\n\n"
+    )
+}
+
+fn patch(id: &str, subject: &str, diff: &str) -> String {
+    let body = format!("Text.\n\nSigned-off-by: a <a@example.org>\n---\n{diff}");
+    mail("a", &format!("Message-ID: <{id}>\n"), subject, &body)
+}
+
+const CHANGE: &str = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n-- \n2.47.0\n";
+
+fn answer(to: &str, text: &str) -> String {
+    let head = format!("Message-ID: <b-{to}>\nIn-Reply-To: <{to}>\n");
+    mail("b", &head, "Re: [PATCH] whatever", text)
+}
+
+#[test]
+fn mail_is_read_from_every_place() {
+    let world = World::new();
+    let parts = [
+        patch("1@a", "[PATCH v2] mm: x", CHANGE),
+        answer("1@a", "Reviewed-by: b <b@example.org>"),
+    ];
+    let mbox = parts.concat();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = world.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(mbox.as_bytes()).unwrap();
+    write("mbox", mbox.as_bytes());
+    write("mbox.gz", &gz.finish().unwrap());
+    for (folder, mail) in ["cur/1:2,S", "new/2"].iter().zip(&parts) {
+        // A maildir's files have no separator.
+        let (_, mail) = mail.split_once('\n').unwrap();
+        write(&format!("maildir/{folder}"), mail.as_bytes());
+    }
+    std::fs::create_dir(world.path().join("maildir/tmp")).unwrap();
+    write("folder/0001-x.patch", parts[0].as_bytes());
+    write("folder/answers.mbox", parts[1].as_bytes());
+    let whole = world.json(&["mbox", "--json"], "");
+    assert_eq!(
+        whole["latest"]["patches"][0]["trailers"][0]["name"],
+        "Reviewed-by"
+    );
+    for place in ["mbox.gz", "maildir", "folder", "-"] {
+        assert_eq!(world.json(&[place, "--json"], &mbox), whole, "{place}");
+    }
+    let both = ["folder/0001-x.patch", "folder/answers.mbox", "--json"];
+    assert_eq!(world.json(&both, ""), whole);
+
+    let (code, _, err) = world.review(&["nowhere"], "");
+    assert_eq!(
+        (code, err.as_str()),
+        (Some(2), "error: nowhere is no file and no folder\n")
+    );
+    let (code, _, err) = world.review(&["-"], "Dear list,\n");
+    assert_eq!(code, Some(2));
+    assert!(
+        err.starts_with("error: standard input: the input begins with"),
+        "{err}"
+    );
+}
+
+#[test]
+fn of_several_series_one_is_named() {
+    let world = World::new();
+    let mbox = [
+        patch("1@a", "[PATCH] mm: one", CHANGE),
+        patch("2@a", "[PATCH v3] mm: another", CHANGE),
+        answer("2@a", "Acked-by: b <b@example.org>"),
+    ];
+    let mbox = mbox.concat();
+    let (code, out, err) = world.review(&["-"], &mbox);
+    assert_eq!(code, Some(2));
+    insta::assert_snapshot!(format!("{out}{err}"), @r##"
+    mm: one
+        v1 by a, 1 patch, 1 mail
+        1@a
+    mm: another
+        v3 by a, 1 patch, 2 mails
+        2@a
+    error: standard input: 2 series; name one with --series, by a message id or words of its title
+    "##);
+    for which in [
+        "2@a",
+        "<b-2@a>",
+        "https://lore.example.org/all/2@a/",
+        "ANOTHER",
+    ] {
+        let document = world.json(&["-", "--json", "--series", which], &mbox);
+        assert_eq!(document["latest"]["title"], "mm: another", "{which}");
+    }
+    let (code, out, _) = world.review(&["-", "--json"], &mbox);
+    assert_eq!(code, Some(2));
+    let document: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(document["series"][1]["id"], "2@a");
+    let (code, out, err) = world.review(&["-", "--series", "lunch"], &mbox);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(err.contains("no series has a mail with the id"), "{err}");
+}
+
+#[test]
+fn git_am_takes_what_is_written() {
+    let world = World::new();
+    world.git(&["init", "-q", "tree"]);
+    std::fs::write(world.path().join("tree/x"), "a\n").unwrap();
+    world.git(&["-C", "tree", "add", "x"]);
+    world.git(&["-C", "tree", "commit", "-q", "-m", "base"]);
+    let mbox = [
+        patch("1@a", "[PATCH] mm: one", CHANGE),
+        answer(
+            "1@a",
+            "With that fixed:\nAcked-by: b <b@example.org>\n\nFine.\n\nTested-by: b <b@example.org>",
+        ),
+    ];
+    let mbox = mbox.concat();
+    let table = [
+        (
+            vec![],
+            "Tested-by: b <b@example.org>",
+            "1 trailer added; 1 with a condition left out",
+        ),
+        (
+            vec!["--accept-conditional"],
+            "Acked-by: b <b@example.org>\nTested-by: b <b@example.org>",
+            "2 trailers added\n",
+        ),
+    ];
+    for (args, trailers, said) in table {
+        let args = [&["-", "--am", "am.mbox"], &args[..]].concat();
+        let (code, _, err) = world.review(&args, &mbox);
+        assert_eq!(code, Some(0), "{err}");
+        assert!(err.contains(said), "{err}");
+        world.git(&["-C", "tree", "am", "-q", "../am.mbox"]);
+        assert_eq!(
+            world.git(&["-C", "tree", "log", "-1", "--format=%an <%ae>%n%aD%n%B"]),
+            format!(
+                "a <a@example.org>\nFri, 29 Aug 2025 14:55:50 +0800\nmm: one\n\nText.\n\n\
+                 Signed-off-by: a <a@example.org>\n{trailers}"
+            )
+        );
+        world.git(&["-C", "tree", "reset", "-q", "--hard", "HEAD~1"]);
+    }
+}
+
+#[test]
+fn a_hostile_mail_is_refused_or_shown_harmless() {
+    let world = World::new();
+    let change = |path: &str| {
+        CHANGE
+            .replace("a/x", &format!("a/{path}"))
+            .replace("b/x", &format!("b/{path}"))
+    };
+    let hunks: String = (1..=100_000)
+        .map(|n| format!("@@ -{n} +{n} @@\n-x\n+y\n"))
+        .collect();
+    let table = [
+        (change("../../outside"), "leaves the tree by `..`"),
+        (change("/etc/outside"), "is absolute"),
+        (change(".git/hooks/post-checkout"), "a repository's own `.git`"),
+        (change("mm/\u{1b}[2Jx"), "has control or invisible characters"),
+        (
+            "diff --git a/x b/x\nnew file mode 120000\n--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+../outside\n".to_owned(),
+            "which is a symbolic link",
+        ),
+        (format!("--- a/x\n+++ b/x\n{hunks}"), "more than 50000 hunks"),
+    ];
+    for (diff, why) in table {
+        let args = [
+            "-",
+            "--am",
+            "am.mbox",
+            "--next-version",
+            "next.diff",
+            "--reply",
+            "reply.eml",
+        ];
+        let (code, out, err) = world.review(&args, &patch("1@a", "[PATCH] mm: x", &diff));
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+        assert!(err.contains(why), "{err}");
+        assert!(
+            err.len() < 1000 && !err.trim_end().contains(|c: char| c.is_control()),
+            "{err:?}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(world.path()).unwrap().count(), 0);
+
+    // What can be shown is shown without what a terminal would obey.
+    let evil = "=?UTF-8?q?=1B[31mEvil=C2=9B=E2=80=AE?=";
+    let mbox = [
+        patch("1@a", &format!("[PATCH] mm: {evil}"), CHANGE)
+            .replace("From: a <", &format!("From: {evil} <")),
+        answer(
+            "1@a",
+            "Why \u{1b}]0;title\u{7} so\u{202e}?\n\nAcked-by: b\u{1b}[2J <b@example.org>",
+        ),
+    ];
+    for args in [&["-"][..], &["-", "--json"]] {
+        let (code, out, err) = world.review(args, &mbox.concat());
+        assert_eq!(code, Some(0), "{err}");
+        let obeyed = |c: char| c.is_control() && c != '\n' || c == '\u{202e}' && args.len() == 1;
+        assert!(
+            !out.contains(obeyed) && !err.contains(obeyed),
+            "{out:?} {err:?}"
+        );
+        assert!(out.contains("Evil"), "{out}");
+    }
+}

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use series::index::Index;
 use series::mailbox::Mails;
-use series::review::{self, Mail};
+use series::review::Gathered;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -52,17 +52,16 @@ fn read(mbox: &str, id: &str, out: &str) -> Result<()> {
     let found = index.series(Some(id));
     let series = found.first().ok_or("the series is not found")?;
     let mut wanted = series.mails.iter().copied().peekable();
-    let mut kept: Vec<Mail> = Vec::new();
+    let mut kept = Gathered::default();
     let mut mails = Mails::new(open()?)?;
     let mut at = 0;
     while let Some(mail) = mails.next()? {
         if wanted.next_if_eq(&at).is_some() {
-            kept.extend(mail.read().into_iter().map(Mail::from));
+            kept.add(&mail)?;
         }
         at += 1;
     }
-    let review = review::of_mails(&kept, None)?;
-    fs::write(out, review.am(true)?)?;
+    fs::write(out, kept.review()?.am(true)?)?;
     let status = fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find(|line| line.starts_with("VmHWM:"));
     let peak = peak.unwrap_or("VmHWM: unknown").split_whitespace();

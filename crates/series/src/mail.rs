@@ -88,7 +88,7 @@ impl Subject {
 }
 
 /// A message of a thread.
-pub struct Mail {
+pub(crate) struct Mail {
     /// The subject as it came.
     pub(crate) line: String,
     pub(crate) subject: Subject,
@@ -121,6 +121,12 @@ pub(crate) enum Kind {
 impl Mail {
     pub(crate) fn is_patch(&self) -> bool {
         self.kind == Kind::Patch
+    }
+
+    /// About how much is kept of it, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let said = self.answer.said.iter().flat_map(|one| &one.lines);
+        self.text.len() + self.rest.len() + said.map(String::len).sum::<usize>()
     }
 }
 
@@ -168,7 +174,7 @@ impl From<Message> for Mail {
             from: message.from,
             date: message.date,
             id: message.id,
-            answers: message.answers,
+            answers: nearest(message.answers),
             to: match kind {
                 Kind::Answer => Vec::new(),
                 _ => message.to,
@@ -179,6 +185,17 @@ impl From<Message> for Mail {
             kind,
         }
     }
+}
+
+/// The ids that are looked up: the nearest, and the one that began the thread.
+fn nearest(mut ids: Vec<String>) -> Vec<String> {
+    const MOST: usize = 20;
+    ids.dedup();
+    if ids.len() > MOST {
+        ids.drain(MOST - 1..ids.len() - 1);
+    }
+    ids.shrink_to_fit();
+    ids
 }
 
 /// The patch's changelog in an answer, and what stands above it: behind git's

@@ -210,7 +210,13 @@ impl Texts {
         if headers.len() > MAX_HEADERS {
             return;
         }
-        let mail = MessageParser::new().parse_headers(headers);
+        let of_content = [
+            "content-type",
+            "content-transfer-encoding",
+            "content-disposition",
+        ];
+        let headers = only(headers, &of_content);
+        let mail = MessageParser::new().parse_headers(&headers);
         let part = mail.as_ref().map(mail_parser::Message::root_part);
         let kind = part.and_then(|part| part.content_type());
         let (main, sub) = kind.map_or(("text", "plain"), |kind| {

@@ -2,7 +2,6 @@
 //! trailers that it offers, and those that only stand in it.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
@@ -37,7 +36,7 @@ pub(crate) struct Answer {
     /// The trailers that it does not.
     pub(crate) strays: Vec<Stray>,
     /// The lines that it quotes and says something about, by their hashes.
-    pub(crate) quoted: HashSet<u64>,
+    pub(crate) quoted: Vec<u64>,
 }
 
 impl Answer {
@@ -47,7 +46,21 @@ impl Answer {
             ..take_apart(text)
         };
         answer.offers = offers(&answer.said);
+        answer.shrink();
         answer
+    }
+
+    /// Of a long thread all answers are held at once.
+    fn shrink(&mut self) {
+        self.said.shrink_to_fit();
+        for paragraph in &mut self.said {
+            paragraph.lines.shrink_to_fit();
+            paragraph.lines.iter_mut().for_each(String::shrink_to_fit);
+        }
+        self.told.shrink_to_fit();
+        self.offers.shrink_to_fit();
+        self.strays.shrink_to_fit();
+        self.quoted.shrink_to_fit();
     }
 }
 

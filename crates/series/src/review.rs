@@ -7,11 +7,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::changelog::person;
 use crate::format;
-pub use crate::mail::Mail;
+use crate::mail::Mail;
+use crate::mailbox;
 use crate::patch::{Patch, Person, Trailer};
 use crate::points::wishes;
 use crate::series::{self, Series};
-use crate::thread::Thread;
+use crate::thread::{self, Thread};
 use crate::versions::{Version, Versions};
 
 /// A series and what its reviewers said.
@@ -245,12 +246,60 @@ pub fn review(thread: Thread) -> Result<Review, series::Error> {
     of_mails(&mails, thread.announced)
 }
 
-/// Reviews the series in mails that were read one by one, with how many
-/// patches an archive says were posted.
-///
-/// # Errors
-/// [`series::Error`] where they have no series that can be read.
-pub fn of_mails(mails: &[Mail], announced: Option<u32>) -> Result<Review, series::Error> {
+/// The mails of one series, taken one by one out of mailboxes of any size.
+#[derive(Default)]
+pub struct Gathered {
+    mails: Vec<Mail>,
+    announced: Option<u32>,
+    bytes: usize,
+    cut: usize,
+}
+
+impl Gathered {
+    /// Keeps what a review needs of a mail.
+    ///
+    /// # Errors
+    /// [`thread::Error::TooLarge`] beyond what a thread has.
+    pub fn add(&mut self, mail: &mailbox::Mail) -> Result<(), thread::Error> {
+        if mail.is_cut() {
+            self.cut += 1;
+            return Ok(());
+        }
+        for message in mail.read() {
+            let mail = Mail::from(message);
+            self.bytes += mail.size();
+            self.mails.push(mail);
+        }
+        let too_large = |what, limit| Err(thread::Error::TooLarge { what, limit });
+        if self.mails.len() > thread::MAX_MESSAGES {
+            return too_large("messages", thread::MAX_MESSAGES);
+        }
+        if self.bytes > thread::MAX_BYTES {
+            return too_large("bytes", thread::MAX_BYTES);
+        }
+        Ok(())
+    }
+
+    /// Says how many patches an archive counts, where it does.
+    pub fn announce(&mut self, announced: Option<u32>) {
+        self.announced = self.announced.or(announced);
+    }
+
+    /// How many mails were too large to be read.
+    pub fn cut(&self) -> usize {
+        self.cut
+    }
+
+    /// Reviews the series.
+    ///
+    /// # Errors
+    /// [`series::Error`] where the mails have no series that can be read.
+    pub fn review(&self) -> Result<Review, series::Error> {
+        of_mails(&self.mails, self.announced)
+    }
+}
+
+fn of_mails(mails: &[Mail], announced: Option<u32>) -> Result<Review, series::Error> {
     let found = Versions::find(mails)?;
     let mut read: Vec<(usize, Series)> = Vec::new();
     let mut unreadable = Vec::new();

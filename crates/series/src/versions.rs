@@ -7,7 +7,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::mail::{Kind, Mail};
 use crate::patch::Person;
 use crate::series::{Error, MAX_PATCHES, People, Place, Reply, Series, Warning, read_patch, slug};
+use crate::thread;
 use crate::union::Union;
+
+/// The most lines below the changelogs of all patches.
+const MAX_LINES: usize = 2_000_000;
 
 /// Every version of one series.
 pub(crate) struct Versions<'a> {
@@ -37,6 +41,13 @@ pub(crate) struct Version<'a> {
 
 impl<'a> Versions<'a> {
     pub(crate) fn find(mails: &'a [Mail]) -> Result<Self, Error> {
+        let lines = |mail: &Mail| memchr::memchr_iter(b'\n', &mail.rest).count();
+        if mails.iter().map(lines).sum::<usize>() > MAX_LINES {
+            return Err(Error::Thread(thread::Error::TooLarge {
+                what: "lines of patches",
+                limit: MAX_LINES,
+            }));
+        }
         let (ours, strangers) = lineage(mails);
         // Where an id leads; nowhere if it is of another series.
         let mut ids: HashMap<&str, Option<(u32, u32)>> = HashMap::new();

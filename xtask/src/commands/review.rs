@@ -8,7 +8,7 @@ mod tree;
 use ::series::index::Found;
 use ::series::lint::{self, Finding, History};
 use ::series::reroll::{self, Reroll};
-use ::series::review::{self, Collected, Point, Review, Standing};
+use ::series::review::{Collected, Point, Review, Standing};
 use ::series::series::Series;
 use serde_json::{Value, json};
 use vm::process::Cancel;
@@ -16,7 +16,7 @@ use vm::process::Cancel;
 use super::{print, print_json};
 use crate::cli;
 use crate::exit::{Classify, Kind, Result, fail};
-use crate::input::{self, Mailboxes, Mails};
+use crate::input::{self, Mailboxes};
 use crate::rundir;
 use tree::Tree;
 
@@ -34,18 +34,14 @@ pub fn run(args: &cli::Review, cancel: &Cancel) -> Result {
         Mailboxes::One(mails) => mails,
         Mailboxes::Several(found) => return choose(args, &found),
     };
-    let Mails {
-        mails,
-        announced,
-        too_large,
-    } = mails;
-    if too_large > 0 {
+    if mails.cut() > 0 {
         eprintln!(
-            "warning: {too_large} mail(s) of more than {} MiB are left out",
+            "warning: {} mail(s) of more than {} MiB are left out",
+            mails.cut(),
             ::series::mailbox::MAX_MAIL >> 20
         );
     }
-    let review = review::of_mails(&mails, announced).kind(Kind::Usage)?;
+    let review = mails.review().kind(Kind::Usage)?;
     if let Some(file) = &args.am {
         let mbox = review.am(args.accept_conditional).kind(Kind::Usage)?;
         rundir::write(file, &mbox)?;
@@ -117,7 +113,13 @@ fn findings(series: &Series, tree: Option<&Tree>) -> Result<Vec<Finding>> {
 
 /// Shows which series there are, where one has to be named.
 fn choose(args: &cli::Review, found: &[Found]) -> Result {
-    let mail = args.threads.join(", ");
+    let named: Vec<&str> = (args.threads.iter())
+        .map(|place| match place.as_str() {
+            "-" => "standard input",
+            place => place,
+        })
+        .collect();
+    let mail = named.join(", ");
     if found.is_empty() {
         let what = match &args.series {
             Some(which) => format!(

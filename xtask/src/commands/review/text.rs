@@ -106,17 +106,20 @@ fn heading(review: &Review, paint: Paint) -> String {
         }
     }
     let (here, total) = (series.patches.len(), series.total);
-    let s = if total == 1 { "" } else { "es" };
     let of = match here as u64 == u64::from(total) {
-        true => format!("{total} patch{s}"),
-        false => format!("{here} of {total} patch{s}"),
+        true => count(here, "patch", "es"),
+        false => format!("{here} of {}", count(total as usize, "patch", "es")),
     };
-    let _ = write!(line, "; {of}, {} answers", series.replies.len());
+    let facts = format!("{of}, {}", count(series.replies.len(), "answer", "s"));
     let others: Vec<String> = (review.versions.iter())
         .filter(|one| one.version != series.version)
         .map(|one| format!("v{} ({} of {})", one.version, one.patches.len(), one.total))
         .collect();
-    let mut out = paint.bold(&wrap("", &series.title)) + "\n" + &wrap("", &line);
+    let mut out = paint.bold(&wrap("", &series.title));
+    for line in [line, facts] {
+        out += "\n";
+        out += &wrap("", &line);
+    }
     if !others.is_empty() {
         out += "\n";
         out += &wrap("", &format!("also here: {}", others.join(", ")));
@@ -235,15 +238,14 @@ pub fn am(review: &Review, file: &Path, accept_conditional: bool) -> String {
     let trailers: usize = (0..series.patches.len())
         .map(|at| review.counted(at, accept_conditional).len())
         .sum();
-    let patches = series.patches.len();
+    let patches = count(series.patches.len(), "patch", "es");
+    let added = count(trailers, "trailer", "s");
     let held = review.trailers.iter().flatten();
     let held = held
         .filter(|one| matches!(one.standing, Standing::Conditional(_)))
         .count();
-    let es = if patches == 1 { "" } else { "es" };
-    let s = if trailers == 1 { "" } else { "s" };
     let mut text = format!(
-        "{}: {patches} patch{es} of v{}, {trailers} trailer{s} added",
+        "{}: {patches} of v{}, {added} added",
         file.display(),
         series.version
     );
@@ -268,10 +270,10 @@ pub fn list(found: &[Found]) -> String {
         let by = one.by.as_ref().map_or("unknown", |by| by.name.as_str());
         let _ = writeln!(out, "{}", wrap("", &one.title));
         let facts = format!(
-            "{} by {by}, {} patches, {} mails",
+            "{} by {by}, {}, {}",
             versions.join(" "),
-            one.patches,
-            one.mails.len()
+            count(one.patches, "patch", "es"),
+            count(one.mails.len(), "mail", "s")
         );
         let _ = writeln!(out, "{}", wrap("    ", &facts));
         if let Some(id) = &one.id {
@@ -279,6 +281,11 @@ pub fn list(found: &[Found]) -> String {
         }
     }
     out
+}
+
+fn count(number: usize, of: &str, plural: &str) -> String {
+    let plural = if number == 1 { "" } else { plural };
+    format!("{number} {of}{plural}")
 }
 
 /// A line behind a mark, which may be coloured.
