@@ -2,12 +2,13 @@
 //! are written and shown; nothing is sent.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal;
 use std::path::Path;
 
 use evidence::{Report, Status, render};
 use series::draft::{self, Answer};
 use series::lint::Finding;
-use series::patch::Person;
+use series::patch::{Person, is_unprintable};
 use series::review::Review;
 use series::series::Series;
 
@@ -19,12 +20,23 @@ use crate::rundir;
 /// Writes a draft to its file, or shows it. Says whether it was shown.
 pub fn write(to: Option<&Path>, text: &str) -> Result<bool> {
     let Some(file) = to else {
-        print(text)?;
+        match std::io::stdout().is_terminal() {
+            true => print(&harmless(text))?,
+            false => print(text)?,
+        }
         return Ok(true);
     };
     rundir::write(file, text.as_bytes())?;
     eprintln!("{}: a draft, to look at; nothing was sent", file.display());
     Ok(false)
+}
+
+/// A draft quotes mail as it is; a terminal must not obey it.
+fn harmless(text: &str) -> String {
+    text.replace(
+        |c| is_unprintable(c) && !matches!(c, '\n' | '\t'),
+        "\u{fffd}",
+    )
 }
 
 /// The report of the run whose findings go into the drafts.
@@ -208,6 +220,12 @@ mod tests {
         let mut others = fixture::run();
         others.series.patches.clear();
         assert!(!answer(&others).contains("Tested-by"));
+    }
+
+    #[test]
+    fn a_terminal_obeys_no_mail() {
+        let shown = harmless("+\ta\u{1b}[31m\r\u{202e}b\n");
+        assert_eq!(shown, "+\ta\u{fffd}[31m\u{fffd}\u{fffd}b\n");
     }
 
     #[test]
