@@ -78,6 +78,21 @@ pub enum Command {
     #[command(after_help = "Example:
   cargo xtask series thread.txt --into patches/my-series")]
     Series(SeriesFolder),
+    /// A mail thread: where the series stands, what is wrong, what to answer
+    ///
+    /// Says which versions there are and what is missing, who gave which
+    /// trailer and under which condition, what is still open, what checks find
+    /// in the changelog, and what changed since the last version. Sends nothing.
+    #[command(after_help = "Example:
+  cargo xtask review thread.mbox.gz
+  cargo xtask review v5.mbox v6.mbox --json
+  cargo xtask review list.mbox --series 'reverse order'
+  cargo xtask review thread.mbox --am am.mbox && git am am.mbox
+  cargo xtask review thread.mbox --next-version next.diff --run runs/latest
+  cargo xtask review thread.mbox --reply reply.txt --run runs/latest
+  git config b4.review-perpatch-check-cmd \\
+    'REAPERLAB/target/debug/xtask review --b4 --kernel-tree .'")]
+    Review(Review),
     /// Read a KTAP log
     #[command(after_help = "Example:
   cargo xtask ktap ktap.log --json")]
@@ -387,6 +402,48 @@ pub struct SeriesFolder {
     /// One JSON document on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// `review`'s options.
+#[derive(Debug, Args)]
+pub struct Review {
+    /// Mail: mbox, gzipped or not, maildir, thread text, folder of patches, or -
+    /// for standard input. Several are read as one
+    #[arg(value_name = "THREAD", required_unless_present = "b4")]
+    pub threads: Vec<String>,
+    /// Of several series in the mail this one: the message id of one of its
+    /// mails, or words of its title
+    #[arg(long, value_name = "WHICH")]
+    pub series: Option<String>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Write the mbox that git am takes, with the trailers collected
+    #[arg(long, value_name = "FILE")]
+    pub am: Option<PathBuf>,
+    /// Take conditions for met, and the trailers that have one for given
+    #[arg(long)]
+    pub accept_conditional: bool,
+    /// Draft the next version as a diff to look at, on standard output or into
+    /// this file
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "absent, alone, or with a file")]
+    pub next_version: Option<Option<PathBuf>>,
+    /// Draft the answer, on standard output or into this file
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "absent, alone, or with a file")]
+    pub reply: Option<Option<PathBuf>>,
+    /// The run folder whose findings go into the drafts
+    #[arg(long, value_name = "FOLDER")]
+    pub run: Option<PathBuf>,
+    /// The kernel's git repository: for Fixes tags, and for its own
+    /// checkpatch.pl and get_maintainer.pl
+    #[arg(long, value_name = "GITDIR")]
+    pub kernel_tree: Option<PathBuf>,
+    /// Be an external check of b4: one mail on standard input, a JSON list of
+    /// findings on standard output
+    #[arg(long, conflicts_with_all = ["threads", "series", "json", "am", "next_version", "reply"])]
+    pub b4: bool,
 }
 
 /// A log to read.

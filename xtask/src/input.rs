@@ -1,12 +1,14 @@
 //! The series under test, from wherever the user has it.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use series::index::{Found, Index};
 use series::manifest::{self, Manifest};
 use series::patch::Patch;
+use series::review::Gathered;
 use series::series::Series;
-use series::{format, thread};
+use series::{format, mailbox, thread};
 use xshell::{Shell, cmd};
 
 use crate::exit::{Classify, Kind, Result, fail};
@@ -79,10 +81,15 @@ fn none() -> Work {
     }
 }
 
+/// Reads all of standard input.
+pub fn stdin() -> Result<Vec<u8>> {
+    read_all(std::io::stdin().lock(), "standard input")
+}
+
 /// Reads a series as it comes, without a manifest.
 pub fn series(from: &str) -> Result<Series> {
     if from == "-" {
-        return parse(&read_all(std::io::stdin().lock(), "standard input")?);
+        return parse(&stdin()?);
     }
     let path = Path::new(from);
     if path.is_dir() {
@@ -101,6 +108,125 @@ pub fn series(from: &str) -> Result<Series> {
         Kind::Usage,
         format!("{from} is no file, no folder and no git range (REPO:A..B)"),
     )
+}
+
+/// What mailboxes have.
+pub enum Mailboxes {
+    /// The series that was asked for, or the only one.
+    One(Gathered),
+    /// Several, or none.
+    Several(Vec<Found>),
+}
+
+/// Reads the mails of one series: first all headers, to see which mails those
+/// are, then these mails.
+pub fn mailboxes(places: &[String], which: Option<&str>) -> Result<Mailboxes> {
+    let places = places
+        .iter()
+        .map(|place| Place::new(place))
+        .collect::<Result<Vec<_>>>()?;
+    let mut index = Index::default();
+    for place in &places {
+        index.next_place();
+        place.each(&mut |mail| index.add(mail).kind(Kind::Usage))?;
+    }
+    let mut series = index.series(which);
+    let [one] = series.as_mut_slice() else {
+        return Ok(Mailboxes::Several(series));
+    };
+    let mut wanted = std::mem::take(&mut one.mails).into_iter().peekable();
+    let mut found = Gathered::default();
+    let mut at = 0;
+    for place in &places {
+        let announced = place.each(&mut |mail| {
+            let is_wanted = wanted.next_if_eq(&at).is_some();
+            at += 1;
+            match is_wanted {
+                true => found.add(mail).kind(Kind::Usage),
+                false => Ok(()),
+            }
+        })?;
+        found.announce(announced);
+    }
+    Ok(Mailboxes::One(found))
+}
+
+/// Where mails are.
+enum Place {
+    /// What comes once, such as standard input.
+    Held(Vec<u8>, String),
+    /// Files in this order, with the name to show for each.
+    Files(Vec<(PathBuf, String)>),
+}
+
+impl Place {
+    fn new(place: &str) -> Result<Self> {
+        if place == "-" {
+            return Self::held(std::io::stdin().lock(), "standard input");
+        }
+        let path = Path::new(place);
+        if path.is_dir() {
+            return Ok(Self::Files(mail_files(path)?));
+        }
+        if path.is_file() {
+            return Ok(Self::Files(vec![(path.to_owned(), place.to_owned())]));
+        }
+        if path.exists() {
+            return Self::held(fs_err::File::open(path).kind(Kind::Usage)?, place);
+        }
+        fail(Kind::Usage, format!("{place} is no file and no folder"))
+    }
+
+    /// Mail is looked at twice, so what comes once is kept, if it is no more
+    /// than a thread.
+    fn held(from: impl Read, name: &str) -> Result<Self> {
+        let mut bytes = Vec::new();
+        from.take(thread::MAX_BYTES as u64 + 1)
+            .read_to_end(&mut bytes)
+            .kind(Kind::Usage)?;
+        if bytes.len() > thread::MAX_BYTES {
+            return fail(
+                Kind::Usage,
+                format!(
+                    "{name} has more than {} MiB; save it into a file and name that",
+                    thread::MAX_BYTES >> 20
+                ),
+            );
+        }
+        Ok(Self::Held(bytes, name.to_owned()))
+    }
+
+    /// Looks at each mail. Gives how many patches an archive says were posted.
+    fn each(&self, look: &mut dyn FnMut(&mailbox::Mail) -> Result) -> Result<Option<u32>> {
+        match self {
+            Self::Held(bytes, name) => each_mail(bytes.as_slice(), name, look),
+            Self::Files(files) => {
+                let mut announced = None;
+                for (path, name) in files {
+                    let file = fs_err::File::open(path).kind(Kind::Usage)?;
+                    let file = BufReader::with_capacity(1 << 18, file);
+                    announced = announced.or(each_mail(file, name, look)?);
+                }
+                Ok(announced)
+            }
+        }
+    }
+}
+
+fn each_mail(
+    input: impl BufRead,
+    name: &str,
+    look: &mut dyn FnMut(&mailbox::Mail) -> Result,
+) -> Result<Option<u32>> {
+    let name = name.replace(char::is_control, "?");
+    let named = |error| anyhow::anyhow!("{name}: {error}");
+    let mut mails = mailbox::Mails::new(input)
+        .map_err(named)
+        .kind(Kind::Usage)?;
+    while let Some(mail) = mails.next().map_err(named).kind(Kind::Usage)? {
+        look(&mail)?;
+    }
+    Ok(mails.announced())
 }
 
 fn parse(bytes: &[u8]) -> Result<Series> {
@@ -188,19 +314,29 @@ fn read_files(folder: &Path, names: &[String]) -> Result<Series> {
         files.push((name.clone(), read_all(file, name)?));
     }
     let thread = thread::parse_files(&files).kind(Kind::Usage)?;
-    series::series::from_thread(&thread).kind(Kind::Usage)
+    series::series::from_thread(thread).kind(Kind::Usage)
 }
 
 /// A folder of patch files, or a maildir.
 fn folder(path: &Path) -> Result<Series> {
-    let maildir: Vec<_> = ["cur", "new"].map(|d| path.join(d)).into_iter().collect();
-    let places = if maildir.iter().all(|d| d.is_dir()) {
-        maildir
-    } else {
-        vec![path.to_owned()]
+    let mut files = Vec::new();
+    for (file, name) in mail_files(path)? {
+        let bytes = read_all(fs_err::File::open(&file).kind(Kind::Usage)?, &name)?;
+        files.push((name, bytes));
+    }
+    let thread = thread::parse_files(&files).kind(Kind::Usage)?;
+    series::series::from_thread(thread).kind(Kind::Usage)
+}
+
+/// The mails in a maildir, or the patch files in any other folder, by name.
+fn mail_files(path: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let maildir = ["cur", "new"].map(|d| path.join(d));
+    let is_mail = maildir.iter().all(|d| d.is_dir());
+    let places = match is_mail {
+        true => maildir.to_vec(),
+        false => vec![path.to_owned()],
     };
     let mut files = Vec::new();
-    let is_mail = places.len() > 1;
     for place in &places {
         for entry in fs_err::read_dir(place).kind(Kind::Usage)? {
             let file = entry.kind(Kind::Usage)?.path();
@@ -210,12 +346,11 @@ fn folder(path: &Path) -> Result<Series> {
                 .to_string_lossy()
                 .into_owned();
             let wanted = is_mail
-                || [".patch", ".mbox", ".eml"]
+                || [".patch", ".mbox", ".mbx", ".eml", ".gz"]
                     .iter()
                     .any(|e| name.ends_with(e));
             if file.is_file() && wanted {
-                let bytes = read_all(fs_err::File::open(&file).kind(Kind::Usage)?, &name)?;
-                files.push((name, bytes));
+                files.push((file, name));
             }
         }
     }
@@ -223,14 +358,14 @@ fn folder(path: &Path) -> Result<Series> {
         return fail(
             Kind::Usage,
             format!(
-                "{} has no {} and no file ending in .patch, .mbox or .eml",
+                "{} has no {} and no file ending in .patch, .mbox, .mbx, .eml or .gz",
                 path.display(),
                 manifest::FILE
             ),
         );
     }
-    let thread = thread::parse_files(&files).kind(Kind::Usage)?;
-    series::series::from_thread(&thread).kind(Kind::Usage)
+    files.sort_by(|one, other| one.1.cmp(&other.1));
+    Ok(files)
 }
 
 fn git_range(repository: &str, range: &str) -> Result<Series> {

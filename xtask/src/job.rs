@@ -45,7 +45,7 @@ impl Job {
 
     /// Runs programs until this job is cancelled.
     pub fn programs(&self) -> Programs {
-        Programs(self.cancel.clone())
+        Programs::new(&self.cancel)
     }
 
     /// Runs one program, hands over its lines, and returns its exit code.
@@ -98,6 +98,13 @@ impl Job {
 
 /// The process code of the crate `vm`, as the crate `kernel` asks for it.
 pub struct Programs(Cancel);
+
+impl Programs {
+    /// Runs programs until this token is cancelled.
+    pub fn new(cancel: &Cancel) -> Self {
+        Self(cancel.clone())
+    }
+}
 
 /// Longer than any build: what bounds a build is the user's patience, and a
 /// build that never ends is ended all the same.

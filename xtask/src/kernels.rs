@@ -431,7 +431,7 @@ fn line(version: &str) -> &str {
     version[..end].split('-').next().unwrap_or(version)
 }
 
-fn classify(error: BuildError) -> Failure {
+pub fn classify(error: BuildError) -> Failure {
     let kind = match error {
         BuildError::Cancelled => Kind::Interrupted,
         BuildError::NoSpace { .. } | BuildError::Tool { .. } => Kind::Infrastructure,

@@ -49,69 +49,107 @@ pub fn check(
     commit: Oid,
     patch: &[u8],
 ) -> Result<Option<Vec<Finding>>, BuildError> {
-    let work = cache.scratch("checkpatch")?;
-    let found = run(store, runner, toolchain, commit, patch, &work);
-    cache.remove(&work)?;
-    found
+    let options = [
+        "--no-tree",
+        "--strict",
+        "--terse",
+        "--showfile",
+        "--show-types",
+        "--no-summary",
+        "--color=never",
+    ];
+    let script = Script {
+        store,
+        cache,
+        runner,
+        toolchain,
+        commit,
+    };
+    let mut found = Vec::new();
+    let ran = script.run(&PARTS, &options, patch, &mut |row, mail| {
+        found.extend(finding(row, mail));
+    })?;
+    Ok(ran.then_some(found))
 }
 
-fn run(
-    store: &Store,
-    runner: &dyn Runner,
-    toolchain: &Toolchain,
-    commit: Oid,
-    patch: &[u8],
-    work: &Path,
-) -> Result<Option<Vec<Finding>>, BuildError> {
-    let tree = work.join("tree");
-    let mut watch = |_: crate::import::Progress| {
-        if runner.cancelled() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
+/// A tree whose own scripts are run on a patch.
+pub(crate) struct Script<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) cache: &'a Cache,
+    pub(crate) runner: &'a dyn Runner,
+    pub(crate) toolchain: &'a Toolchain,
+    pub(crate) commit: Oid,
+}
+
+impl Script<'_> {
+    /// Runs the first of the tree's files, a perl script, where all of `parts`
+    /// lie as in the tree, and hands over its lines and the patch's place. Says
+    /// whether the tree has it.
+    pub(crate) fn run(
+        &self,
+        parts: &[&str],
+        options: &[&str],
+        patch: &[u8],
+        on_line: &mut dyn FnMut(&str, &Path),
+    ) -> Result<bool, BuildError> {
+        let work = self.cache.scratch("script")?;
+        let ran = self.run_in(&work, parts, options, patch, on_line);
+        self.cache.remove(&work)?;
+        ran
+    }
+
+    fn run_in(
+        &self,
+        work: &Path,
+        parts: &[&str],
+        options: &[&str],
+        patch: &[u8],
+        on_line: &mut dyn FnMut(&str, &Path),
+    ) -> Result<bool, BuildError> {
+        let tree = work.join("tree");
+        let mut watch = |_: crate::import::Progress| {
+            if self.runner.cancelled() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        checkout::extract(self.store, self.commit, parts, &tree, &mut watch).map_err(|error| {
+            match error {
+                checkout::CheckoutError::Cancelled => BuildError::Cancelled,
+                error => BuildError::Source {
+                    arm: "the scripts".into(),
+                    source: error.into(),
+                },
+            }
+        })?;
+        let script = tree.join(parts[0]);
+        if !script.is_file() {
+            return Ok(false);
         }
-    };
-    checkout::extract(store, commit, &PARTS, &tree, &mut watch).map_err(|error| match error {
-        checkout::CheckoutError::Cancelled => BuildError::Cancelled,
-        error => BuildError::Source {
-            arm: "checkpatch".into(),
-            source: error.into(),
-        },
-    })?;
-    let script = tree.join(PARTS[0]);
-    if !script.is_file() {
-        return Ok(None);
-    }
-    let mail = work.join("patch");
-    fs_err::write(&mail, patch).map_err(failed("write", &mail))?;
-    let args: Vec<OsString> = vec![
-        "perl".into(),
-        script.into(),
-        "--no-tree".into(),
-        "--strict".into(),
-        "--terse".into(),
-        "--showfile".into(),
-        "--show-types".into(),
-        "--no-summary".into(),
-        "--color=never".into(),
-        mail.clone().into(),
-    ];
-    let mut found = Vec::new();
-    let code = toolchain.run(runner, args, work, &mut |stream, row| {
-        if stream == Stream::Out {
-            found.extend(finding(row, &mail));
+        let mail = work.join("patch");
+        fs_err::write(&mail, patch).map_err(failed("write", &mail))?;
+        let mut args: Vec<OsString> = vec!["perl".into(), script.into()];
+        args.extend(options.iter().map(OsString::from));
+        args.push(mail.clone().into());
+        let code = self
+            .toolchain
+            .run(self.runner, args, &tree, &mut |stream, row| {
+                if stream == Stream::Out {
+                    on_line(row, &mail);
+                }
+            })?;
+        if self.runner.cancelled() {
+            return Err(BuildError::Cancelled);
         }
-    })?;
-    if runner.cancelled() {
-        return Err(BuildError::Cancelled);
+        if code == 127 {
+            return Err(BuildError::Tool {
+                tool: "perl".into(),
+                package: diagnose::package("perl").or(Some("perl")),
+            });
+        }
+        Ok(true)
     }
-    if code == 127 {
-        return Err(BuildError::Tool {
-            tool: "perl".into(),
-            package: diagnose::package("perl").or(Some("perl")),
-        });
-    }
-    Ok(Some(found))
 }
 
 #[expect(clippy::unwrap_used, reason = "a constant, compiled by a test")]
@@ -123,7 +161,7 @@ static LINE: LazyLock<Regex> = LazyLock::new(|| {
 /// a file of the tree has no place.
 fn finding(row: &str, mail: &Path) -> Option<Finding> {
     let found = LINE.captures(row)?;
-    let of_tree = Path::new(&found["file"]) != mail;
+    let of_tree = Path::new(&found["file"]) != mail && !found["file"].is_empty();
     Some(Finding {
         severity: found["severity"].to_ascii_lowercase(),
         rule: found["rule"].to_owned(),
@@ -151,6 +189,9 @@ mod tests {
             ("warning", "LONG_LINE")
         );
         let row = "/tmp/patch:12: ERROR:MISSING_SIGN_OFF: Missing Signed-off-by: line(s)";
+        let one = finding(row, mail).unwrap();
+        assert_eq!((one.file, one.line), (None, None));
+        let row = ":529: WARNING:BAD_REPORTED_BY_LINK: Reported-by: should be followed by Closes:";
         let one = finding(row, mail).unwrap();
         assert_eq!((one.file, one.line), (None, None));
         assert_eq!(finding("total: 0 errors, 0 warnings", mail), None);

@@ -10,6 +10,7 @@ pub mod checkpatch;
 pub mod config;
 mod hunks;
 pub mod import;
+pub mod maintainers;
 mod pack;
 pub mod process;
 pub mod release;

@@ -28,6 +28,14 @@ pub enum StoreError {
         /// What libgit2 said.
         source: git2::Error,
     },
+    /// No repository of the user's.
+    #[error("{path}: {source}; name a kernel's git repository")]
+    Foreign {
+        /// What was named.
+        path: PathBuf,
+        /// What libgit2 said.
+        source: git2::Error,
+    },
     /// The file system refused.
     #[error("the object store: {0}")]
     Io(#[from] std::io::Error),
@@ -107,6 +115,23 @@ impl Store {
         let repo = Repository::open_bare(&root).map_err(failed)?;
         Ok(Self {
             root,
+            repo,
+            lenders: RefCell::default(),
+        })
+    }
+
+    /// A repository of the user's instead, whose objects are only read.
+    ///
+    /// # Errors
+    /// Where there is none at `path` or above it.
+    pub fn of(path: &Path) -> Result<Self, StoreError> {
+        let failed = |source| StoreError::Foreign {
+            path: path.to_owned(),
+            source,
+        };
+        let repo = Repository::discover(path).map_err(failed)?;
+        Ok(Self {
+            root: repo.path().to_owned(),
             repo,
             lenders: RefCell::default(),
         })

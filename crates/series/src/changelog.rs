@@ -254,7 +254,7 @@ fn all_lines(paragraph: &str, wanted: impl Fn(&str) -> bool) -> bool {
 
 /// Git's rule for the block of trailers: nothing else in it, or a sign-off
 /// and at least a quarter trailers.
-fn is_last_block(paragraph: &str) -> bool {
+pub(crate) fn is_last_block(paragraph: &str) -> bool {
     if all_lines(paragraph, |line| trailer(line).is_some()) {
         return true;
     }

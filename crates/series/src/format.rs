@@ -1,11 +1,15 @@
 //! Patches written out again: as a diff, as the file that `git format-patch`
-//! would write, and as the folder that `patches/` keeps of a series.
+//! would write, as the mail that `git am` takes, and as the folder that
+//! `patches/` keeps of a series.
 
 use std::fmt::Write as _;
 
+use crate::changelog::is_last_block;
 use crate::manifest::{self, Manifest};
-use crate::patch::{FileDiff, FileKind, Line, LineKind, Patch, Person};
+use crate::patch::{FileDiff, FileKind, Line, LineKind, Patch, Person, Trailer};
+use crate::review::Source;
 use crate::series::Series;
+use crate::thread::clean;
 
 /// The longest stem of a patch file's name, as git has it.
 const STEM: usize = 57;
@@ -25,6 +29,129 @@ pub fn diff(files: &[FileDiff]) -> Vec<u8> {
 
 /// Writes a patch as the file that `git format-patch` would, for `git am`.
 pub fn patch(patch: &Patch) -> Vec<u8> {
+    let mut rest = format!("---\n{}\n", diffstat(&patch.files)).into_bytes();
+    rest.extend(diff(&patch.files));
+    rest.extend_from_slice(b"-- \nreaperlab\n\n");
+    mail(patch, None, changelog(patch), &rest)
+}
+
+/// A patch's message without its subject.
+fn changelog(patch: &Patch) -> &str {
+    patch
+        .message
+        .split_once("\n\n")
+        .map_or("", |(_, text)| text.trim_end_matches('\n'))
+}
+
+/// Writes a patch as a mail of an mbox that `git am` takes, with these trailers
+/// behind its own, and with what its mail had below the changelog byte for byte.
+pub fn am(patch: &Patch, source: &Source, trailers: &[Trailer]) -> Vec<u8> {
+    let text = with_trailers(changelog(patch), trailers);
+    let mut rest = source.tail.clone();
+    if !rest.ends_with(b"\n") {
+        rest.push(b'\n');
+    }
+    rest.push(b'\n');
+    mail(patch, source.id.as_deref(), &text, &rest)
+}
+
+/// Puts trailers behind those that a changelog ends with, where git looks for
+/// them.
+fn with_trailers(text: &str, trailers: &[Trailer]) -> String {
+    let mut out = text.to_owned();
+    if !trailers.is_empty() && !text.is_empty() {
+        let last = text.rsplit("\n\n").next().unwrap_or_default();
+        out.push_str(if is_last_block(last) { "\n" } else { "\n\n" });
+    }
+    let lines: Vec<String> = trailers
+        .iter()
+        .map(|one| format!("{}: {}", one.name, clean(&one.value)))
+        .collect();
+    out + &lines.join("\n")
+}
+
+/// A mail with its separator: the headers of a patch, a changelog, and the rest.
+fn mail(patch: &Patch, id: Option<&str>, text: &str, rest: &[u8]) -> Vec<u8> {
+    let mut head = format!("From {} Mon Sep 17 00:00:00 2001\n", "0".repeat(40));
+    header(&mut head, "From", &address(&patch.author));
+    if let Some(date) = &patch.date {
+        header(&mut head, "Date", date);
+    }
+    header(
+        &mut head,
+        "Subject",
+        &format!("{} {}", tag(patch), encoded(&patch.subject)),
+    );
+    if let Some(id) = id {
+        let _ = writeln!(head, "Message-ID: <{id}>");
+    }
+    let first = text.lines().next().unwrap_or_default().to_ascii_lowercase();
+    let mut body = String::new();
+    if ["from:", "date:", "subject:"]
+        .iter()
+        .any(|name| first.starts_with(name))
+    {
+        // Else git would take the changelog's first line for a header.
+        let _ = writeln!(body, "From: {}\n", address(&patch.author));
+    }
+    if !text.is_empty() {
+        body.push_str(text);
+        body.push('\n');
+    }
+    let mut body = body.into_bytes();
+    body.extend_from_slice(rest);
+    // What git would take for the next mail, or for the transport's.
+    let quote = body.contains(&b'\r')
+        || body
+            .split(|byte| *byte == b'\n')
+            .any(|line| line.starts_with(b"From "));
+    if !text.is_ascii() || quote {
+        let encoding = if quote { "quoted-printable" } else { "8bit" };
+        head.push_str("MIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n");
+        let _ = writeln!(head, "Content-Transfer-Encoding: {encoding}");
+    }
+    head.push('\n');
+    let mut out = head.into_bytes();
+    out.extend(if quote { quoted_printable(&body) } else { body });
+    out
+}
+
+/// Bytes in quoted-printable (RFC 2045), `From ` at the start of a line too.
+fn quoted_printable(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() * 2);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let (content, end) = match line.strip_suffix(b"\n") {
+            Some(content) => (content, &b"\n"[..]),
+            None => (line, &b""[..]),
+        };
+        let mut column = 0;
+        for (at, byte) in content.iter().enumerate() {
+            let last = at + 1 == content.len();
+            let plain = match byte {
+                b'=' => false,
+                b' ' | b'\t' => !last,
+                b'F' if content[at..].starts_with(b"From ") => at > 0,
+                _ => byte.is_ascii_graphic(),
+            };
+            if column > 72 {
+                out.extend_from_slice(b"=\n");
+                column = 0;
+            }
+            if plain {
+                out.push(*byte);
+                column += 1;
+            } else {
+                out.extend_from_slice(format!("={byte:02X}").as_bytes());
+                column += 3;
+            }
+        }
+        out.extend_from_slice(end);
+    }
+    out
+}
+
+/// What stands before a patch's subject: `[PATCH v6 2/2]`.
+pub(crate) fn tag(patch: &Patch) -> String {
     let number = if patch.total > 1 {
         let width = patch.total.to_string().len();
         format!(" {:0width$}/{}", patch.index, patch.total)
@@ -36,44 +163,7 @@ pub fn patch(patch: &Patch) -> Vec<u8> {
     } else {
         String::new()
     };
-    let text = patch
-        .message
-        .split_once("\n\n")
-        .map_or("", |(_, text)| text);
-
-    let mut head = format!("From {} Mon Sep 17 00:00:00 2001\n", "0".repeat(40));
-    header(&mut head, "From", &address(&patch.author));
-    if let Some(date) = &patch.date {
-        header(&mut head, "Date", date);
-    }
-    header(
-        &mut head,
-        "Subject",
-        &format!("[PATCH{reroll}{number}] {}", encoded(&patch.subject)),
-    );
-    if !text.is_ascii() {
-        head.push_str("MIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n");
-        head.push_str("Content-Transfer-Encoding: 8bit\n");
-    }
-    head.push('\n');
-    let first = text.lines().next().unwrap_or_default().to_ascii_lowercase();
-    if ["from:", "date:", "subject:"]
-        .iter()
-        .any(|name| first.starts_with(name))
-    {
-        // Else git would take the changelog's first line for a header.
-        let _ = writeln!(head, "From: {}\n", address(&patch.author));
-    }
-    for line in text.lines() {
-        // A line that git would take for the start of another mail.
-        let quote = if line.starts_with("From ") { ">" } else { "" };
-        let _ = writeln!(head, "{quote}{line}");
-    }
-    let _ = writeln!(head, "---\n{}", diffstat(&patch.files));
-    let mut out = head.into_bytes();
-    out.extend(diff(&patch.files));
-    out.extend_from_slice(b"-- \nreaperlab\n\n");
-    out
+    format!("[PATCH{reroll}{number}]")
 }
 
 /// The files of a series' folder, by name: its patches, and a manifest to
@@ -317,7 +407,7 @@ fn diffstat(files: &[FileDiff]) -> String {
 }
 
 /// Writes `Name: value`, folded at blanks.
-fn header(out: &mut String, name: &str, value: &str) {
+pub(crate) fn header(out: &mut String, name: &str, value: &str) {
     let mut column = name.len() + 1;
     let _ = write!(out, "{name}:");
     for (at, word) in value.split(' ').enumerate() {
@@ -331,7 +421,7 @@ fn header(out: &mut String, name: &str, value: &str) {
     out.push('\n');
 }
 
-fn address(person: &Person) -> String {
+pub(crate) fn address(person: &Person) -> String {
     let name = &person.name;
     let plain = |c: char| c.is_ascii_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c);
     let name = if !name.is_ascii() {
@@ -345,7 +435,7 @@ fn address(person: &Person) -> String {
 }
 
 /// Text for a header: as it is, or where it is not ASCII in RFC 2047's words.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     if text.is_ascii() && !text.contains("=?") {
         return text.to_owned();
     }

@@ -5,6 +5,9 @@
 //! they say, links, binary data and sheer size are refused here, and nothing
 //! behind this module looks at them again.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The most files that one diff may change.
@@ -25,6 +28,41 @@ pub struct Person {
     pub name: String,
     /// The address, without angle brackets.
     pub email: String,
+}
+
+impl Person {
+    /// What tells one from another: the address, or the name where there is
+    /// none.
+    pub(crate) fn key(&self) -> String {
+        match self.email.as_str() {
+            "" => self.name.to_lowercase(),
+            email => email.to_lowercase(),
+        }
+    }
+
+    /// Whether both are one: by the address, or by the name in whatever order
+    /// and with whatever initials.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let words = |name: &str| -> BTreeSet<String> {
+            name.split(|c: char| !c.is_alphanumeric())
+                .filter(|word| word.chars().count() > 1)
+                .map(str::to_lowercase)
+                .collect()
+        };
+        let (mine, theirs) = (words(&self.name), words(&other.name));
+        (!self.email.is_empty() && self.email.eq_ignore_ascii_case(&other.email))
+            || self.name.to_lowercase() == other.name.to_lowercase()
+            || (!mine.is_empty() && mine == theirs)
+    }
+}
+
+impl fmt::Display for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.email.is_empty() || self.email == self.name {
+            return f.write_str(&self.name);
+        }
+        write!(f, "{} <{}>", self.name, self.email)
+    }
 }
 
 /// One line `Name: value` of the block that ends a changelog.
@@ -332,7 +370,7 @@ pub fn check_path(path: &str) -> Result<(), &'static str> {
 }
 
 /// Controls, and what text renderers hide or use to reorder what is shown.
-fn is_unprintable(c: char) -> bool {
+pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')

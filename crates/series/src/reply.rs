@@ -1,6 +1,8 @@
-//! What an answer says: its own words, whom it quotes and since when, and the
-//! trailers that it offers.
+//! What an answer says: its own words, whom it quotes and since when, the
+//! trailers that it offers, and those that only stand in it.
 
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
 use jiff::civil;
@@ -19,28 +21,72 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
 
 /// The most trailers that are taken from one answer.
 const MAX_OFFERS: usize = 500;
+/// The longest trailer, in bytes.
+const MAX_OFFER: usize = 1000;
 
 /// An answer, taken apart.
 #[derive(Default)]
 pub(crate) struct Answer {
-    /// Its own words, by paragraphs of lines.
-    pub(crate) said: Vec<Vec<String>>,
+    /// Its own words.
+    pub(crate) said: Vec<Paragraph>,
     /// Whom it quotes.
     pub(crate) told: Vec<Attribution>,
     /// The trailers that it offers.
     pub(crate) offers: Vec<Offer>,
+    /// The trailers that it does not.
+    pub(crate) strays: Vec<Stray>,
+    /// The lines that it quotes and says something about, by their hashes.
+    pub(crate) quoted: Vec<u64>,
 }
 
 impl Answer {
     pub(crate) fn read(text: &str) -> Self {
-        let said = own_words(text);
-        let offers = offers(&said);
-        Self {
+        let mut answer = Self {
             told: attributions(text),
-            said,
-            offers,
-        }
+            ..take_apart(text)
+        };
+        answer.offers = offers(&answer.said);
+        answer.shrink();
+        answer
     }
+
+    /// Of a long thread all answers are held at once.
+    fn shrink(&mut self) {
+        self.said.shrink_to_fit();
+        for paragraph in &mut self.said {
+            paragraph.lines.shrink_to_fit();
+            paragraph.lines.iter_mut().for_each(String::shrink_to_fit);
+        }
+        self.told.shrink_to_fit();
+        self.offers.shrink_to_fit();
+        self.strays.shrink_to_fit();
+        self.quoted.shrink_to_fit();
+    }
+}
+
+/// Lines of an answer's own words between blank lines or quotes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Paragraph {
+    pub(crate) lines: Vec<String>,
+    /// The quoted line right above it.
+    pub(crate) about: Option<String>,
+}
+
+/// A trailer in an answer that its author does not give.
+pub(crate) struct Stray {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// In the signature, else in a quote.
+    pub(crate) signature: bool,
+}
+
+/// A line as it is found again in quotes, however they indent it.
+pub(crate) fn line_hash(line: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for word in line.split_whitespace() {
+        word.hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// The line that introduces a quote: who wrote what follows, and when.
@@ -143,13 +189,22 @@ fn civil(format: &str, text: &str) -> Option<String> {
     Some(time.strftime("%a, %d %b %Y %H:%M:%S -0000").to_string())
 }
 
-/// What a reply says itself, by paragraphs; a quote ends one too.
-fn own_words(text: &str) -> Vec<Vec<String>> {
-    let mut paragraphs: Vec<Vec<String>> = vec![Vec::new()];
+/// Splits a reply into its own words, by paragraphs (a quote ends one too),
+/// and what it quotes.
+fn take_apart(text: &str) -> Answer {
+    let mut answer = Answer::default();
+    let mut paragraph = Paragraph::default();
+    let mut run: Vec<&str> = Vec::new();
+    let mut about: Option<&str> = None;
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let mut end = lines.len();
     for (at, line) in lines.iter().enumerate() {
         let next = lines.get(at + 1).copied().unwrap_or_default();
-        if *line == "--" || line.starts_with("-----Original Message-----") {
+        if *line == "--"
+            || line.starts_with("-----Original Message-----")
+            || line.starts_with("diff --git ")
+        {
+            end = at;
             break;
         }
         let wrapped = line.starts_with("On ") && next.ends_with("wrote:");
@@ -157,33 +212,74 @@ fn own_words(text: &str) -> Vec<Vec<String>> {
             || wrapped
             || *line == "wrote:"
             || attribution(line).is_some();
-        if line.is_empty() || line.trim_start().starts_with('>') || introduces {
-            if paragraphs.last().is_some_and(|last| !last.is_empty()) {
-                paragraphs.push(Vec::new());
+        let quote = line.trim_start().strip_prefix('>');
+        if line.is_empty() || quote.is_some() || introduces {
+            if !paragraph.lines.is_empty() {
+                answer.said.push(std::mem::take(&mut paragraph));
             }
-        } else if let Some(last) = paragraphs.last_mut() {
-            let shown = line
-                .chars()
-                .filter(|c| !c.is_control() || *c == '\t')
-                .collect();
-            last.push(shown);
+            if let Some(quote) = quote {
+                let quote = quote.strip_prefix(' ').unwrap_or(quote);
+                let innermost = quote.trim_start_matches(['>', ' ']);
+                stray(&mut answer.strays, innermost, false);
+                if !quote.starts_with('>') && !quote.is_empty() {
+                    run.push(quote);
+                    about = Some(quote);
+                }
+            }
+        } else {
+            if paragraph.lines.is_empty() {
+                paragraph.about = about.take().map(visible);
+                answer.quoted.extend(run.drain(..).map(line_hash));
+            }
+            paragraph.lines.push(visible(line));
         }
     }
-    paragraphs.retain(|paragraph| !paragraph.is_empty());
-    paragraphs
+    if !paragraph.lines.is_empty() {
+        answer.said.push(paragraph);
+    }
+    if lines.get(end) == Some(&"--") {
+        for line in &lines[end + 1..] {
+            stray(&mut answer.strays, line.trim_start(), true);
+        }
+    }
+    answer
+}
+
+/// Without what would move a terminal's cursor.
+fn visible(line: &str) -> String {
+    line.chars()
+        .filter(|c| !c.is_control() || *c == '\t')
+        .collect()
+}
+
+fn stray(strays: &mut Vec<Stray>, line: &str, signature: bool) {
+    if strays.len() < MAX_OFFERS
+        && line.len() <= MAX_OFFER
+        && let Some((name, value)) = trailer(line)
+        && name.len() > 3
+        && name.as_bytes()[name.len() - 3..].eq_ignore_ascii_case(b"-by")
+        && person(value).is_some()
+    {
+        strays.push(Stray {
+            name: name.to_owned(),
+            value: clean(value),
+            signature,
+        });
+    }
 }
 
 /// The trailers among a reply's own words: what a tag names must be there, so
 /// that `Fixes: ?` stays a question.
-fn offers(paragraphs: &[Vec<String>]) -> Vec<Offer> {
+fn offers(paragraphs: &[Paragraph]) -> Vec<Offer> {
     let mut offers = Vec::new();
     for (at, paragraph) in paragraphs.iter().enumerate() {
         let mut said: Vec<&str> = Vec::new();
-        for line in paragraph {
+        for line in &unwrapped(&paragraph.lines) {
             if offers.len() == MAX_OFFERS {
                 return offers;
             }
-            let Some((name, value)) = trailer(line.trim_start()).filter(|tag| is_offer(*tag))
+            let Some((name, value)) =
+                trailer(line.trim_start()).filter(|tag| line.len() <= MAX_OFFER && is_offer(*tag))
             else {
                 said.push(line);
                 continue;
@@ -191,8 +287,8 @@ fn offers(paragraphs: &[Vec<String>]) -> Vec<Offer> {
             // What stands right above counts, else the paragraph before.
             let said = match at.checked_sub(1).and_then(|at| paragraphs.get(at)) {
                 Some(above) if said.is_empty() => {
-                    let said = above.iter().map(String::as_str);
-                    last_lines(said.filter(|line| trailer(line).is_none_or(|tag| !is_offer(tag))))
+                    let said = above.lines.iter().map(String::as_str);
+                    last_lines(said.filter(|line| offer(line).is_none()))
                 }
                 _ => last_lines(said.iter().copied()),
             };
@@ -211,12 +307,34 @@ fn offers(paragraphs: &[Vec<String>]) -> Vec<Offer> {
     offers
 }
 
+/// Mailers wrap a trailer before the address.
+fn unwrapped(lines: &[String]) -> Vec<Cow<'_, str>> {
+    let mut whole: Vec<Cow<'_, str>> = Vec::with_capacity(lines.len());
+    for line in lines {
+        let is_address = line.starts_with('<') && line.ends_with('>');
+        match whole.last_mut() {
+            Some(last) if is_address && !last.contains('<') && trailer(last).is_some() => {
+                *last = Cow::Owned(format!("{last} {line}"));
+            }
+            _ => whole.push(Cow::Borrowed(line)),
+        }
+    }
+    whole
+}
+
 /// A sentence is not longer than this; joining all of a paragraph for each of
 /// its trailers would take for ever.
 fn last_lines<'a>(lines: impl DoubleEndedIterator<Item = &'a str>) -> String {
     let mut last: Vec<&str> = lines.rev().take(8).collect();
     last.reverse();
     last.join(" ")
+}
+
+/// The trailer that a line is, if it is one that people give.
+pub(crate) fn offer(line: &str) -> Option<(&str, &str)> {
+    (line.len() <= MAX_OFFER)
+        .then(|| trailer(line).filter(|tag| is_offer(*tag)))
+        .flatten()
 }
 
 fn is_offer((name, value): (&str, &str)) -> bool {
@@ -300,7 +418,7 @@ mod tests {
             ("zhongjinji", "Hello")
         );
         assert!(attributions("> On Fri 29-08-25 14:55:50, a wrote:\n> > b\n").is_empty());
-        assert_eq!(own_words(wrapped), [] as [Vec<String>; 0]);
+        assert_eq!(take_apart(wrapped).said, []);
     }
 
     #[test]
@@ -308,6 +426,7 @@ mod tests {
         let table = [
             "Reviewed-by: A <a@b.c>",
             "LGTM.\n\n  Acked-by: A <a@b.c>",
+            "Acked-by: A Very Long Name\n<a@b.c>",
             "> Acked-by: A <a@b.c>",
             "-- \nAcked-by: A <a@b.c>",
             "Fixes: ?",
@@ -331,7 +450,7 @@ mod tests {
         let read: Vec<String> = table
             .iter()
             .map(|text| {
-                let offers: Vec<String> = offers(&own_words(text))
+                let offers: Vec<String> = offers(&take_apart(text).said)
                     .into_iter()
                     .map(|offer| match offer.condition {
                         Some(condition) => format!("{} if {condition:?}", offer.name),
@@ -344,6 +463,7 @@ mod tests {
         insta::assert_snapshot!(read.join("\n"), @r##"
     "Reviewed-by: A <a@b.c>": Reviewed-by: A <a@b.c>
     "LGTM.\n\n  Acked-by: A <a@b.c>": Acked-by: A <a@b.c>
+    "Acked-by: A Very Long Name\n<a@b.c>": Acked-by: A Very Long Name <a@b.c>
     "> Acked-by: A <a@b.c>": 
     "-- \nAcked-by: A <a@b.c>": 
     "Fixes: ?": 

@@ -1,22 +1,20 @@
 //! A [`Thread`], read as the series it carries: which version, which patches,
 //! what is missing, and what was answered.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::changelog::{
-    Diffstat, changelog_end, has_diff, inner_headers, person, split_trailers, stripspace,
-};
+use crate::changelog::{Diffstat, inner_headers, person, split_trailers, stripspace};
+use crate::mail::{MAX_TEXT, Mail, Subject};
 use crate::patch::{self, Patch, Person};
-use crate::reply::{Answer, same};
-use crate::thread::{Message, Thread};
+use crate::reply::same;
+use crate::thread::Thread;
+use crate::versions::Versions;
 
 /// The most patches of a series; its numbers have four digits at most.
 pub const MAX_PATCHES: u32 = 9_999;
-/// The longest changelog, in bytes. Of an answer no more than this is read.
-const MAX_TEXT: usize = 1 << 20;
 
 /// One version of a patch series.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +81,29 @@ pub enum Warning {
         /// Its place.
         index: u32,
     },
+    /// A patch is taken from an answer, since none was sent by itself.
+    FromAnswer {
+        /// Its place.
+        index: u32,
+    },
+    /// An answer has a patch that was also sent by itself; that one is used.
+    InAnswer {
+        /// Its place.
+        index: u32,
+    },
+    /// A version that sends only some patches again, as answers to those of the
+    /// version before, from which the others are taken.
+    Partial {
+        /// The version before.
+        from: u32,
+        /// The places of those that are taken from it.
+        indices: Vec<u32>,
+    },
+    /// A patch in the thread that belongs to another series.
+    Stranger {
+        /// Its subject.
+        subject: String,
+    },
     /// A patch without a number stands in a series that has numbers.
     Unnumbered {
         /// Its subject.
@@ -136,6 +157,27 @@ impl fmt::Display for Warning {
                     f,
                     "patch {index} was sent more than once; the last mail is used"
                 )
+            }
+            Self::FromAnswer { index } => {
+                write!(
+                    f,
+                    "patch {index} was only sent in an answer, and is taken from it"
+                )
+            }
+            Self::InAnswer { index } => write!(
+                f,
+                "an answer has another patch {index}; the one that was sent by itself is used"
+            ),
+            Self::Partial { from, indices } => {
+                let places: Vec<String> = indices.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "only some patches were sent again; {} as in version {from}",
+                    places.join(", ")
+                )
+            }
+            Self::Stranger { subject } => {
+                write!(f, "{subject:?} is of another series and is left out")
             }
             Self::Unnumbered { subject } => {
                 write!(
@@ -231,7 +273,7 @@ pub enum Error {
 /// # Errors
 /// [`Error`] where it is no mail, has no patch, or a patch is refused.
 pub fn parse(input: &[u8]) -> Result<Series, Error> {
-    from_thread(&crate::thread::parse(input)?)
+    from_thread(crate::thread::parse(input)?)
 }
 
 /// Reads the newest complete version of the series in a thread; where none is
@@ -239,104 +281,14 @@ pub fn parse(input: &[u8]) -> Result<Series, Error> {
 ///
 /// # Errors
 /// [`Error`] where the thread has no patch, or one of that version is refused.
-pub fn from_thread(thread: &Thread) -> Result<Series, Error> {
-    let mails: Vec<Mail> = thread.messages.iter().map(Mail::new).collect();
-    let mut warnings = Vec::new();
-
-    let mut versions: BTreeMap<u32, Version> = BTreeMap::new();
-    for mail in mails.iter().filter(|mail| mail.is_patch) {
-        versions
-            .entry(mail.subject.version)
-            .or_default()
-            .mails
-            .push(mail);
-    }
-    for version in versions.values_mut() {
-        version.number();
-    }
-    versions.retain(|_, version| !version.patches.is_empty());
-    let Some((&number, version)) = versions.iter().max_by(|one, other| {
-        // Present of total, compared without a fraction.
-        let share = |version: &Version, total| version.patches.len() as u64 * u64::from(total);
-        share(one.1, other.1.total)
-            .cmp(&share(other.1, one.1.total))
-            .then_with(|| one.0.cmp(other.0))
-    }) else {
-        let first = mails
-            .first()
-            .map(|mail| mail.message.subject.clone())
-            .unwrap_or_default();
-        return Err(Error::NoPatch {
-            messages: mails.len(),
-            first,
-        });
-    };
-    if let Some((&newest, _)) = versions.last_key_value()
-        && newest != number
-    {
-        warnings.push(Warning::NewerIncomplete {
-            version: newest,
-            used: number,
-        });
-    }
-    warnings.extend(version.warnings.iter().cloned());
-    if let Some(announced) = thread
-        .announced
-        .filter(|announced| *announced != version.total)
-    {
-        warnings.push(Warning::Announced {
-            announced,
-            total: version.total,
-        });
-    }
-
-    let answers: Vec<(u32, &Mail)> = mails
-        .iter()
-        .filter_map(|mail| version.answered_by(mail, number).map(|index| (index, mail)))
-        .collect();
-    let known = People::collect(&mails);
-    let mut patches = Vec::new();
-    for (&index, mail) in &version.patches {
-        let place = Place {
-            index,
-            total: version.total,
-            version: number,
-        };
-        let answers = answers
-            .iter()
-            .filter(|answer| answer.0 == index)
-            .map(|answer| answer.1);
-        patches.push(read_patch(mail, place, answers, &known, &mut warnings)?);
-    }
-    let missing = (1..=version.total)
-        .filter(|i| !version.patches.contains_key(i))
-        .collect();
-    let replies = answers
-        .iter()
-        .map(|(to, mail)| mail.reply(*to, &known))
-        .collect();
-    let title = match version.cover {
-        Some(cover) => cover.subject.title.clone(),
-        None => patches
-            .first()
-            .map(|patch| patch.subject.clone())
-            .unwrap_or_default(),
-    };
-    let total = version.total;
-    Ok(Series {
-        name: slug(&title),
-        title,
-        version: number,
-        total,
-        patches,
-        missing,
-        replies,
-        warnings,
-    })
+pub fn from_thread(thread: Thread) -> Result<Series, Error> {
+    let mails: Vec<Mail> = thread.messages.into_iter().map(Mail::from).collect();
+    let versions = Versions::find(&mails)?;
+    versions.read(versions.chosen, thread.announced)
 }
 
 /// Lower-case letters, digits, `_` and single dashes, 60 bytes at most.
-fn slug(title: &str) -> String {
+pub(crate) fn slug(title: &str) -> String {
     let mut name = String::new();
     for c in title.chars() {
         if c.is_ascii_alphanumeric() || (c == '_' && !name.is_empty()) {
@@ -357,214 +309,23 @@ fn slug(title: &str) -> String {
     }
 }
 
-/// What a subject says before its title.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Subject {
-    reply: bool,
-    tagged: bool,
-    version: u32,
-    /// The n and the m of `n/m`.
-    number: Option<(u32, u32)>,
-    title: String,
-}
-
-impl Subject {
-    /// Takes off what `git am` takes off: every `Re:`, and every `[…]`.
-    fn parse(text: &str) -> Self {
-        let mut subject = Self {
-            version: 1,
-            ..Self::default()
-        };
-        let mut rest = text;
-        loop {
-            rest = rest.trim_start_matches([' ', '\t', ':']);
-            if rest
-                .get(..3)
-                .is_some_and(|start| start.eq_ignore_ascii_case("re:"))
-            {
-                subject.reply = true;
-                rest = &rest[3..];
-            } else if let Some(inner) = rest.strip_prefix('[')
-                && let Some(end) = inner.find(']')
-            {
-                subject.tag(&inner[..end]);
-                rest = &inner[end + 1..];
-            } else {
-                break;
-            }
-        }
-        subject.title = rest.trim().to_owned();
-        subject
-    }
-
-    fn tag(&mut self, tag: &str) {
-        for word in tag.split([' ', ',', '\t']) {
-            let upper = word.to_ascii_uppercase();
-            let word = upper.strip_prefix("PATCH").unwrap_or(&upper);
-            self.tagged |= word.len() < upper.len() || word == "RFC";
-            let digits = |text: &str| -> Option<u32> {
-                let is_number =
-                    (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-                is_number.then(|| text.parse().ok()).flatten()
-            };
-            if let Some((index, total)) = word.split_once('/') {
-                if let (Some(index), Some(total)) = (digits(index), digits(total)) {
-                    self.number = Some((index, total.max(index)));
-                }
-            } else if let Some(version) = word.strip_prefix('V').and_then(digits)
-                && version > 0
-            {
-                self.version = version;
-            }
-        }
-    }
-}
-
-/// A message and what its subject and body make of it.
-struct Mail<'a> {
-    message: &'a Message,
-    subject: Subject,
-    /// The body above the diff; of an answer nothing.
-    text: String,
-    /// What an answer says; of a patch nothing.
-    answer: Answer,
-    /// The body from the line that ends the changelog.
-    rest: &'a [u8],
-    is_patch: bool,
-}
-
-impl<'a> Mail<'a> {
-    fn new(message: &'a Message) -> Self {
-        let mut subject = Subject::parse(&message.subject);
-        let at = changelog_end(&message.body);
-        let (text, rest) = message.body.split_at(at);
-        let has_diff = has_diff(rest);
-        let quotes = text
-            .split(|byte| *byte == b'\n')
-            .any(|line| line.starts_with(b">"));
-        // Some mailers forget the `Re:`.
-        subject.reply |= !has_diff && quotes && !message.answers.is_empty();
-        let is_patch = !subject.reply && (subject.tagged || has_diff);
-        let (text, answer) = if is_patch {
-            (message.decode(text), Answer::default())
-        } else {
-            let body = &message.body[..message.body.len().min(MAX_TEXT)];
-            (String::new(), Answer::read(&message.decode(body)))
-        };
-        Self {
-            message,
-            subject,
-            text,
-            answer,
-            rest,
-            is_patch,
-        }
-    }
-
-    fn reply(&self, to_patch: u32, known: &People) -> Reply {
-        let mut by = self.message.from.clone().unwrap_or_else(|| Person {
-            name: "unknown".to_owned(),
-            email: String::new(),
-        });
-        if by.email.is_empty() {
-            by.email = known.email(&by.name).unwrap_or_default();
-        }
-        let body = (self.answer.said.iter())
-            .map(|paragraph| paragraph.join("\n"))
-            .collect::<Vec<_>>();
-        let body = body.join("\n\n");
-        Reply {
-            by,
-            date: self.message.date.clone(),
-            to_patch,
-            body,
-            trailers: self.answer.offers.clone(),
-        }
-    }
-}
-
-/// The mails of one version, and the place of each.
-#[derive(Default)]
-struct Version<'a> {
-    mails: Vec<&'a Mail<'a>>,
-    patches: BTreeMap<u32, &'a Mail<'a>>,
-    cover: Option<&'a Mail<'a>>,
-    total: u32,
-    warnings: Vec<Warning>,
-    ids: HashMap<&'a str, u32>,
-    titles: HashMap<&'a str, u32>,
-}
-
-impl<'a> Version<'a> {
-    fn number(&mut self) {
-        let numbered = self.mails.iter().any(|mail| mail.subject.number.is_some());
-        for &mail in &self.mails {
-            let (index, total) = match mail.subject.number {
-                Some(number) => number,
-                // `git format-patch -N` numbers nothing.
-                None if !numbered && self.total < MAX_PATCHES => (self.total + 1, self.total + 1),
-                None => {
-                    let subject = mail.subject.title.clone();
-                    self.warnings.push(Warning::Unnumbered { subject });
-                    continue;
-                }
-            };
-            self.total = self.total.max(total);
-            if let Some(id) = &mail.message.id {
-                self.ids.insert(id, index);
-            }
-            self.titles.entry(&mail.subject.title).or_insert(index);
-            if index == 0 {
-                self.cover = Some(mail);
-            } else if self.patches.insert(index, mail).is_some() {
-                self.warnings.push(Warning::Resent { index });
-            }
-        }
-    }
-
-    /// Which patch a mail answers; none where it answers none of this version.
-    fn answered_by(&self, mail: &Mail, number: u32) -> Option<u32> {
-        if mail.is_patch {
-            return None;
-        }
-        let by_id = || {
-            let answers = &mail.message.answers;
-            answers
-                .iter()
-                .find_map(|id| self.ids.get(id.as_str()).copied())
-        };
-        let by_subject = || {
-            let subject = &mail.subject;
-            if !subject.reply || (subject.tagged && subject.version != number) {
-                return None;
-            }
-            match subject.number {
-                Some((index, _)) if subject.tagged => Some(index),
-                _ => self.titles.get(subject.title.as_str()).copied(),
-            }
-        };
-        by_id()
-            .or_else(by_subject)
-            .filter(|index| *index <= self.total)
-    }
-}
-
+/// Where a patch stands.
 #[derive(Clone, Copy)]
-struct Place {
-    index: u32,
-    total: u32,
-    version: u32,
+pub(crate) struct Place {
+    pub(crate) index: u32,
+    pub(crate) total: u32,
+    pub(crate) version: u32,
 }
 
-fn read_patch<'a>(
+pub(crate) fn read_patch<'a>(
     mail: &Mail,
     place: Place,
-    answers: impl Iterator<Item = &'a Mail<'a>>,
+    answers: impl Iterator<Item = &'a Mail>,
     known: &People,
     warnings: &mut Vec<Warning>,
 ) -> Result<Patch, Error> {
     let index = place.index;
-    let shown = || mail.message.subject.clone();
+    let shown = || mail.line.clone();
     let unusable = |why| Error::Unusable {
         subject: shown(),
         why,
@@ -584,14 +345,14 @@ fn read_patch<'a>(
     if subject.is_empty() {
         return Err(unusable("has no subject behind its `[PATCH]`"));
     }
-    let files = patch::parse(mail.rest).map_err(|error| Error::Patch {
+    let files = patch::parse(&mail.rest).map_err(|error| Error::Patch {
         subject: shown(),
         error,
     })?;
     if files.is_empty() {
         return Err(Error::NoDiff { subject: shown() });
     }
-    if let Some(stat) = Diffstat::find(mail.rest) {
+    if let Some(stat) = Diffstat::find(&mail.rest) {
         if stat.files > files.len() {
             let (found, promised) = (files.len(), stat.files);
             return Err(Error::Cut {
@@ -611,7 +372,7 @@ fn read_patch<'a>(
     }
     let mut author = inner
         .from
-        .or_else(|| mail.message.from.clone())
+        .or_else(|| mail.from.clone())
         .ok_or_else(|| unusable("does not say who wrote it"))?;
     if author.email.is_empty() {
         let signed = trailers
@@ -629,21 +390,18 @@ fn read_patch<'a>(
             }),
         }
     }
-    let date = inner
-        .date
-        .or_else(|| mail.message.date.clone())
-        .or_else(|| {
-            let first = text.lines().next()?;
-            let told = answers
-                .flat_map(|mail| &mail.answer.told)
-                .filter(|told| told.quoted == first && told.is_of(&author))
-                .filter_map(|told| told.when.as_ref())
-                .min_by_key(|when| when.doubt)?;
-            if told.doubt > 0 {
-                warnings.push(Warning::DateInexact { index });
-            }
-            Some(told.text.clone())
-        });
+    let date = inner.date.or_else(|| mail.date.clone()).or_else(|| {
+        let first = text.lines().next()?;
+        let told = answers
+            .flat_map(|mail| &mail.answer.told)
+            .filter(|told| told.quoted == first && told.is_of(&author))
+            .filter_map(|told| told.when.as_ref())
+            .min_by_key(|when| when.doubt)?;
+        if told.doubt > 0 {
+            warnings.push(Warning::DateInexact { index });
+        }
+        Some(told.text.clone())
+    });
     if date.is_none() {
         warnings.push(Warning::NoDate { index });
     }
@@ -668,13 +426,13 @@ fn read_patch<'a>(
 
 /// Addresses by lower-case name, as the thread tells them; the first one
 /// counts.
-struct People(HashMap<String, String>);
+pub(crate) struct People(HashMap<String, String>);
 
 impl People {
-    fn collect(mails: &[Mail]) -> Self {
+    pub(crate) fn collect(mails: &[Mail]) -> Self {
         let mut people = Self(HashMap::new());
         for mail in mails {
-            if let Some(from) = mail.message.from.as_ref() {
+            if let Some(from) = mail.from.as_ref() {
                 people.add(&from.name, &from.email);
             }
             for told in &mail.answer.told {
@@ -697,7 +455,7 @@ impl People {
         }
     }
 
-    fn email(&self, name: &str) -> Option<String> {
+    pub(crate) fn email(&self, name: &str) -> Option<String> {
         self.0.get(&name.to_lowercase()).cloned()
     }
 }
@@ -721,49 +479,6 @@ mod tests {
         assert_eq!(slug(&"a".repeat(100)).len(), 60);
     }
 
-    #[test]
-    fn subjects() {
-        let table = [
-            "[PATCH v6 2/2] mm/oom_kill: x",
-            "Re: [PATCH v6 2/2] mm/oom_kill: x",
-            "RE: re: [mm] [RFC PATCH 01/12 v3] mm: x [y]",
-            "[PATCHv2] mm: x",
-            "[PATCH 6.12 007/1104] x",
-            "[RFC 0/3] mm: cover",
-            "[v3,2/5] mm: patchwork",
-            "[PATCH 3/2] more than there are",
-            "[PATCH 1/99999] mm: x",
-            "[PATCH v0 1/1] mm: x",
-            "[not closed",
-            "No tag: Re: x",
-            "\u{fc}: Re",
-        ];
-        let read: Vec<String> = table
-            .iter()
-            .map(|text| {
-                let s = Subject::parse(text);
-                let reply = if s.reply { "reply " } else { "" };
-                let tagged = if s.tagged { "patch " } else { "" };
-                format!("{reply}{tagged}v{} {:?} {:?}", s.version, s.number, s.title)
-            })
-            .collect();
-        insta::assert_snapshot!(read.join("\n"), @r#"
-    patch v6 Some((2, 2)) "mm/oom_kill: x"
-    reply patch v6 Some((2, 2)) "mm/oom_kill: x"
-    reply patch v3 Some((1, 12)) "mm: x [y]"
-    patch v2 None "mm: x"
-    patch v1 Some((7, 1104)) "x"
-    patch v1 Some((0, 3)) "mm: cover"
-    v3 Some((2, 5)) "mm: patchwork"
-    patch v1 Some((3, 3)) "more than there are"
-    patch v1 None "mm: x"
-    patch v1 Some((1, 1)) "mm: x"
-    v1 None "[not closed"
-    v1 None "No tag: Re: x"
-    v1 None "ü: Re"
-    "#);
-    }
-
     /// A mail with a patch to a file of that name, or without a diff.
     fn mail(head: &str, subject: &str, body: &str, file: &str) -> String {
         let diff = match file {
@@ -776,7 +491,7 @@ mod tests {
 
     /// Version, title, places and files, missing, replies, warnings.
     fn read(mails: &[String]) -> String {
-        let series = from_thread(&thread::parse(mails.concat().as_bytes()).unwrap()).unwrap();
+        let series = from_thread(thread::parse(mails.concat().as_bytes()).unwrap()).unwrap();
         let patches: Vec<String> = (series.patches.iter())
             .map(|patch| format!("{}/{} {}", patch.index, patch.total, patch.files[0].path()))
             .collect();

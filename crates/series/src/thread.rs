@@ -1,31 +1,22 @@
 //! Mail in the forms that people have it in, read into a [`Thread`].
 //!
-//! Three forms are told apart by their first lines: the plain text that a
-//! web archive renders of a thread, an mbox (`git format-patch` writes one
-//! too), and a lone message. Bodies stay bytes, because a patch may touch
+//! Three forms are told apart by their first lines, gzipped or not: the plain
+//! text that a web archive renders of a thread, an mbox (`git format-patch`
+//! writes one too), and a lone message. Bodies stay bytes, because a patch may touch
 //! files in any encoding; only the transfer encoding is undone.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use mail_parser::decoders::charsets::map::charset_decoder;
-use mail_parser::decoders::{
-    base64::base64_decode, html::html_to_text, quoted_printable::quoted_printable_decode,
-};
-use mail_parser::{HeaderValue, MessageParser, MimeHeaders};
 use regex::bytes::Regex as BytesRegex;
 
+use crate::mailbox::{self, Mails};
 use crate::patch::Person;
 
 /// The largest input, in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
 /// The most messages of one thread.
 pub const MAX_MESSAGES: usize = 100_000;
-/// The most that a mail's or a part's headers have, in bytes.
-const MAX_HEADERS: usize = 256 << 10;
-/// The most MIME parts of one message, and how deep they may lie.
-const MAX_PARTS: usize = 256;
-const MAX_DEPTH: usize = 8;
 
 /// Messages, in the order of the input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,10 +41,27 @@ pub struct Message {
     pub id: Option<String>,
     /// The ids that it answers, the nearest first.
     pub answers: Vec<String>,
+    /// To whom it was sent, copies too.
+    pub to: Vec<Person>,
     /// The text parts one after another, transfer encoding undone.
     pub body: Vec<u8>,
     /// The charset of the text, where the mail names one.
     pub charset: Option<String>,
+    /// How its lines are meant.
+    pub layout: Layout,
+}
+
+/// How the lines of a text are meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// As they are.
+    #[default]
+    Fixed,
+    /// `format=flowed` (RFC 3676): a line that ends in a blank goes on.
+    Flowed {
+        /// The blank at the end belongs to the mark, not to the text.
+        delsp: bool,
+    },
 }
 
 /// Why an input is no thread.
@@ -70,6 +78,12 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// A gzip that is cut, damaged, or grows beyond all measure.
+    #[error("the gzipped input {0}")]
+    Gzip(String),
+    /// The place that it comes from fails.
+    #[error("the input can't be read: {0}")]
+    Read(String),
     /// A diff alone.
     #[error(
         "the input is a bare diff, without author, date and changelog; commit it and give the file that `git format-patch` writes"
@@ -102,28 +116,30 @@ pub fn parse(input: &[u8]) -> Result<Thread, Error> {
             limit: MAX_BYTES,
         });
     }
-    let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
-    let input = &input[input
-        .iter()
-        .take_while(|byte| byte.is_ascii_whitespace())
-        .count()..];
-    let Some(first) = lines(input).next() else {
-        return Err(Error::Empty);
-    };
-    let messages = if is_separator(first) {
-        mbox(input)?
-    } else if let Some(thread) = archive(input)? {
-        return Ok(thread);
-    } else if first.starts_with(b"diff --git ") || first.starts_with(b"--- ") {
-        return Err(Error::BareDiff);
-    } else {
-        let unrecognised = || Error::Unrecognised(clean(&text_of(&first[..first.len().min(80)])));
-        vec![message(input).ok_or_else(unrecognised)?]
-    };
-    Ok(Thread {
-        messages,
-        announced: None,
-    })
+    let mut mails = Mails::new(input)?;
+    let mut thread = Thread::default();
+    while let Some(mail) = mails.next()? {
+        if mail.is_cut() {
+            return Err(Error::TooLarge {
+                what: "bytes in one mail",
+                limit: mailbox::MAX_MAIL,
+            });
+        }
+        thread.messages.extend(mail.read());
+        if thread.messages.len() > MAX_MESSAGES {
+            return Err(Error::TooLarge {
+                what: "messages",
+                limit: MAX_MESSAGES,
+            });
+        }
+    }
+    thread.announced = mails.announced();
+    if thread.messages.is_empty() {
+        return Err(Error::Unrecognised(
+            "From …, but no mail behind it".to_owned(),
+        ));
+    }
+    Ok(thread)
 }
 
 /// Reads files that belong together, as a folder of `git format-patch` has
@@ -173,52 +189,8 @@ impl Message {
     }
 }
 
-/// Reads an mbox. Of its dialects, mboxrd quotes every line that would pass
-/// for a separator; git quotes none.
-fn mbox(input: &[u8]) -> Result<Vec<Message>, Error> {
-    let mut starts = Vec::new();
-    let mut at = 0;
-    for line in lines(input) {
-        let next = &input[at + line.len()..];
-        if is_separator(line) && lines(next).next().is_some_and(is_header) {
-            starts.push((at, at + line.len()));
-        }
-        at += line.len();
-    }
-    if starts.len() > MAX_MESSAGES {
-        return Err(Error::TooLarge {
-            what: "messages",
-            limit: MAX_MESSAGES,
-        });
-    }
-    let ends = starts
-        .iter()
-        .skip(1)
-        .map(|start| start.0)
-        .chain([input.len()]);
-    let mut messages = Vec::with_capacity(starts.len());
-    for ((start, body), end) in starts.iter().zip(ends) {
-        let raw = &input[*body..end];
-        let git = BY_GIT.is_match(&input[*start..*body]);
-        let raw = if git {
-            Cow::Borrowed(raw)
-        } else {
-            QUOTED_FROM.replace_all(raw, &b"$1"[..])
-        };
-        messages.extend(message(&raw));
-    }
-    if messages.is_empty() {
-        return Err(Error::Unrecognised(
-            "From …, but no mail behind it".to_owned(),
-        ));
-    }
-    Ok(messages)
-}
-
 static SEPARATOR: LazyLock<BytesRegex> =
     LazyLock::new(|| bytes_regex(r"\AFrom .*\d:\d\d:\d\d .*\d{4}\s*\z"));
-static BY_GIT: LazyLock<BytesRegex> = LazyLock::new(|| bytes_regex(r"\AFrom [0-9a-f]{40,64} "));
-static QUOTED_FROM: LazyLock<BytesRegex> = LazyLock::new(|| bytes_regex(r"(?m)^>(>*From )"));
 static HEADER: LazyLock<BytesRegex> = LazyLock::new(|| bytes_regex(r"\A>?[A-Za-z][A-Za-z0-9-]*:"));
 static ANNOUNCED: LazyLock<BytesRegex> =
     LazyLock::new(|| bytes_regex(r"\A.+ posted (\d{1,4}) patch(?:es)?\s"));
@@ -228,7 +200,7 @@ static POSTED: LazyLock<BytesRegex> = LazyLock::new(|| {
     bytes_regex(r"\APosted by (.+?)(?: (?:\d+[\s\x{a0}][^<>]* ago|just now|on \S.*))?\s*\z")
 });
 
-fn bytes_regex(pattern: &str) -> BytesRegex {
+pub(crate) fn bytes_regex(pattern: &str) -> BytesRegex {
     #[allow(
         clippy::expect_used,
         reason = "constant patterns; every test would fail"
@@ -236,18 +208,18 @@ fn bytes_regex(pattern: &str) -> BytesRegex {
     BytesRegex::new(pattern).expect("a valid pattern")
 }
 
-fn is_separator(line: &[u8]) -> bool {
+pub(crate) fn is_separator(line: &[u8]) -> bool {
     line.len() < 1000 && SEPARATOR.is_match(line)
 }
 
-fn is_header(line: &[u8]) -> bool {
+pub(crate) fn is_header(line: &[u8]) -> bool {
     HEADER.is_match(line)
 }
 
 /// Reads an archive's plain text: a title, `NAME posted N patches WHEN`, and
 /// for each message its subject, `Posted by NAME WHEN`, and the body. None
 /// where the input is not such a text.
-fn archive(input: &[u8]) -> Result<Option<Thread>, Error> {
+pub(crate) fn archive(input: &[u8]) -> Result<Option<Thread>, Error> {
     let announced = lines(input).take(6).find_map(|line| {
         let digits = ANNOUNCED.captures(line)?.get(1)?;
         str::from_utf8(digits.as_bytes()).ok()?.parse().ok()
@@ -299,8 +271,10 @@ fn archive(input: &[u8]) -> Result<Option<Thread>, Error> {
             date: None,
             id: None,
             answers: Vec::new(),
+            to: Vec::new(),
             body: without_transport_cr(input[body..end].to_vec()),
             charset: None,
+            layout: Layout::Fixed,
         })
         .collect();
     Ok(Some(Thread {
@@ -309,173 +283,15 @@ fn archive(input: &[u8]) -> Result<Option<Thread>, Error> {
     }))
 }
 
-/// Reads one mail; none where it has neither sender nor subject, or more
-/// headers than any mail.
-fn message(raw: &[u8]) -> Option<Message> {
-    if !lines(raw).next().is_some_and(is_header) {
-        return None;
-    }
-    let (headers, _) = split_headers(raw);
-    if headers.len() > MAX_HEADERS {
-        return None;
-    }
-    let mail = MessageParser::new().parse_headers(headers)?;
-    if mail.subject().is_none() && mail.from().is_none() {
-        return None;
-    }
-    let ids = |value: &HeaderValue| -> Vec<String> {
-        match value {
-            HeaderValue::Text(id) => vec![clean(id)],
-            HeaderValue::TextList(ids) => ids.iter().rev().map(|id| clean(id)).collect(),
-            _ => Vec::new(),
-        }
-    };
-    let from = mail.from().and_then(|from| from.first()).and_then(|from| {
-        let email = from.address.as_deref().map(clean).unwrap_or_default();
-        let name = from
-            .name
-            .as_deref()
-            .map(clean)
-            .filter(|name| !name.is_empty());
-        let name = name.unwrap_or_else(|| email.clone());
-        (!name.is_empty()).then_some(Person { name, email })
-    });
-    let mut answers = ids(mail.in_reply_to());
-    answers.extend(ids(mail.references()));
-    let mut texts = Texts::default();
-    texts.collect(raw, 0);
-    let html = String::from_utf8_lossy(&texts.html);
-    Some(Message {
-        subject: clean(mail.subject().unwrap_or_default()),
-        from,
-        date: mail
-            .date()
-            .filter(|date| date.is_valid())
-            .map(mail_parser::DateTime::to_rfc822),
-        id: mail.message_id().map(clean),
-        answers,
-        body: without_transport_cr(if texts.plain.is_empty() && !html.is_empty() {
-            html_to_text(&html).into_bytes()
-        } else {
-            texts.plain
-        }),
-        charset: texts.charset,
-    })
-}
-
-/// The texts of a mail, decoded but for their charset. The library's own walk
-/// over MIME parts turns them into UTF-8, which a diff must not be.
-#[derive(Default)]
-struct Texts {
-    plain: Vec<u8>,
-    html: Vec<u8>,
-    charset: Option<String>,
-    parts: usize,
-}
-
-impl Texts {
-    fn collect(&mut self, raw: &[u8], depth: usize) {
-        self.parts += 1;
-        if depth > MAX_DEPTH || self.parts > MAX_PARTS {
-            return;
-        }
-        // A part may have no headers: its body begins with a blank line.
-        let (headers, body) = split_headers(raw);
-        if headers.len() > MAX_HEADERS {
-            return;
-        }
-        let mail = MessageParser::new().parse_headers(headers);
-        let part = mail.as_ref().map(mail_parser::Message::root_part);
-        let kind = part.and_then(|part| part.content_type());
-        let (main, sub) = kind.map_or(("text", "plain"), |kind| {
-            (kind.ctype(), kind.subtype().unwrap_or(""))
-        });
-        if main.eq_ignore_ascii_case("multipart") {
-            if let Some(boundary) = kind.and_then(|kind| kind.attribute("boundary")) {
-                self.split(body, boundary, depth);
-            }
-            return;
-        }
-        let name = part
-            .and_then(|part| part.attachment_name())
-            .unwrap_or_default();
-        let is_patch = [".patch", ".diff", ".txt"]
-            .iter()
-            .any(|suffix| name.ends_with(suffix));
-        if !main.eq_ignore_ascii_case("text") && !is_patch {
-            return;
-        }
-        let encoding = part
-            .and_then(|part| part.content_transfer_encoding())
-            .unwrap_or_default();
-        // What can't be decoded is taken as it is, and fails as a patch.
-        let decoded = if encoding.eq_ignore_ascii_case("base64") {
-            base64_decode(body)
-        } else if encoding.eq_ignore_ascii_case("quoted-printable") {
-            quoted_printable_decode(body)
-        } else {
-            None
-        };
-        let decoded = decoded.map_or(Cow::Borrowed(body), Cow::Owned);
-        if sub.eq_ignore_ascii_case("html") {
-            self.html.extend_from_slice(&decoded);
-            return;
-        }
-        if self.charset.is_none() {
-            let charset = kind.and_then(|kind| kind.attribute("charset"));
-            self.charset = charset.map(clean).filter(|name| !name.is_empty());
-        }
-        if !self.plain.is_empty() && !self.plain.ends_with(b"\n") {
-            self.plain.push(b'\n');
-        }
-        self.plain.extend_from_slice(&decoded);
-    }
-
-    fn split(&mut self, body: &[u8], boundary: &str, depth: usize) {
-        let (mut at, mut start) = (0, None);
-        for line in lines(body) {
-            if let Some(rest) = line.strip_prefix(b"--")
-                && let Some(rest) = rest.strip_prefix(boundary.as_bytes())
-                && matches!(rest.trim_ascii_end(), b"" | b"--")
-            {
-                if let Some(start) = start {
-                    // The newline before a boundary belongs to it.
-                    let part = &body[start..at];
-                    let part = part.strip_suffix(b"\n").unwrap_or(part);
-                    self.collect(part.strip_suffix(b"\r").unwrap_or(part), depth + 1);
-                }
-                start = (rest.trim_ascii_end().is_empty()).then_some(at + line.len());
-            }
-            at += line.len();
-        }
-        // A cut mail lacks the last boundary.
-        if let Some(start) = start {
-            self.collect(&body[start..], depth + 1);
-        }
-    }
-}
-
-/// A mail's headers with the blank line behind them, and its body.
-fn split_headers(raw: &[u8]) -> (&[u8], &[u8]) {
-    let mut at = 0;
-    for line in lines(raw) {
-        at += line.len();
-        if matches!(line, b"\n" | b"\r\n") {
-            break;
-        }
-    }
-    raw.split_at(at)
-}
-
 /// Lines with their newline.
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|byte| *byte == b'\n')
 }
 
 /// Mail travels with CR LF. Where every line has one it is the transport's;
 /// a CR on some lines only (a diff's headers never have one of their own) is
 /// the file's.
-fn without_transport_cr(body: Vec<u8>) -> Vec<u8> {
+pub(crate) fn without_transport_cr(body: Vec<u8>) -> Vec<u8> {
     let all_have = lines(&body).all(|line| !line.ends_with(b"\n") || line.ends_with(b"\r\n"));
     if !all_have {
         return body;
@@ -507,7 +323,7 @@ pub(crate) fn clean_name(name: &str) -> String {
     clean(&name.replace(['<', '>'], ""))
 }
 
-fn text_of(bytes: &[u8]) -> String {
+pub(crate) fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use series::patch::{self, FileDiff, LineKind};
-use series::{format, series as reader, thread};
+use series::{format, review, series as reader, thread};
 
 const THREAD: &[u8] = include_bytes!("../../../patches/oom-reaper-reverse/thread.txt");
 
@@ -344,7 +344,7 @@ fn what_format_patch_writes_is_read_and_taken_by_am_again() {
         .collect();
     files.sort_by(|one, other| other.0.cmp(&one.0));
     assert_eq!(
-        reader::from_thread(&thread::parse_files(&files).unwrap()).unwrap(),
+        reader::from_thread(thread::parse_files(&files).unwrap()).unwrap(),
         series
     );
 
@@ -408,6 +408,110 @@ fn what_format_patch_writes_is_read_and_taken_by_am_again() {
     assert_eq!(
         String::from_utf8(format::patch(&again.patches[0])).unwrap(),
         String::from_utf8(plain).unwrap()
+    );
+}
+
+/// Author, date, tree and message of a commit.
+fn commit(repo: &Repo, which: &str) -> Vec<u8> {
+    let mut text = repo.git(&["log", "-1", "--format=%an%n%ae%n%aD%n%T%n%B", which]);
+    text.truncate(text.trim_ascii_end().len());
+    text
+}
+
+#[test]
+fn what_am_gives_is_the_mails_commit_and_the_trailers() {
+    // Whatever a diff can show, and whatever a message can hold.
+    let mut repos = vec![zoo()];
+    // Of a changelog that begins as a header git itself makes no commit.
+    for message in MESSAGES.iter().filter(|m| !m.contains("From: here")) {
+        let repo = Repo::new();
+        repo.write("a.c", b"start\nFrom here\n");
+        repo.commit("base");
+        repo.write("a.c", b"start\nFrom there\n");
+        repo.commit(message);
+        repos.push(repo);
+    }
+    let given = "Reviewed-by: J\u{f6}rg Example <joerg@example.org>";
+    let held = "Acked-by: C <c@example.org>";
+    let from = "From x@example.org Mon Sep 17 00:00:00 2001\n";
+    let answers = format!(
+        "{from}Message-ID: <1@b>\nIn-Reply-To: <1@a>\nFrom: joerg@example.org\nSubject: Re: x\n\n{given}\n\n\
+         {from}Message-ID: <1@c>\nIn-Reply-To: <1@a>\nFrom: C <c@example.org>\nSubject: Re: x\n\n\
+         With that fixed:\n{held}\n"
+    );
+    for repo in &repos {
+        let mail = repo.git(&[
+            "format-patch",
+            "--stdout",
+            "-1",
+            "--add-header=Message-ID: <1@a>",
+        ]);
+        let mbox = [&mail[..], answers.as_bytes()].concat();
+        let review = review::review(thread::parse(&mbox).unwrap()).unwrap();
+        // git takes its own mails only with their carriage returns kept.
+        repo.git(&["checkout", "-qf", "-B", "theirs", "HEAD~1"]);
+        repo.feed(&["am", "-q", "--keep-cr"], &mail);
+        let theirs = commit(repo, "theirs");
+        for (accept, added) in [(false, vec![given]), (true, vec![given, held])] {
+            repo.git(&["checkout", "-qf", "-B", "ours", "theirs~1"]);
+            repo.feed(&["am", "-q"], &review.am(accept).unwrap());
+            let ours = commit(repo, "ours");
+            let more = ours.strip_prefix(&theirs[..]);
+            let more = more.map(|more| String::from_utf8_lossy(more).trim().to_owned());
+            assert_eq!(
+                more,
+                Some(added.join("\n")),
+                "{}",
+                String::from_utf8_lossy(&ours)
+            );
+            let message = repo.git(&["log", "-1", "--format=%B"]);
+            let seen = repo.feed(&["interpret-trailers", "--parse"], &message);
+            let seen = String::from_utf8(seen).unwrap();
+            assert!(seen.ends_with(&format!("{}\n", added.join("\n"))), "{seen}");
+        }
+    }
+}
+
+#[test]
+fn am_takes_the_thread_of_this_series() {
+    let review = review::review(thread::parse(THREAD).unwrap()).unwrap();
+    let mbox = review.am(false).unwrap();
+    // The diff stands in it as it stands in the thread.
+    let find = |text: &[u8], what: &str| {
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let start = text.find(what).unwrap();
+        let end = start + text[start..].find("-- \n2.17.1\n").unwrap();
+        text[start..end].to_owned()
+    };
+    assert_eq!(find(&mbox, "---\n mm/"), find(THREAD, "---\n mm/"));
+
+    let repo = Repo::new();
+    let hunks = &review.series().patches[0].files[0].hunks;
+    let mut file = Vec::new();
+    for hunk in hunks {
+        while file.iter().filter(|byte| **byte == b'\n').count() + 1 < hunk.old_start as usize {
+            file.push(b'\n');
+        }
+        for line in hunk
+            .lines
+            .iter()
+            .filter(|line| line.kind != LineKind::Added)
+        {
+            file.extend_from_slice(&line.text);
+        }
+    }
+    repo.write("mm/oom_kill.c", &file);
+    repo.commit("base");
+    repo.feed(&["am", "-q"], &mbox);
+    let patch = &review.series().patches[0];
+    let made = repo.text(&["log", "-1", "--format=%an <%ae>%n%aD%n%B"]);
+    let trailers = "Reviewed-by: Liam R. Howlett <Liam.Howlett@oracle.com>\nReviewed-by: Lorenzo Stoakes <lorenzo.stoakes@oracle.com>";
+    assert_eq!(
+        made.trim_end(),
+        format!(
+            "{}\nFri, 29 Aug 2025 14:55:50 +0800\n{}{trailers}",
+            patch.author, patch.message
+        )
     );
 }
 
@@ -506,5 +610,282 @@ fn trailers_are_those_of_git_interpret_trailers() {
         let message = series.patches[0].message.as_bytes();
         let gits = repo.feed(&["interpret-trailers", "--parse"], message);
         assert_eq!(ours, String::from_utf8(gits).unwrap(), "{text}");
+    }
+}
+
+/// A commit of a made-up series: its subject, and the lines that it writes
+/// over, each as file, line and text.
+type Edit = (&'static str, usize, String);
+
+#[derive(Clone)]
+struct Made {
+    subject: String,
+    body: String,
+    edits: Vec<Edit>,
+}
+
+fn made(subject: &str, edits: &[(&'static str, usize, usize)]) -> Made {
+    let lines = |(file, from, count): &(&'static str, usize, usize)| -> Vec<Edit> {
+        (*from..from + count)
+            .map(|line| {
+                (
+                    *file,
+                    line,
+                    format!("{subject} writes line {line} of {file}"),
+                )
+            })
+            .collect()
+    };
+    Made {
+        subject: format!("mm: {subject}"),
+        body: format!("Change what {subject} needs."),
+        edits: edits.iter().flat_map(lines).collect(),
+    }
+}
+
+const FILES: [&str; 4] = ["mm/a.c", "mm/b.c", "mm/c.c", "kernel/d.c"];
+
+/// Commits a series on the branch's start, and reads it back as mail.
+fn committed(repo: &Repo, branch: &str, commits: &[Made]) -> series::Series {
+    repo.git(&["checkout", "-q", "-B", branch, "start"]);
+    for commit in commits {
+        for (file, at, text) in &commit.edits {
+            let path = repo.path().join(file);
+            let old = fs::read_to_string(&path).unwrap();
+            let mut lines: Vec<&str> = old.lines().collect();
+            lines[*at] = text;
+            repo.write(file, (lines.join("\n") + "\n").as_bytes());
+        }
+        repo.commit(&format!("{}\n\n{}", commit.subject, commit.body));
+    }
+    reader::parse(&repo.git(&["format-patch", "--stdout", "start"])).unwrap()
+}
+
+/// A place in the older version, a mark, and a place in the newer.
+type Row = (Option<u32>, char, Option<u32>);
+
+/// Each line's places and mark, as `git range-diff` prints them.
+fn range_diff(repo: &Repo) -> Vec<Row> {
+    let text = repo.text(&["range-diff", "--no-color", "-s", "start..v1", "start..v2"]);
+    text.lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let place = |word: &str| word.trim_end_matches(':').parse().ok();
+            (
+                place(words[0]),
+                words[2].chars().next().unwrap(),
+                place(words[3]),
+            )
+        })
+        .collect()
+}
+
+/// Both opinions of a reroll: ours, and that of `git range-diff`.
+fn opinions(repo: &Repo, old: &[Made], new: &[Made]) -> [Vec<Row>; 2] {
+    let old = committed(repo, "v1", old);
+    let new = committed(repo, "v2", new);
+    let ours = series::reroll::compare(&old, &new)
+        .iter()
+        .map(|one| (one.old, one.kind.mark(), one.new))
+        .collect();
+    [ours, range_diff(repo)]
+}
+
+fn start() -> Repo {
+    let repo = Repo::new();
+    for file in FILES {
+        repo.write(file, numbered(80, file).as_bytes());
+    }
+    repo.commit("start");
+    repo.git(&["branch", "start"]);
+    repo
+}
+
+#[test]
+fn rerolls_are_paired_as_git_range_diff_pairs_them() {
+    let repo = start();
+    let one = made("one", &[("mm/a.c", 10, 6)]);
+    let two = made("two", &[("mm/b.c", 10, 6), ("mm/a.c", 60, 2)]);
+    let three = made("three", &[("mm/c.c", 5, 12)]);
+    let four = made("four", &[("kernel/d.c", 40, 4)]);
+    let renamed = Made {
+        subject: "mm: another name".into(),
+        ..two.clone()
+    };
+    let reworded = Made {
+        body: "Say why.".into(),
+        ..one.clone()
+    };
+    let mut amended = three.clone();
+    amended.edits[2].2 = "another line".into();
+    amended.edits.push(("mm/c.c", 30, "one more".into()));
+    let both = Made {
+        subject: "mm: renamed and amended".into(),
+        ..amended.clone()
+    };
+    let wide = made(
+        "wide",
+        &[("mm/a.c", 10, 10), ("mm/b.c", 10, 10), ("mm/c.c", 40, 3)],
+    );
+    let part = |name: &str, file: &str| {
+        let mut part = Made {
+            subject: format!("mm: {name}"),
+            ..wide.clone()
+        };
+        part.edits.retain(|edit| edit.0 == file);
+        part
+    };
+    let (first, second, third) = (
+        part("wide", "mm/a.c"),
+        part("wide, second part", "mm/b.c"),
+        part("wide, third part", "mm/c.c"),
+    );
+    let rewritten = Made {
+        subject: three.subject.clone(),
+        ..made("new", &[("kernel/d.c", 1, 9)])
+    };
+    let all = vec![one.clone(), two.clone(), three.clone(), four.clone()];
+    let table: [(&str, Vec<Made>, Vec<Made>); 13] = [
+        ("the same", all.clone(), all.clone()),
+        (
+            "reordered",
+            all.clone(),
+            vec![four.clone(), two.clone(), one.clone(), three.clone()],
+        ),
+        (
+            "dropped",
+            all.clone(),
+            vec![one.clone(), three.clone(), four.clone()],
+        ),
+        ("added", vec![one.clone(), three.clone()], all.clone()),
+        (
+            "renamed",
+            all.clone(),
+            vec![one.clone(), renamed.clone(), three.clone(), four.clone()],
+        ),
+        (
+            "reworded",
+            vec![one.clone(), two.clone()],
+            vec![reworded.clone(), two.clone()],
+        ),
+        (
+            "amended",
+            all.clone(),
+            vec![one.clone(), two.clone(), amended.clone(), four.clone()],
+        ),
+        (
+            "renamed and amended",
+            all.clone(),
+            vec![both.clone(), one.clone(), two.clone()],
+        ),
+        (
+            "split in two",
+            vec![wide.clone(), four.clone()],
+            vec![first.clone(), second.clone(), four.clone()],
+        ),
+        (
+            "split in three",
+            vec![wide.clone()],
+            vec![third.clone(), first.clone(), second.clone()],
+        ),
+        (
+            "squashed",
+            vec![first.clone(), second.clone(), third.clone()],
+            vec![wide.clone()],
+        ),
+        (
+            "rewritten",
+            all.clone(),
+            vec![one.clone(), two.clone(), rewritten],
+        ),
+        (
+            "all of it",
+            all.clone(),
+            vec![both, four, renamed, first, reworded],
+        ),
+    ];
+    let mut seen = String::new();
+    for (name, old, new) in table {
+        let [ours, gits] = opinions(&repo, &old, &new);
+        assert_eq!(ours, gits, "{name}");
+        let marks: String = ours.iter().map(|one| one.1).collect();
+        seen += &format!("{name}: {marks}\n");
+    }
+    insta::assert_snapshot!(seen, @r"
+    the same: ====
+    reordered: ====
+    dropped: =<==
+    added: =>=>
+    renamed: =!==
+    reworded: !=
+    amended: ==!=
+    renamed and amended: !==<
+    split in two: !>=
+    split in three: >!>
+    squashed: !<<
+    rewritten: ==<<>
+    all of it: <!=!>>
+    ");
+}
+
+/// Rerolls made up by a seeded generator.
+#[test]
+fn made_up_rerolls_are_paired_as_git_range_diff_pairs_them() {
+    let repo = start();
+    let mut state = 6_u64;
+    let mut random = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for case in 0..15 {
+        let old: Vec<Made> = (0..2 + random(5))
+            .map(|at| {
+                let edits: Vec<_> = (0..1 + random(3))
+                    .map(|_| (FILES[random(4)], random(60), 1 + random(12)))
+                    .collect();
+                made(&format!("patch {case}.{at}"), &edits)
+            })
+            .collect();
+        let mut new = old.clone();
+        for _ in 0..1 + random(3) {
+            let at = random(new.len());
+            match random(6) {
+                0 if new.len() > 1 => {
+                    new.remove(at);
+                }
+                1 => {
+                    let edits = [(FILES[random(4)], random(60), 1 + random(12))];
+                    new.insert(at, made(&format!("fresh {case}.{at}"), &edits));
+                }
+                2 => {
+                    let other = random(new.len());
+                    new.swap(at, other);
+                }
+                3 => new[at].subject += ", renamed",
+                4 => {
+                    let edit = random(new[at].edits.len());
+                    new[at].edits[edit].2 += " otherwise";
+                }
+                _ => {
+                    let half = new[at].edits.len() / 2;
+                    let rest = new[at].edits.split_off(half.max(1));
+                    if !rest.is_empty() {
+                        let subject = format!("{}, second part", new[at].subject);
+                        new.insert(
+                            at + 1,
+                            Made {
+                                subject,
+                                edits: rest,
+                                ..old[0].clone()
+                            },
+                        );
+                    }
+                }
+            }
+        }
+        let [ours, gits] = opinions(&repo, &old, &new);
+        assert_eq!(ours, gits, "case {case}");
     }
 }

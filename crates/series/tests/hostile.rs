@@ -3,8 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::io::{BufRead, BufReader, Read, Write};
+
 use proptest::prelude::*;
-use series::{format, manifest, patch, series as reader, thread};
+use series::index::Index;
+use series::mailbox::Mails;
+use series::{draft, format, lint, manifest, patch, reroll, series as reader, thread};
 
 const THREAD: &[u8] = include_bytes!("../../../patches/oom-reaper-reverse/thread.txt");
 
@@ -239,7 +243,7 @@ fn size_is_bounded() {
     let one = change("a");
     let error = |text: &str| patch::parse(text.as_bytes()).unwrap_err().to_string();
     assert!(error(&one.repeat(patch::MAX_FILES + 1)).contains("10000 files"));
-    let hunks: String = (1..=patch::MAX_HUNKS + 1)
+    let hunks: String = (1..=100_000)
         .map(|n| format!("@@ -{n} +{n} @@\n-x\n+y\n"))
         .collect();
     assert!(error(&format!("--- a/a\n+++ b/a\n{hunks}")).contains("50000 hunks"));
@@ -287,6 +291,118 @@ fn a_deep_or_broken_mime_tree_ends() {
             "From: a@b.c\nSubject: [PATCH] x\nContent-Type: multipart/mixed; boundary=b\n\n{parts}"
         )
         .as_bytes(),
+    );
+}
+
+/// A gigabyte of one letter, made as it is read.
+fn gigabyte() -> impl BufRead {
+    BufReader::with_capacity(1 << 16, std::io::repeat(b'x').take(1 << 30))
+}
+
+#[test]
+fn a_line_of_a_gigabyte_is_read_past_or_refused() {
+    let separator = "From a@b Mon Sep 17 00:00:00 2001\n";
+    let large = format!("{separator}From: a@b.c\nSubject: large\n\n");
+    let small = format!("\n{separator}{}", mail(&change("a")));
+    let input = (large.as_bytes()).chain(gigabyte()).chain(small.as_bytes());
+    let mut mails = Mails::new(input).unwrap();
+    let first = mails.next().unwrap().unwrap();
+    assert!(first.is_cut());
+    let second = mails.next().unwrap().unwrap();
+    assert_eq!(second.read()[0].subject, "[PATCH 1/1] mm: x");
+    assert!(mails.next().unwrap().is_none());
+
+    // As a header, as a lone mail, and as nothing at all.
+    let header = format!("{separator}From: a@b.c\nSubject: ");
+    let mut mails = Mails::new((header.as_bytes()).chain(gigabyte())).unwrap();
+    let mail = mails.next().unwrap().unwrap();
+    assert!(mail.is_cut());
+    for start in ["From: a@b.c\nSubject: large\n\n", ""] {
+        let error = Mails::new(start.as_bytes().chain(gigabyte())).map(|_| ());
+        assert!(error.unwrap_err().to_string().contains("67108864 bytes"));
+    }
+}
+
+#[test]
+fn a_gzip_that_grows_without_measure_is_refused() {
+    let bomb = |head: &str| {
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gz.write_all(head.as_bytes()).unwrap();
+        for _ in 0..200 {
+            gz.write_all(&[b'x'; 1 << 20]).unwrap();
+        }
+        gz.finish().unwrap()
+    };
+    let count = |input: &[u8]| {
+        let mut mails = Mails::new(input)?;
+        while mails.next()?.is_some() {}
+        Ok::<_, thread::Error>(())
+    };
+    let error = |input: &[u8]| count(input).unwrap_err().to_string();
+    let mbox = "From a@b Mon Sep 17 00:00:00 2001\nFrom: a@b.c\nSubject: x\n\n";
+    assert!(error(&bomb(mbox)).contains("more than 200 times its size"));
+    assert!(error(&bomb("")).contains("more than 200 times its size"));
+    // A gzip in a gzip is no mail.
+    let mut outer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    outer.write_all(&bomb(mbox)).unwrap();
+    assert!(error(&outer.finish().unwrap()).contains("is no mail"));
+}
+
+#[test]
+fn a_mailbox_that_is_all_of_one_kind_ends() {
+    let separator = "From a@b Mon Sep 17 00:00:00 2001\n";
+    let answer = |n: u32, head: &str, subject: &str, text: &str| {
+        format!(
+            "{separator}Message-ID: <{n}@a>\n{head}From: a{n} <a{n}@b.c>\nSubject: {subject}\n\n{text}\n\n"
+        )
+    };
+    let body = format!("Body.\n---\n{}", change("a"));
+    let reviewed = |mbox: String| {
+        let mut index = Index::default();
+        let mut mails = Mails::new(mbox.as_bytes()).unwrap();
+        while let Some(mail) = mails.next().unwrap() {
+            index.add(&mail).unwrap();
+        }
+        let _ = index.series(None);
+        let thread = thread::parse(mbox.as_bytes()).unwrap();
+        let _ = series::review::review(thread);
+    };
+    let many = 5000;
+    // Versions; patches with answers to the cover letter; the same question;
+    // the author's answers to it; references to all.
+    reviewed(
+        (1..many)
+            .map(|n| answer(n, "", &format!("[PATCH v{n} 1/1] mm: x"), &body))
+            .collect(),
+    );
+    let patches = (1..many).map(|n| answer(n, "", &format!("[PATCH {n}/{many}] mm: x{n}"), &body));
+    let to_cover = (1..many).map(|n| {
+        answer(
+            many + n,
+            "",
+            &format!("Re: [PATCH 0/{many}] mm: x"),
+            &format!("Acked-by: a{0} <a{0}@b.c>", many + n),
+        )
+    });
+    reviewed(patches.chain(to_cover).collect());
+    let asked = (2..many).map(|n| answer(n, "In-Reply-To: <1@a>\n", "Re: x", "Why?"));
+    let answers = (2..many).map(|n| {
+        answer(n, "In-Reply-To: <1@a>\n", "Re: x", "> Why?\n\nBecause.")
+            .replace(&format!("From: a{n} <a{n}@"), "From: a1 <a1@")
+    });
+    let patch = answer(1, "", "[PATCH] mm: x", &body);
+    reviewed(
+        [patch.clone()]
+            .into_iter()
+            .chain(asked)
+            .chain(answers)
+            .collect(),
+    );
+    let chain: String = (1..1000).map(|n| format!(" <{n}@a>\n")).collect();
+    reviewed(
+        (1..1000)
+            .map(|n| answer(n, &format!("References:{chain}"), "[PATCH] mm: x", &body))
+            .collect(),
     );
 }
 
@@ -389,12 +505,60 @@ fn reads_back(input: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// What judges and drafts takes whatever was read.
+fn is_judged(input: &[u8]) {
+    let Some(thread) = thread::parse(input).ok() else {
+        return;
+    };
+    let Ok(review) = series::review::review(thread) else {
+        return;
+    };
+    let of_thread = reader::parse(THREAD).unwrap();
+    for series in &review.versions {
+        lint::series(series, Some(&|id: &str| lint::Lookup::One(id.to_owned())));
+        reroll::compare(series, &of_thread);
+        reroll::outcomes(&review.points, &of_thread, series);
+    }
+    draft::next_version(&review, true, Some("Measured."));
+    for patch in &review.series().patches {
+        draft::answer(&draft::Answer {
+            to: patch,
+            id: None,
+            cc: &[],
+            from: None,
+            text: "",
+            held: true,
+        });
+    }
+}
+
+#[test]
+fn many_of_anything_end() {
+    let thread = String::from_utf8(THREAD.to_vec()).unwrap();
+    let lines = ["Reported-by: A <a@b.c>", "Fixes: x", "X-a: b", "5% of"];
+    for line in lines {
+        let many = format!("{line}\n").repeat(20_000);
+        is_judged(
+            thread
+                .replace("Signed-off-by: z", &format!("{many}Signed-off-by: z"))
+                .as_bytes(),
+        );
+    }
+    let many = "My wording would be\n\"x\n".repeat(20_000);
+    is_judged(
+        thread
+            .replace("Anyway, with", &format!("{many}Anyway, with"))
+            .as_bytes(),
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_mangled_thread_never_panics(input in mangled()) {
         reads_back(&input)?;
+        is_judged(&input);
         let _ = patch::parse(&input);
     }
 

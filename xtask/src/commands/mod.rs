@@ -11,6 +11,7 @@ mod matrix;
 mod mutants;
 mod patch_test;
 mod report;
+mod review;
 mod series;
 mod test;
 
@@ -37,6 +38,7 @@ pub fn run(command: Command, cancel: &Cancel) -> Result {
         Command::Compare(args) => report::compare(&args),
         Command::Report(args) => report::run(&args),
         Command::Series(args) => series::run(&args),
+        Command::Review(args) => review::run(&args, cancel),
         Command::Mutants(args) => mutants::run(Job::new(args.shared.clone(), cancel)?, &args),
         Command::Ktap(args) => log::ktap(&args),
         Command::Triage(args) => log::triage(&args),

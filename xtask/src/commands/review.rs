@@ -1,0 +1,226 @@
+//! `review`: a mail thread, for those who answer it.
+
+mod b4;
+mod drafts;
+mod text;
+mod tree;
+
+use ::series::index::Found;
+use ::series::lint::{self, Finding, History};
+use ::series::reroll::{self, Reroll};
+use ::series::review::{Collected, Point, Review, Standing};
+use ::series::series::Series;
+use serde_json::{Value, json};
+use vm::process::Cancel;
+
+use super::{print, print_json};
+use crate::cli;
+use crate::exit::{Classify, Kind, Result, fail};
+use crate::input::{self, Mailboxes};
+use crate::rundir;
+use tree::Tree;
+
+/// Reviews a thread and writes what was asked for.
+pub fn run(args: &cli::Review, cancel: &Cancel) -> Result {
+    let tree = args.kernel_tree.as_deref();
+    let tree = tree.map(|path| Tree::open(path, cancel)).transpose()?;
+    let tree = tree.as_ref();
+    if args.b4 {
+        return print_json(&b4::results(&input::stdin()?, &|series| {
+            findings(series, tree)
+        })?);
+    }
+    let mails = match input::mailboxes(&args.threads, args.series.as_deref())? {
+        Mailboxes::One(mails) => mails,
+        Mailboxes::Several(found) => return choose(args, &found),
+    };
+    if mails.cut() > 0 {
+        eprintln!(
+            "warning: {} mail(s) of more than {} MiB are left out",
+            mails.cut(),
+            ::series::mailbox::MAX_MAIL >> 20
+        );
+    }
+    let review = mails.review().kind(Kind::Usage)?;
+    if let Some(file) = &args.am {
+        let mbox = review.am(args.accept_conditional).kind(Kind::Usage)?;
+        rundir::write(file, &mbox)?;
+        eprintln!("{}", text::am(&review, file, args.accept_conditional));
+    }
+    let found = findings(review.series(), tree)?;
+    let onto_stdout = |to: &Option<Option<_>>| matches!(to, Some(None));
+    if args.json && (onto_stdout(&args.next_version) || onto_stdout(&args.reply)) {
+        return fail(
+            Kind::Usage,
+            "--json has standard output; give --next-version and --reply a FILE",
+        );
+    }
+    let report = drafts::report(args)?;
+    if report
+        .as_ref()
+        .is_some_and(|one| !drafts::is_of(one, review.series()))
+    {
+        eprintln!("warning: the run is of another version or other patches");
+    }
+    let mut shown = false;
+    if let Some(to) = &args.next_version {
+        let text = drafts::next_version(&review, args.accept_conditional, report.as_ref())?;
+        shown |= drafts::write(to.as_deref(), &text)?;
+    }
+    if let Some(to) = &args.reply {
+        let named = match tree {
+            Some(tree) => tree.maintainers(&review.series().patches)?,
+            None => None,
+        };
+        let (named, user) = (named.unwrap_or_default(), drafts::user());
+        let text = drafts::reply(&review, &found, report.as_ref(), named, user.as_ref())?;
+        shown |= drafts::write(to.as_deref(), &text)?;
+    }
+    if shown {
+        return Ok(());
+    }
+    let rerolls = reroll::rerolls(&review);
+    if args.json {
+        return print_json(&document(&review, &found, &rerolls));
+    }
+    print(&text::review(
+        &review,
+        &found,
+        &rerolls,
+        text::Paint::for_stdout(),
+    ))
+}
+
+/// What is found in the patches of a series, by our rules and, where there is
+/// a tree, by its own.
+fn findings(series: &Series, tree: Option<&Tree>) -> Result<Vec<Finding>> {
+    let with_history = tree.filter(|tree| tree.has_history());
+    let lookup = with_history.map(|tree| move |id: &str| tree.commit(id));
+    let history: Option<History> = lookup.as_ref().map(|lookup| lookup as _);
+    let mut found = lint::series(series, history);
+    let Some(tree) = tree else {
+        return Ok(found);
+    };
+    if history.is_none() {
+        eprintln!("the tree has no history: commits that Fixes: names are not looked up");
+    }
+    match tree.checkpatch(&series.patches)? {
+        Some(said) => found.extend(said),
+        None => eprintln!("the tree has no scripts/checkpatch.pl"),
+    }
+    Ok(found)
+}
+
+/// Shows which series there are, where one has to be named.
+fn choose(args: &cli::Review, found: &[Found]) -> Result {
+    let named: Vec<&str> = (args.threads.iter())
+        .map(|place| match place.as_str() {
+            "-" => "standard input",
+            place => place,
+        })
+        .collect();
+    let mail = named.join(", ");
+    if found.is_empty() {
+        let what = match &args.series {
+            Some(which) => format!(
+                "{mail}: no series has a mail with the id, or a title with the words {which:?}"
+            ),
+            None => format!("{mail}: no patch in it; give the thread that carries the patches"),
+        };
+        return fail(Kind::Usage, what);
+    }
+    if args.json {
+        let series: Vec<Value> = found
+            .iter()
+            .map(|one| {
+                json!({
+                    "title": one.title,
+                    "versions": one.versions,
+                    "patches": one.patches,
+                    "mails": one.mails.len(),
+                    "by": one.by.as_ref().map(ToString::to_string),
+                    "date": one.date,
+                    "id": one.id,
+                })
+            })
+            .collect();
+        print_json(&json!({ "series": series }))?;
+    } else {
+        print(&text::list(found))?;
+    }
+    fail(
+        Kind::Usage,
+        format!(
+            "{mail}: {} series; name one with --series, by a message id or words of its title",
+            found.len()
+        ),
+    )
+}
+
+/// The document of `--json`.
+fn document(review: &Review, found: &[Finding], rerolls: &[Reroll]) -> Value {
+    let series = review.series();
+    let patches: Vec<Value> = series
+        .patches
+        .iter()
+        .zip(&review.trailers)
+        .map(|(patch, collected)| {
+            let counts = |one: &&Collected| one.standing.counts(true);
+            let others = collected.iter().filter(|one| !counts(one));
+            json!({
+                "index": patch.index,
+                "subject": patch.subject,
+                "author": patch.author.to_string(),
+                "date": patch.date,
+                "trailers": collected.iter().filter(counts).map(trailer).collect::<Vec<_>>(),
+                "not_counted": others.map(trailer).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let unreadable: Vec<Value> = (review.unreadable.iter())
+        .map(|one| json!({ "version": one.version, "error": one.error.to_string() }))
+        .collect();
+    let warnings: Vec<String> = series.warnings.iter().map(ToString::to_string).collect();
+    json!({
+        "versions": review.versions.iter().map(|one| one.version).collect::<Vec<_>>(),
+        "latest": {
+            "version": series.version,
+            "title": series.title,
+            "total": series.total,
+            "patches": patches,
+            "missing": series.missing,
+            "warnings": warnings,
+        },
+        "unreadable": unreadable,
+        "lint": found,
+        "rerolls": rerolls,
+        "open_points": review.open().map(point).collect::<Vec<_>>(),
+    })
+}
+
+fn trailer(one: &Collected) -> Value {
+    let condition = match &one.standing {
+        Standing::Conditional(condition) => Some(condition),
+        _ => None,
+    };
+    json!({
+        "name": one.name,
+        "value": one.value,
+        "from": one.from.to_string(),
+        "conditional": condition.is_some(),
+        "condition": condition,
+        "version": one.version,
+        "why": one.why(),
+    })
+}
+
+fn point(one: &Point) -> Value {
+    json!({
+        "by": one.by.to_string(),
+        "quote": one.quote,
+        "kind": one.kind.as_str(),
+        "version": one.version,
+        "patch": one.to_patch,
+        "about": one.about,
+    })
+}
