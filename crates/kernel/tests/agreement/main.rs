@@ -1,5 +1,6 @@
 //! Our verdicts and trees held against those of `git am -3`, `git apply` and
-//! GNU `patch` for the same mails.
+//! GNU `patch` for the same mails: made-up ones, and real ones on the packaged
+//! kernels.
 //!
 //! Where we and a program both apply, the trees are the same to the last byte
 //! and mode. Every kind of difference stands in [`DIFFERENCES`] with its reason.
@@ -9,6 +10,7 @@ mod generated;
 #[path = "../lab/mod.rs"]
 mod lab;
 mod mail;
+mod real;
 mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,6 +149,7 @@ struct Tally {
 }
 
 impl Tally {
+    /// The differences of a trial, by their place in the list, from 1.
     fn add(&mut self, name: &str, mail: &Mail, trial: &Trial) -> BTreeSet<usize> {
         *self.verdicts.entry(trial.verdict()).or_default() += 1;
         let mut found = BTreeSet::new();
@@ -239,4 +242,42 @@ fn generated_cases() {
       5 unlike patch [14]: patch puts a change in twice where it fits once more, or goes on without a word: we say what is there
       1 unlike patch [15]: patch finds the nothing that an emptied file leaves in any file: we and git look for an empty one
     ");
+}
+
+#[test]
+#[ignore = "needs the packaged kernels: cargo xtask apply --kernel 6.1 --kernel 6.12 --kernel 7.2 --kernel 7.3"]
+fn real_patches() {
+    let kernels = real::Kernels::new(&["6.1", "6.12", "7.2", "7.3"]);
+    let mut tally = Tally::default();
+    let mut unexpected = Vec::new();
+    println!("verdicts without and with the version that the patch was made on:");
+    for (number, case) in kernels.cases(30).iter().enumerate() {
+        let number = number + 1;
+        println!("{number:2} {}", case.name);
+        for (kernel, version) in kernels.versions.iter().enumerate() {
+            let target = kernels.target(case, kernel);
+            let mut row = Vec::new();
+            for objects in [None, Some(case.mail.objects.as_str())] {
+                let trial = Trial::new(&target, &case.mail.text, objects);
+                let name = format!("{number} on {version}");
+                let found = tally.add(&name, &case.mail, &trial);
+                let expected = match kernel {
+                    _ if kernel == case.from => Some("clean"),
+                    _ if kernel == case.to && case.whole => Some("already-applied"),
+                    _ => None,
+                };
+                if expected.is_some_and(|expected| expected != trial.verdict()) {
+                    unexpected.push(format!("{name}: {}", trial.verdict()));
+                }
+                row.push(match found.is_empty() {
+                    true => trial.verdict().to_owned(),
+                    false => format!("{} {found:?}", trial.verdict()),
+                });
+            }
+            println!("   {version:9} {:20} {}", row[0], row[1]);
+        }
+    }
+    println!("{tally}");
+    assert!(tally.wrong.is_empty(), "{}", tally.wrong.join("\n"));
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
 }
