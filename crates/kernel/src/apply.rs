@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use git2::build::TreeUpdateBuilder;
-use git2::{FileMode, MergeFileInput, Oid, Repository, Signature, Time, Tree};
+use git2::{FileMode, Oid, Repository, Signature, Time, Tree};
 use serde::{Deserialize, Serialize};
 use series::patch::{FileDiff, FileKind, LineKind, Patch, check_path};
 
-use crate::hunks::{self, Fate, Outcome};
+use crate::hunks::{self, Fate, Outcome, Rules};
 use crate::store::{Store, StoreError, signature};
 use crate::symbols::{self, Symbols};
 
@@ -364,7 +364,19 @@ type Content = Option<(Vec<u8>, u32)>;
 struct Files<'r> {
     store: &'r Store,
     tree: Tree<'r>,
+    rules: Rules,
     changed: BTreeMap<String, Content>,
+}
+
+impl<'r> Files<'r> {
+    fn new(store: &'r Store, tree: &Tree<'r>, rules: Rules) -> Self {
+        Self {
+            store,
+            tree: tree.clone(),
+            rules,
+            changed: BTreeMap::new(),
+        }
+    }
 }
 
 impl Files<'_> {
@@ -400,13 +412,6 @@ impl State<'_> {
         let repo = store.repo();
         let parent = repo.find_commit(self.commit).map_err(fail)?;
         let tree = parent.tree().map_err(fail)?;
-        let mut files = Files {
-            store,
-            tree,
-            changed: BTreeMap::new(),
-        };
-        let mut hunks = Vec::new();
-        let mut verdicts = Vec::new();
         for diff in &patch.files {
             for path in diff.old_path.iter().chain(&diff.new_path) {
                 check_path(path).map_err(|why| ApplyError::Path {
@@ -415,23 +420,19 @@ impl State<'_> {
                     why,
                 })?;
             }
-            let judged = change(&mut files, diff);
-            verdicts.push(judged.verdict);
-            hunks.extend(judged.hunks);
         }
-        let there = verdicts
-            .iter()
-            .filter(|v| **v == Verdict::AlreadyApplied)
-            .count();
-        let mut verdict = overall(verdicts.iter().copied());
-        if there > 0 && there < verdicts.len() && verdict != Verdict::Conflict {
+        let Placed { files, judged } = place(store, &tree, patch).map_err(fail)?;
+        let mut verdict = overall(judged.iter().map(|file| file.verdict));
+        let half = verdict != Verdict::Conflict && is_half(patch, &judged);
+        let mut hunks: Vec<_> = judged.into_iter().flat_map(|file| file.hunks).collect();
+        if half {
             // Half a patch is what nobody has tested.
             verdict = Verdict::Conflict;
             for hunk in hunks
                 .iter_mut()
                 .filter(|h| h.verdict == Verdict::AlreadyApplied)
             {
-                hunk.conflict = Some("there already, while the rest of the patch is not\n".into());
+                hunk.conflict = Some(HALF.into());
             }
         }
         let mut report = PatchReport {
@@ -563,6 +564,131 @@ fn join(folder: &str, name: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
+/// A patch on a tree: the files after it, and how each of its own fared.
+struct Placed<'r> {
+    files: Files<'r>,
+    judged: Vec<Judged>,
+}
+
+impl<'r> Placed<'r> {
+    fn new(store: &'r Store, tree: &Tree<'r>, patch: &Patch, rules: Rules) -> Self {
+        let mut files = Files::new(store, tree, rules);
+        let judged = patch.files.iter().map(|diff| change(&mut files, diff));
+        let judged = judged.collect();
+        Self { files, judged }
+    }
+
+    fn verdict(&self) -> Verdict {
+        overall(self.judged.iter().map(|file| file.verdict))
+    }
+}
+
+/// The whole patch by one set of rules, so that what comes of it is what one
+/// program makes: as `git am` would, else merged as `git am -3` would, else as
+/// GNU `patch` would.
+fn place<'r>(store: &'r Store, tree: &Tree<'r>, patch: &Patch) -> Result<Placed<'r>, git2::Error> {
+    let placed = Placed::new(store, tree, patch, Rules::Git);
+    let whole = placed.verdict() != Verdict::Conflict && !is_half(patch, &placed.judged);
+    if whole {
+        return Ok(placed);
+    }
+    match merge(store, tree, patch)? {
+        Some(merged) => Ok(merged),
+        None => Ok(Placed::new(store, tree, patch, Rules::Patch)),
+    }
+}
+
+const HALF: &str = "there already, while the rest of the patch is not\n";
+
+/// Whether the tree has some files' changes and lacks others'. A mode alone
+/// that is there already hinders no change elsewhere, as with git.
+fn is_half(patch: &Patch, judged: &[Judged]) -> bool {
+    let there = patch.files.iter().zip(judged).filter_map(|(diff, file)| {
+        let there = file.verdict == Verdict::AlreadyApplied;
+        let mode_alone = diff.hunks.is_empty() && diff.old_path == diff.new_path;
+        (!(there && mode_alone)).then_some(there)
+    });
+    let there: BTreeSet<bool> = there.collect();
+    there.len() == 2
+}
+
+/// Merges what the tree has of the patch's paths with what the patch makes of
+/// the versions it was made on; none where those are unknown or it conflicts.
+fn merge<'r>(
+    store: &'r Store,
+    tree: &Tree<'r>,
+    patch: &Patch,
+) -> Result<Option<Placed<'r>>, git2::Error> {
+    let repo = store.repo();
+    let nothing = repo.find_tree(repo.treebuilder(None)?.write()?)?;
+    let empty = || Files::new(store, &nothing, Rules::Git);
+    let (mut files, mut base, mut ours) = (Files::new(store, tree, Rules::Git), empty(), empty());
+    for diff in &patch.files {
+        for path in diff.old_path.iter().chain(&diff.new_path) {
+            match files.before(path) {
+                Some((_, mode)) if !matches!(mode, FILE | EXECUTABLE) => return Ok(None),
+                Some(file) => drop(ours.changed.insert(path.clone(), Some(file))),
+                None => {}
+            }
+        }
+        let Some(old) = &diff.old_path else {
+            // Two files that have only their place in common.
+            if ours
+                .now(diff.path())
+                .is_some_and(|(text, _)| text != added(diff))
+            {
+                return Ok(None);
+            }
+            continue;
+        };
+        let there = ours.now(old);
+        let mode = file_mode(
+            diff.old_mode,
+            there.as_ref().map_or(FILE, |(_, mode)| *mode),
+        );
+        // Without hunks there may be no blob to name.
+        let unchanged = there.filter(|_| diff.hunks.is_empty());
+        let Some(text) = ancestor(store, diff).or(unchanged.map(|(text, _)| text)) else {
+            return Ok(None);
+        };
+        base.changed.insert(old.clone(), Some((text, mode)));
+    }
+    let base = repo.find_tree(write(repo, &base)?)?;
+    let theirs = Placed::new(store, &base, patch, Rules::Git);
+    if !matches!(theirs.verdict(), Verdict::Clean | Verdict::Offset) {
+        return Ok(None);
+    }
+    let ours_tree = repo.find_tree(write(repo, &ours)?)?;
+    let theirs = repo.find_tree(write(repo, &theirs.files)?)?;
+    let index = repo.merge_trees(&base, &ours_tree, &theirs, None)?;
+    if index.has_conflicts() {
+        return Ok(None);
+    }
+    for path in patch
+        .files
+        .iter()
+        .flat_map(|diff| diff.old_path.iter().chain(&diff.new_path))
+    {
+        let merged = match index.get_path(path.as_ref(), 0) {
+            Some(entry) => Some((repo.find_blob(entry.id)?.content().to_vec(), entry.mode)),
+            None => None,
+        };
+        if merged != ours.now(path) {
+            files.changed.insert(path.clone(), merged);
+        }
+    }
+    let (fate, verdict) = match files.changed.is_empty() {
+        true => (Fate::Already, Verdict::AlreadyApplied),
+        false => (Fate::Merged, Verdict::ThreeWay),
+    };
+    let judged = patch
+        .files
+        .iter()
+        .map(|diff| judge(diff, &vec![fate.clone(); diff.hunks.len()], verdict));
+    let judged = judged.collect();
+    Ok(Some(Placed { files, judged }))
+}
+
 /// Applies one file's diff to the files at hand.
 fn change(files: &mut Files<'_>, diff: &FileDiff) -> Judged {
     let path = diff.path();
@@ -615,32 +741,31 @@ fn added(diff: &FileDiff) -> Vec<u8> {
 fn carry(files: &mut Files<'_>, diff: &FileDiff, old: &str, new: &str) -> Judged {
     let source = files.before(old).or_else(|| files.now(old));
     let target = files.now(new);
-    let Some((text, mode)) = source else {
-        // Renamed already, if the hunks are there under the new name.
-        return match target {
-            Some((text, mode)) if diff.kind == FileKind::Rename => {
-                let judged = modify(files, diff, text, mode);
-                match judged.verdict {
-                    Verdict::AlreadyApplied => judged,
-                    _ if diff.hunks.is_empty() => {
-                        without(diff, Verdict::AlreadyApplied, "renamed already\n")
-                    }
-                    _ => {
-                        files.changed.remove(new);
-                        without(diff, Verdict::Conflict, "renamed, with other content\n")
-                    }
-                }
-            }
-            _ => without(
-                diff,
-                Verdict::Conflict,
-                &format!("there is no file {old}\n"),
-            ),
-        };
+    let made = |text: &[u8]| match diff.hunks.is_empty() {
+        true => Outcome::Applied(text.to_vec(), Vec::new()),
+        false => hunks::apply(text, &diff.hunks, files.rules),
     };
-    if target.is_some() {
-        return without(diff, Verdict::Conflict, "the file exists\n");
-    }
+    let (text, mode) = match (source, target) {
+        (Some(file), None) => file,
+        (None, Some((text, mode))) if diff.kind == FileKind::Rename => {
+            let there = diff.hunks.is_empty() || matches!(made(&text), Outcome::Already(_));
+            return match there && file_mode(diff.new_mode, mode) == mode {
+                true => without(diff, Verdict::AlreadyApplied, "renamed already\n"),
+                false => without(diff, Verdict::Conflict, "renamed, with other content\n"),
+            };
+        }
+        (None, _) => {
+            let why = format!("there is no file {old}\n");
+            return without(diff, Verdict::Conflict, &why);
+        }
+        (Some((text, _)), Some((there, _))) => {
+            let same = matches!(made(&text), Outcome::Applied(copy, _) if copy == there);
+            return match same && diff.kind == FileKind::Copy {
+                true => without(diff, Verdict::AlreadyApplied, "copied already\n"),
+                false => without(diff, Verdict::Conflict, "the file exists\n"),
+            };
+        }
+    };
     let judged = modify(files, diff, text, mode);
     if diff.kind == FileKind::Rename && judged.verdict < Verdict::AlreadyApplied {
         files.changed.insert(old.to_owned(), None);
@@ -668,12 +793,17 @@ fn modify(files: &mut Files<'_>, diff: &FileDiff, text: Vec<u8>, mode: u32) -> J
             false => return without(diff, Verdict::AlreadyApplied, "nothing to change\n"),
         }
     } else {
-        hunks::apply(&text, &diff.hunks, || ancestor(files.store, diff), merge)
+        hunks::apply(&text, &diff.hunks, files.rules)
     };
     let (content, fates) = match outcome {
         Outcome::Applied(content, fates) => (content, fates),
-        Outcome::Already(fates) if !moves => return judge(diff, &fates, Verdict::AlreadyApplied),
-        // The hunks are there, the name is not.
+        Outcome::Already(fates) if diff.old_path == diff.new_path => {
+            return match new_mode == mode {
+                true => judge(diff, &fates, Verdict::AlreadyApplied),
+                false => without(diff, Verdict::Conflict, HALF),
+            };
+        }
+        // The hunks are there; the name is not, or should be no more.
         Outcome::Already(fates) | Outcome::Conflict(fates) => {
             return judge(diff, &fates, Verdict::Conflict);
         }
@@ -713,20 +843,6 @@ fn file_mode(named: Option<u32>, otherwise: u32) -> u32 {
 /// The text the patch was made on, if the store has it.
 fn ancestor(store: &Store, diff: &FileDiff) -> Option<Vec<u8>> {
     store.blob_by_prefix(diff.old_blob.as_deref().filter(|id| id.len() >= 7)?)
-}
-
-fn merge(ancestor: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
-    let mut inputs = [
-        MergeFileInput::new(),
-        MergeFileInput::new(),
-        MergeFileInput::new(),
-    ];
-    let [a, o, t] = &mut inputs;
-    a.content(ancestor);
-    o.content(ours);
-    t.content(theirs);
-    let merged = git2::merge_file(a, o, t, None).ok()?;
-    merged.is_automergeable().then(|| merged.content().to_vec())
 }
 
 fn verdict(fate: &Fate) -> Verdict {

@@ -1,9 +1,8 @@
 //! One file and its hunks: where they belong, and what to make of those that
 //! don't fit. Pure: bytes in, bytes out.
 //!
-//! Tried in this order: as `git apply` would place them (exact, else the
-//! nearest offset); as changes that the file has already; with fuzz, as GNU
-//! `patch` would; as a three-way merge with the version the patch was made on.
+//! Hunks are placed as `git apply` would (exact, else the nearest offset) or as
+//! GNU `patch` would (with fuzz), and seen where the file has them already.
 
 use std::collections::HashSet;
 
@@ -23,7 +22,7 @@ pub(crate) enum Fate {
     /// Applied as only GNU `patch` would: with `fuzz` context lines ignored, or
     /// away from the start or end of the file where the hunk says it belongs.
     Loose { offset: i64, fuzz: usize },
-    /// Applied by the merge.
+    /// Applied by a three-way merge.
     Merged,
     /// There already.
     Already,
@@ -39,41 +38,36 @@ pub(crate) enum Outcome {
     Conflict(Vec<Fate>),
 }
 
-/// Applies hunks to a file's text. `ancestor` gives the text the patch was
-/// made on, and is asked only when nothing else helps.
-pub(crate) fn apply(
-    text: &[u8],
-    hunks: &[Hunk],
-    ancestor: impl FnOnce() -> Option<Vec<u8>>,
-    merge: impl FnOnce(&[u8], &[u8], &[u8]) -> Option<Vec<u8>>,
-) -> Outcome {
-    if let Some((content, fates)) = strictly(text, hunks) {
+/// Whose rules say where a hunk belongs. A file that both would take may end
+/// differently: `patch` expects each hunk where the one before went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rules {
+    Git,
+    Patch,
+}
+
+/// Applies hunks to a file's text.
+pub(crate) fn apply(text: &[u8], hunks: &[Hunk], rules: Rules) -> Outcome {
+    let strict = strictly(text, hunks);
+    let fits = strict.is_some();
+    if let Some((content, fates)) = strict.filter(|_| rules == Rules::Git) {
         return Outcome::Applied(content, fates);
     }
     let already = there_already(text, hunks);
-    if already.iter().all(|there| *there) {
+    if !fits && already.iter().all(|there| *there) {
         return Outcome::Already(vec![Fate::Already; hunks.len()]);
     }
     let (content, mut fates) = leniently(text, hunks);
-    if !fates.iter().any(|fate| matches!(fate, Fate::Lost(_))) {
+    let lost = fates.iter().any(|fate| matches!(fate, Fate::Lost(_)));
+    if !lost && rules == Rules::Patch {
         return Outcome::Applied(content, fates);
     }
-    let merged = ancestor().and_then(|base| {
-        let (theirs, _) = strictly(&base, hunks)?;
-        merge(&base, text, &theirs)
-    });
-    match merged {
-        Some(merged) if merged == text => Outcome::Already(vec![Fate::Already; hunks.len()]),
-        Some(merged) => Outcome::Applied(merged, vec![Fate::Merged; hunks.len()]),
-        None => {
-            for (fate, there) in fates.iter_mut().zip(already) {
-                if there {
-                    *fate = Fate::Already;
-                }
-            }
-            Outcome::Conflict(fates)
+    for (fate, there) in fates.iter_mut().zip(already) {
+        if there {
+            *fate = Fate::Already;
         }
     }
+    Outcome::Conflict(fates)
 }
 
 /// A file's lines, each with its newline, and which of them a hunk covers.
@@ -120,12 +114,16 @@ impl<'a> Image<'a> {
             .splice(at..at + count, new.iter().map(|line| (*line, true)));
     }
 
+    /// The text. A last line without a newline gets one where lines follow it.
     fn text(&self) -> Vec<u8> {
-        self.lines
-            .iter()
-            .flat_map(|(line, _)| *line)
-            .copied()
-            .collect()
+        let mut text = Vec::new();
+        for (line, _) in &self.lines {
+            if text.last().is_some_and(|byte| *byte != b'\n') {
+                text.push(b'\n');
+            }
+            text.extend(*line);
+        }
+        text
     }
 }
 
@@ -218,7 +216,9 @@ fn leniently(text: &[u8], hunks: &[Hunk]) -> (Vec<u8>, Vec<Fate>) {
     let (mut drift, mut least) = (0_i64, 0);
     for hunk in hunks {
         let shape = Shape::new(hunk, false);
-        let guess = usize::try_from(moved(shape.expected, 0) + drift)
+        // A side without lines is numbered by the line before it.
+        let expected = shape.expected + usize::from(hunk.new_start > 0 && hunk.new_lines == 0);
+        let guess = usize::try_from(moved(expected, 0) + drift)
             .unwrap_or(0)
             .max(least);
         let context = shape.lead.max(shape.trail);
@@ -245,7 +245,7 @@ fn leniently(text: &[u8], hunks: &[Hunk]) -> (Vec<u8>, Vec<Fate>) {
                     .get(head..shape.new.len() - tail)
                     .unwrap_or_default();
                 image.replace(at, shape.old.len() - head - tail, new);
-                drift = moved(at, shape.expected + head);
+                drift = moved(at, expected + head);
                 least = at + new.len();
                 fates.push(match fuzz == 0 && anchored {
                     true => Fate::Placed { offset: drift },
@@ -270,8 +270,8 @@ fn there_already(text: &[u8], hunks: &[Hunk]) -> Vec<bool> {
     for hunk in hunks {
         let mut shape = Shape::new(hunk, true);
         let reversed = match shape.place_strictly(&image) {
-            // Nothing to find in an empty new side.
-            Some(at) if !shape.old.is_empty() => {
+            // An empty new side is found in an empty file alone.
+            Some(at) if !shape.old.is_empty() || text.is_empty() => {
                 image.replace(at, shape.old.len(), &shape.new);
                 true
             }
@@ -483,7 +483,11 @@ mod tests {
     fn run(text: &str, diff: &str) -> Outcome {
         let diff = format!("--- a/x\n+++ b/x\n{diff}");
         let files = series::patch::parse(diff.as_bytes()).unwrap();
-        apply(text.as_bytes(), &files[0].hunks, || None, |_, _, _| None)
+        let by = |rules| apply(text.as_bytes(), &files[0].hunks, rules);
+        match by(Rules::Git) {
+            Outcome::Conflict(_) => by(Rules::Patch),
+            outcome => outcome,
+        }
     }
 
     fn fate(outcome: &Outcome) -> String {
@@ -534,9 +538,30 @@ mod tests {
             (format!("x\n{BASE}"), end, "placed +1"),
             (BASE.to_owned(), &far, "placed -3999999997"),
             (String::new(), CHANGE, "conflict: lost"),
+            // Without context: a removal is numbered by the line before it.
+            (BASE.to_owned(), "@@ -3 +2,0 @@\n-c\n", "loose +0 fuzz 0"),
+            (
+                BASE.to_owned(),
+                "@@ -3 +2,0 @@\n-c\n@@ -6,0 +6 @@\n+new\n",
+                "loose +0 fuzz 0, loose +0 fuzz 0",
+            ),
+            (
+                String::new(),
+                "@@ -1,3 +0,0 @@\n-a\n-b\n-c\n",
+                "all there: already",
+            ),
             ("c\n".to_owned(), CHANGE, "conflict: lost"),
         ] {
             assert_eq!(fate(&run(&text, diff)), expected, "{text:?} {diff:?}");
+        }
+    }
+
+    #[test]
+    fn what_ended_a_file_is_ended_where_lines_follow() {
+        let grows = "@@ -9,2 +9,2 @@\n i\n-j\n+J\n\\ No newline at end of file\n";
+        match run(&format!("{BASE}tail\n"), grows) {
+            Outcome::Applied(text, _) => assert!(text.ends_with(b"i\nJ\ntail\n")),
+            other => unreachable!("{}", fate(&other)),
         }
     }
 

@@ -1,211 +1,10 @@
-//! Applying, held against git and GNU patch on the same input.
+//! Applying: verdicts, commits, arms. What `agreement` can't generate.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod lab;
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::sync::Mutex;
-
 use kernel::apply::{Prerequisite, Verdict, apply, arms};
-use lab::{Dice, Lab, patch};
-
-/// A file of lines that are mostly unlike each other.
-fn text(dice: &mut Dice, count: usize) -> Vec<String> {
-    (0..count)
-        .map(|n| match dice.below(6) {
-            0 => "}\n".to_owned(),
-            1 => "\n".to_owned(),
-            _ => format!("\tstep_{n}({});\n", dice.below(1000)),
-        })
-        .collect()
-}
-
-/// Changes in a few places, `count` of them.
-fn edit(dice: &mut Dice, lines: &mut Vec<String>, count: usize, tag: &str) {
-    for n in 0..count {
-        let at = dice.below(lines.len() + 1);
-        match dice.below(3) {
-            0 if at < lines.len() => {
-                lines.remove(at);
-            }
-            1 if at < lines.len() => lines[at] = format!("\t{tag}_{n}({at});\n"),
-            _ => lines.insert(at, format!("\t{tag}_{n}();\n")),
-        }
-    }
-}
-
-fn content(dice: &mut Dice, lines: &[String], crlf: bool) -> String {
-    // No blank lines at the end: where a hunk says that the file ends without
-    // a newline and it ends with several, git loses one of them.
-    let mut text = lines.concat().trim_end_matches('\n').to_owned();
-    if !dice.one_in(4) {
-        text.push('\n');
-    }
-    if crlf {
-        text.replace('\n', "\r\n")
-    } else {
-        text
-    }
-}
-
-/// One case: a base, a patch on it, and a target that drifted from the base.
-fn case(seed: u64) -> Verdict {
-    let mut dice = Dice(seed);
-    let lab = Lab::new();
-    let crlf = dice.one_in(8);
-    let size = 5 + dice.below(120);
-    let mut lines = text(&mut dice, size);
-    lab.write("mm/keep.c", "int keep;\n");
-    lab.write("mm/gone.c", "int gone;\n");
-    lab.write("mm/a.S", content(&mut dice, &lines, crlf));
-    let base = lab.commit("base");
-
-    // The patch.
-    let before = lines.clone();
-    let count = 1 + dice.below(3);
-    edit(&mut dice, &mut lines, count, "patched");
-    if dice.one_in(5) {
-        fs::remove_file(lab.work().join("mm/a.S")).unwrap();
-        lab.write("lib/moved.S", content(&mut dice, &lines, crlf));
-    } else {
-        lab.write("mm/a.S", content(&mut dice, &lines, crlf));
-    }
-    if dice.one_in(5) {
-        lab.write("new/deep/file.c", "int fresh;\n");
-    }
-    if dice.one_in(5) {
-        fs::remove_file(lab.work().join("mm/gone.c")).unwrap();
-    }
-    if dice.one_in(5) {
-        let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(lab.work().join("mm/keep.c"), mode).unwrap();
-    }
-    lab.commit("mm: change\n\nBody.\n\nSigned-off-by: A U Thor <author@example.org>");
-    let mail = lab
-        .run("git", &["format-patch", "-1", "--stdout", "-M"], b"")
-        .stdout;
-    let diff = lab.run("git", &["diff", "-M", "HEAD^"], b"").stdout;
-    if diff.is_empty() {
-        return Verdict::Clean;
-    }
-
-    // The target.
-    if dice.one_in(8) {
-        // The patch itself.
-    } else {
-        lab.git(&["checkout", "-q", &base]);
-        let mut target = before;
-        let count = dice.below(5);
-        edit(&mut dice, &mut target, count, "drifted");
-        if dice.one_in(2) {
-            let count = dice.below(30);
-            let head = text(&mut dice, count);
-            target.splice(0..0, head);
-        }
-        lab.write("mm/a.S", content(&mut dice, &target, crlf));
-    }
-    let target = lab.commit("target");
-    let stock = lab.import();
-    let ours = apply(&lab.store, stock.commit, &[patch("mm: change", &diff)]).unwrap();
-    let tree = lab.tree_of(ours.commit);
-
-    let git = lab.run("git", &["apply", "--index"], &diff);
-    let (said, git) = (git.stderr, git.status.success());
-    let git_tree = git.then(|| lab.tree());
-    lab.git(&["reset", "-q", "--hard", &target]);
-    // `git am` does the same, and is slow: now and then is enough.
-    if seed.is_multiple_of(4) {
-        let am = lab
-            .run("git", &["am", "-q", "--keep-cr"], &mail)
-            .status
-            .success();
-        let am_tree = am.then(|| lab.git(&["rev-parse", "HEAD^{tree}"]));
-        assert_eq!(am_tree, git_tree, "seed {seed}: git disagrees with itself");
-        if !am {
-            lab.run("git", &["am", "--abort"], b"");
-        }
-    }
-    let placed = matches!(ours.verdict, Verdict::Clean | Verdict::Offset);
-    if placed != git {
-        let said = String::from_utf8_lossy(&said).into_owned();
-        let diff = String::from_utf8_lossy(&diff).into_owned();
-        let text = lab.git(&["show", &format!("{target}:mm/a.S")]);
-        panic!("seed {seed}: {ours:#?}\n{said}\n{diff}\n{text}");
-    }
-    if let Some(expected) = git_tree {
-        assert_eq!(
-            tree,
-            expected,
-            "seed {seed}: {}",
-            lab.difference(&tree, &expected)
-        );
-        return ours.verdict;
-    }
-
-    lab.git(&["reset", "-q", "--hard", &target]);
-    lab.git(&["clean", "-qfdx"]);
-    let args = [
-        "-p1",
-        "-N",
-        "-s",
-        "-f",
-        "--binary",
-        "--no-backup-if-mismatch",
-        "-r-",
-    ];
-    let gnu = lab.run("patch", &args, &diff);
-    match ours.verdict {
-        Verdict::Fuzz => {
-            let said = String::from_utf8_lossy(&gnu.stdout);
-            assert!(gnu.status.success(), "seed {seed}: {said}\n{ours:#?}");
-            let expected = lab.tree();
-            assert_eq!(
-                tree,
-                expected,
-                "seed {seed}: {}",
-                lab.difference(&tree, &expected)
-            );
-        }
-        _ => assert_eq!(tree, stock.tree.to_string(), "seed {seed}"),
-    }
-    if gnu.status.success() {
-        assert_eq!(ours.verdict, Verdict::Fuzz, "seed {seed}: {ours:#?}");
-    }
-    ours.verdict
-}
-
-#[test]
-fn agrees_with_git_and_patch() {
-    let number = |name| std::env::var(name).ok().and_then(|n| n.parse().ok());
-    let first: u64 = number("FIRST").unwrap_or(0);
-    let seeds = first..first + number("CASES").unwrap_or(200);
-    let seen = Mutex::new(BTreeMap::new());
-    let next = Mutex::new(seeds);
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                while let Some(seed) = { next.lock().unwrap().next() } {
-                    let verdict = case(seed);
-                    *seen.lock().unwrap().entry(verdict).or_insert(0) += 1;
-                }
-            });
-        }
-    });
-    let seen = seen.into_inner().unwrap();
-    println!("{seen:?}");
-    // Cases that all end alike would prove nothing.
-    for verdict in [
-        Verdict::Clean,
-        Verdict::Offset,
-        Verdict::Fuzz,
-        Verdict::AlreadyApplied,
-    ] {
-        assert!(seen.get(&verdict).is_some_and(|n| *n >= 3), "{seen:?}");
-    }
-    assert!(seen.contains_key(&Verdict::Conflict), "{seen:?}");
-}
+use lab::{Lab, patch};
 
 const OOM: &str = "\
 #include <linux/mm.h>
@@ -611,6 +410,94 @@ fn the_version_it_was_made_on_decides_by_three_way_merge() {
         lab.tree_of(applied.commit),
         lab.git(&["rev-parse", "HEAD^{tree}"])
     );
+}
+
+/// Three files as the tree has them, and the verdicts on what changes them.
+#[test]
+fn what_is_there_already_is_seen() {
+    const CHANGE: &str = "@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n";
+    let named = |kind: &str, hunks: &str| {
+        let names = match hunks {
+            "" => "",
+            _ => "--- a/mm/old.S\n+++ b/mm/new.S\n",
+        };
+        format!(
+            "diff --git a/mm/old.S b/mm/new.S\nsimilarity index 90%\n{kind} from mm/old.S\n{kind} to mm/new.S\n{names}{hunks}"
+        )
+    };
+    let mode = "diff --git a/mm/x.S b/mm/x.S\nold mode 100755\nnew mode 100644\n";
+    let empties = "--- a/mm/x.S\n+++ b/mm/x.S\n@@ -1,3 +0,0 @@\n-a\n-b\n-c\n";
+    let deletes = "--- a/mm/x.S\n+++ /dev/null\n@@ -1,3 +0,0 @@\n-a\n-b\n-c\n";
+    let changes = "--- a/mm/y.S\n+++ b/mm/y.S\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n";
+    const OLD: (&str, &str) = ("mm/old.S", "a\nb\nc\n");
+    const NEW: (&str, &str) = ("mm/new.S", "a\nB\nc\n");
+    use Verdict::{AlreadyApplied, Clean, Conflict};
+    for (files, diff, expected) in [
+        (vec![("mm/x.S", "")], empties.to_owned(), AlreadyApplied),
+        (vec![("mm/x.S", "a\n")], empties.to_owned(), Conflict),
+        (vec![("mm/x.S", "")], deletes.to_owned(), Conflict),
+        (vec![NEW], named("rename", CHANGE), AlreadyApplied),
+        (vec![NEW], named("rename", ""), AlreadyApplied),
+        (vec![OLD, NEW], named("rename", CHANGE), Conflict),
+        (vec![OLD, NEW], named("copy", CHANGE), AlreadyApplied),
+        (vec![OLD, NEW], named("copy", ""), Conflict),
+        (vec![NEW], named("copy", CHANGE), Conflict),
+        // A mode that is there alone hinders nothing.
+        (vec![("mm/x.S", "x\n")], mode.to_owned(), AlreadyApplied),
+        (
+            vec![("mm/x.S", "x\n"), ("mm/y.S", "a\nb\nc\n")],
+            format!("{changes}{mode}"),
+            Clean,
+        ),
+        // A file does: the rest of it is not what was tested.
+        (
+            vec![("mm/x.S", ""), ("mm/y.S", "a\nb\nc\n")],
+            format!("{empties}{changes}"),
+            Conflict,
+        ),
+    ] {
+        let lab = Lab::new();
+        lab.write("README", "A tree.\n");
+        for (path, text) in &files {
+            lab.write(path, text);
+        }
+        let kernel = lab.import();
+        let applied = apply(&lab.store, kernel.commit, &[patch("x", diff.as_bytes())]).unwrap();
+        assert_eq!(applied.verdict, expected, "{files:?}\n{diff}");
+    }
+}
+
+/// Where one file needs the merge, every file is merged: in `b.S` git would
+/// take the first hunk for the second place, were it alone.
+#[test]
+fn a_patch_is_placed_by_one_set_of_rules() {
+    let block = "{\n\tone();\n\ttwo();\n\tthree();\n}\n";
+    let lab = Lab::new();
+    let (a, b) = ("a\nb\nc\nd\ne\nf\ng\nh\ni\n", block.repeat(2));
+    lab.write("mm/a.S", a);
+    lab.write("mm/b.S", &b);
+    let base = lab.commit("base");
+    lab.import();
+    let patched = b.replacen("two()", "patched()", 1);
+    lab.write("mm/a.S", a.replace('c', "C").replace('g', "G"));
+    lab.write("mm/b.S", &patched);
+    lab.commit("mm: change");
+    let mail = lab
+        .run("git", &["format-patch", "-1", "-U2", "--stdout"], b"")
+        .stdout;
+    lab.git(&["checkout", "-q", &base]);
+    lab.write("mm/a.S", a.replace('e', "E"));
+    lab.write("mm/b.S", &patched);
+    lab.commit("target");
+    let target = lab.import();
+    assert!(lab.run("git", &["am", "-q", "-3"], &mail).status.success());
+    let series = series::series::parse(&mail).unwrap();
+    let applied = apply(&lab.store, target.commit, &series.patches).unwrap();
+    assert_eq!(
+        lab.tree_of(applied.commit),
+        lab.git(&["rev-parse", "HEAD^{tree}"])
+    );
+    assert_eq!(applied.verdict, Verdict::ThreeWay);
 }
 
 #[test]

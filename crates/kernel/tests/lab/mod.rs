@@ -22,7 +22,7 @@ impl Lab {
         let store = Store::open(&dir.path().join("cache")).unwrap();
         let lab = Self { dir, store };
         fs::create_dir(lab.work()).unwrap();
-        lab.git(&["init", "-q", "-b", "main"]);
+        lab.git(&["init", "-q", "-b", "main", "--template="]);
         lab
     }
 
