@@ -226,18 +226,13 @@ fn write_file(out: &mut Vec<u8>, file: &FileDiff) {
         (Some(one), None) | (None, Some(one)) => (one, one),
         (None, None) => return,
     };
-    let mut head = String::new();
-    // Git's own headers name the mode of a file that comes or goes.
-    let (comes, goes) = (file.old_path.is_none(), file.new_path.is_none());
-    if !(comes && file.new_mode.is_none() || goes && file.old_mode.is_none()) {
-        head = format!("diff --git {} {}\n", quoted("a/", old), quoted("b/", new));
-    }
+    let mut head = format!("diff --git {} {}\n", quoted("a/", old), quoted("b/", new));
     let changed_mode = file.old_mode != file.new_mode;
     match (file.old_mode, file.new_mode) {
-        (_, Some(mode)) if comes => {
+        (_, Some(mode)) if file.old_path.is_none() => {
             let _ = writeln!(head, "new file mode {mode:06o}");
         }
-        (Some(mode), _) if goes => {
+        (Some(mode), _) if file.new_path.is_none() => {
             let _ = writeln!(head, "deleted file mode {mode:06o}");
         }
         (Some(before), Some(after)) if changed_mode => {

@@ -576,11 +576,13 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
+        // Git's guess where a file comes or goes and nothing tells.
+        let (comes, goes) = (old_path.is_none(), new_path.is_none());
         let mut file = FileDiff {
             old_path,
             new_path,
-            old_mode: None,
-            new_mode: None,
+            old_mode: goes.then_some(0o100_644),
+            new_mode: comes.then_some(0o100_644),
             old_blob: None,
             new_blob: None,
             kind: FileKind::Plain,
