@@ -457,18 +457,23 @@ impl<'a> Reader<'a> {
                 ));
             }
         };
-        if head.created && (head.deleted || head.kind.is_some()) {
+        let either = head.created || head.deleted;
+        if (head.created && head.deleted) || (either && head.kind.is_some()) {
             return Err(header(
                 number,
-                "a file that is new and something else",
+                "a file that is new or deleted and something else",
                 names,
             ));
+        }
+        if !either && head.old_mode.is_some() != head.new_mode.is_some() {
+            return Err(header(number, "a mode on one side only", names));
         }
         let mut file = FileDiff {
             old_path: (!head.created).then_some(from),
             new_path: (!head.deleted).then_some(to),
-            old_mode: head.old_mode,
-            new_mode: head.new_mode,
+            // There is no mode where there is no file.
+            old_mode: head.old_mode.filter(|_| !head.created),
+            new_mode: head.new_mode.filter(|_| !head.deleted),
             old_blob: head.blobs.as_ref().map(|blobs| blobs.0.clone()),
             new_blob: head.blobs.map(|blobs| blobs.1),
             kind: head.kind.unwrap_or(FileKind::Plain),
@@ -571,11 +576,13 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
+        // Git's guess where a file comes or goes and nothing tells.
+        let (comes, goes) = (old_path.is_none(), new_path.is_none());
         let mut file = FileDiff {
             old_path,
             new_path,
-            old_mode: None,
-            new_mode: None,
+            old_mode: goes.then_some(0o100_644),
+            new_mode: comes.then_some(0o100_644),
             old_blob: None,
             new_blob: None,
             kind: FileKind::Plain,

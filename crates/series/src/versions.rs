@@ -12,6 +12,8 @@ use crate::union::Union;
 
 /// The most lines below the changelogs of all patches.
 const MAX_LINES: usize = 2_000_000;
+/// The most places for patches that all versions have.
+const MAX_PLACES: usize = 100_000;
 
 /// Every version of one series.
 pub(crate) struct Versions<'a> {
@@ -72,9 +74,18 @@ impl<'a> Versions<'a> {
             }
         }
         list.retain(|version| !version.patches.is_empty());
+        let too_large = |what, limit| Error::Thread(thread::Error::TooLarge { what, limit });
+        if list.iter().map(|one| one.total as usize).sum::<usize>() > MAX_PLACES {
+            return Err(too_large("patches in all versions", MAX_PLACES));
+        }
         for at in 1..list.len() {
             let (before, rest) = list.split_at_mut(at);
             rest[0].fill_from(&before[at - 1], &ids);
+        }
+        // A patch that several versions have is read for each.
+        let patches = list.iter().flat_map(|one| one.patches.values());
+        if patches.map(|mail| mail.size()).sum::<usize>() > thread::MAX_BYTES {
+            return Err(too_large("bytes in all versions", thread::MAX_BYTES));
         }
         let Some(chosen) = (0..list.len()).max_by(|one, other| {
             // Present of total, compared without a fraction.
@@ -109,15 +120,14 @@ impl<'a> Versions<'a> {
     pub(crate) fn read(&self, at: usize, announced: Option<u32>) -> Result<Series, Error> {
         let version = &self.list[at];
         let mut warnings = Vec::new();
-        if at == self.chosen
-            && let Some(newest) = self.list.last().filter(|one| one.number != version.number)
-        {
-            warnings.push(Warning::NewerIncomplete {
+        if at == self.chosen {
+            let newest = self.list.last().filter(|one| one.number != version.number);
+            warnings.extend(newest.map(|newest| Warning::NewerIncomplete {
                 version: newest.number,
                 used: version.number,
-            });
+            }));
+            warnings.extend(self.strangers.iter().cloned());
         }
-        warnings.extend(self.strangers.iter().cloned());
         warnings.extend(version.warnings.iter().cloned());
         if let Some(announced) = announced.filter(|announced| *announced != version.total) {
             warnings.push(Warning::Announced {

@@ -8,7 +8,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use proptest::prelude::*;
 use series::index::Index;
 use series::mailbox::Mails;
-use series::{draft, format, lint, manifest, patch, reroll, series as reader, thread};
+use series::{format, manifest, patch, series as reader, thread};
+
+#[path = "../../../fuzz/properties/mail.rs"]
+mod properties;
 
 const THREAD: &[u8] = include_bytes!("../../../patches/oom-reaper-reverse/thread.txt");
 
@@ -211,7 +214,7 @@ fn what_a_diff_must_not_do_is_refused() {
     line 1: a rename or copy names only one side ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
     line 2: the path "../a" leaves the tree by `..`; such a patch is not applied, look at where it came from
     line 2: not a percentage ("similarity index 1000%"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 1: a file that is new and something else ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: a file that is new or deleted and something else ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
     line 3: "a" is changed as a binary file; only text patches can be tested, ask for the patch without it
     line 3: "a" is changed as a binary file; only text patches can be tested, ask for the patch without it
     line 1: "a/a and b/a" is changed as a binary file; only text patches can be tested, ask for the patch without it
@@ -348,14 +351,47 @@ fn a_gzip_that_grows_without_measure_is_refused() {
     assert!(error(&outer.finish().unwrap()).contains("is no mail"));
 }
 
+/// A mail of an mbox; each is from someone else.
+fn answer(n: u32, head: &str, subject: &str, text: &str) -> String {
+    format!(
+        "From a@b Mon Sep 17 00:00:00 2001\nMessage-ID: <{n}@a>\n{head}From: a{n} <a{n}@b.c>\nSubject: {subject}\n\n{text}\n\n"
+    )
+}
+
+#[test]
+fn many_versions_are_not_multiplied() {
+    let review = |mails: &mut dyn Iterator<Item = String>| {
+        let mbox: String = mails.collect();
+        series::review::review(thread::parse(mbox.as_bytes()).unwrap())
+    };
+    let body = format!("Body.\n---\n{}", change("a"));
+    // Each lacks thousands of patches.
+    let lacking = |n| answer(n, "", &format!("[PATCH v{n} 1/9999] mm: x"), &body);
+    let error = review(&mut (1..2000).map(lacking)).err().unwrap();
+    let said = "more than 100000 patches in all versions";
+    assert!(error.to_string().contains(said), "{error}");
+    // Each sends one patch again, and has the other of the version before.
+    let again = |n| {
+        let head = format!("In-Reply-To: <{}@a>\n", n - 1);
+        answer(n, &head, &format!("[PATCH v{n} 1/2] mm: x"), &body)
+    };
+    let long = format!("Body.\n---\n{}", change("b")).replace('x', &"x".repeat(1 << 17));
+    let second = answer(1000, "", "[PATCH 2/2] mm: y", &long).replace("a1000", "a1");
+    let first = answer(1, "", "[PATCH 1/2] mm: x", &body);
+    let mut mails = [first, second].into_iter().chain((2..1000).map(again));
+    let error = review(&mut mails).err().unwrap();
+    let said = "more than 67108864 bytes in all versions";
+    assert!(error.to_string().contains(said), "{error}");
+    // Patches of others in the same thread.
+    let ours = (1..1000).map(|n| answer(n, "", &format!("[PATCH v{n}] mm: x"), &body));
+    let others = (1000..1900).map(|n| answer(n, "", &format!("[PATCH] mm: y{n}"), &body));
+    let review = review(&mut ours.chain(others)).unwrap();
+    let warnings = review.versions.iter().map(|one| one.warnings.len());
+    assert!(warnings.sum::<usize>() < 10_000);
+}
+
 #[test]
 fn a_mailbox_that_is_all_of_one_kind_ends() {
-    let separator = "From a@b Mon Sep 17 00:00:00 2001\n";
-    let answer = |n: u32, head: &str, subject: &str, text: &str| {
-        format!(
-            "{separator}Message-ID: <{n}@a>\n{head}From: a{n} <a{n}@b.c>\nSubject: {subject}\n\n{text}\n\n"
-        )
-    };
     let body = format!("Body.\n---\n{}", change("a"));
     let reviewed = |mbox: String| {
         let mut index = Index::default();
@@ -478,74 +514,20 @@ fn mailish() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
-/// What is read is written, and read again as the same.
-fn reads_back(input: &[u8]) -> Result<(), TestCaseError> {
-    let Ok(series) = reader::parse(input) else {
-        return Ok(());
-    };
-    for warning in &series.warnings {
-        let _ = warning.to_string();
-    }
-    let files = format::pack(&series);
-    prop_assert!(files.is_ok(), "{files:?}");
-    for patch in &series.patches {
-        let again = patch::parse(&format::diff(&patch.files));
-        prop_assert_eq!(again.as_ref(), Ok(&patch.files));
-        if patch.author.email.is_empty() {
-            continue;
-        }
-        let again = reader::parse(&format::patch(patch));
-        let Ok(again) = again else {
-            return Err(TestCaseError::fail(format!("{again:?}")));
-        };
-        prop_assert_eq!(again.patches.len(), 1);
-        prop_assert_eq!(&again.patches[0].files, &patch.files);
-        prop_assert_eq!(&again.patches[0].subject, &patch.subject);
-    }
-    Ok(())
-}
-
-/// What judges and drafts takes whatever was read.
-fn is_judged(input: &[u8]) {
-    let Some(thread) = thread::parse(input).ok() else {
-        return;
-    };
-    let Ok(review) = series::review::review(thread) else {
-        return;
-    };
-    let of_thread = reader::parse(THREAD).unwrap();
-    for series in &review.versions {
-        lint::series(series, Some(&|id: &str| lint::Lookup::One(id.to_owned())));
-        reroll::compare(series, &of_thread);
-        reroll::outcomes(&review.points, &of_thread, series);
-    }
-    draft::next_version(&review, true, Some("Measured."));
-    for patch in &review.series().patches {
-        draft::answer(&draft::Answer {
-            to: patch,
-            id: None,
-            cc: &[],
-            from: None,
-            text: "",
-            held: true,
-        });
-    }
-}
-
 #[test]
 fn many_of_anything_end() {
     let thread = String::from_utf8(THREAD.to_vec()).unwrap();
     let lines = ["Reported-by: A <a@b.c>", "Fixes: x", "X-a: b", "5% of"];
     for line in lines {
         let many = format!("{line}\n").repeat(20_000);
-        is_judged(
+        properties::check(
             thread
                 .replace("Signed-off-by: z", &format!("{many}Signed-off-by: z"))
                 .as_bytes(),
         );
     }
     let many = "My wording would be\n\"x\n".repeat(20_000);
-    is_judged(
+    properties::check(
         thread
             .replace("Anyway, with", &format!("{many}Anyway, with"))
             .as_bytes(),
@@ -557,15 +539,14 @@ proptest! {
 
     #[test]
     fn a_mangled_thread_never_panics(input in mangled()) {
-        reads_back(&input)?;
-        is_judged(&input);
+        properties::check(&input);
         let _ = patch::parse(&input);
     }
 
     #[test]
     fn a_mangled_mail_never_panics(input in mailish()) {
-        reads_back(&input)?;
-        reads_back(&[HEADERS.as_bytes(), &input].concat())?;
+        properties::check(&input);
+        properties::check(&[HEADERS.as_bytes(), &input].concat());
         let _ = patch::parse(&input);
         let _ = thread::parse_files(&[("b".to_owned(), input.clone()), ("a".to_owned(), input)]);
     }

@@ -281,7 +281,7 @@ impl State {
             if let Some(event) = self.events.get_mut(open.event)
                 && event.title == "Oops"
             {
-                event.title = title;
+                event.title = cut(&title);
             }
             return;
         }

@@ -855,8 +855,8 @@ impl Parser {
                 test.status = Status::Crashed;
             } else if below == Status::Failed {
                 test.status = Status::Failed;
-            } else if test.status == Status::Failed {
-                counts.failed += 1;
+            } else if matches!(test.status, Status::Failed | Status::Crashed) {
+                counts.add(test.status);
             }
         }
         test.subtests.splice(0..0, level.tests);
@@ -1186,6 +1186,10 @@ mod tests {
             passed s
             failed t
         ");
+        // A suite passed, but not the log behind its `# `.
+        let cut = "TAP version 13\n1..1\n  # Subtest: s\n  1..1\n  ok 1 a\n# TAP version 13\n# 1..2\n# ok 1 b\nok 1 s\n";
+        let report = read(cut.as_bytes()).unwrap();
+        assert_eq!((report.status, report.counts.crashed), (Status::Crashed, 1));
         // Without a header's name, indentation tells where it ends.
         insta::assert_snapshot!(
             show("KTAP version 1\n1..2\n  KTAP version 1\n  ok 1 a\n  ok 2 b\nok 1 s\nok 2 t\n"), @"

@@ -227,13 +227,15 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// One line without a `#`, which readers would take for a directive.
+/// One line without a `#`, which readers would take for a directive, and
+/// without the dash that they take off a result's name.
 fn sanitise(text: &str) -> String {
     let clean: String = text
         .chars()
         .map(|c| if c == '#' || c.is_control() { ' ' } else { c })
         .collect();
-    clean.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = clean.split_whitespace().skip_while(|word| *word == "-");
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
