@@ -127,16 +127,17 @@ fn quoted_printable(bytes: &[u8]) -> Vec<u8> {
         let mut column = 0;
         for (at, byte) in content.iter().enumerate() {
             let last = at + 1 == content.len();
-            let plain = match byte {
-                b'=' => false,
-                b' ' | b'\t' => !last,
-                b'F' if content[at..].starts_with(b"From ") => at > 0,
-                _ => byte.is_ascii_graphic(),
-            };
             if column > 72 {
                 out.extend_from_slice(b"=\n");
                 column = 0;
             }
+            let plain = match byte {
+                b'=' => false,
+                b' ' | b'\t' => !last,
+                // A line begins behind each soft break as well.
+                b'F' if content[at..].starts_with(b"From ") => column > 0,
+                _ => byte.is_ascii_graphic(),
+            };
             if plain {
                 out.push(*byte);
                 column += 1;
@@ -460,4 +461,20 @@ pub(crate) fn encoded(text: &str) -> String {
         .map(|word| format!("=?UTF-8?q?{word}?="))
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_a_quoted_body_begins_with_from() {
+        for before in 0..160 {
+            let body = format!("From {}From here\n", "x".repeat(before));
+            let quoted = quoted_printable(body.as_bytes());
+            let quoted = String::from_utf8_lossy(&quoted).into_owned();
+            let begins = quoted.lines().any(|line| line.starts_with("From "));
+            assert!(!begins, "{quoted}");
+        }
+    }
 }
