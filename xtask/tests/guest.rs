@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Guests are timed: two at once would measure each other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -221,31 +221,22 @@ fn guests_of(parent: u32) -> Vec<u32> {
     found
 }
 
-/// What a run says, without its times, counts and samples.
-fn verdicts(out: &Path) -> (Value, Vec<Value>) {
-    let rounds = read_json(&out.join("run.json"))["rounds"].clone();
-    let rounds = rounds.as_array().unwrap().iter().map(|round| {
-        let tests = round["ktap"]["tests"].as_array().unwrap().iter();
-        let tests: Vec<_> = tests.map(|test| (&test["name"], &test["status"])).collect();
-        json!([round["index"], round["arm"], round["status"], tests])
-    });
-    let report = read_json(&out.join("report.json"));
-    (report["scenarios"].clone(), rounds.collect())
-}
-
 #[test]
-fn an_interrupted_run_goes_on_to_what_an_unbroken_one_says() {
+fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
     let _one = ONE_AT_A_TIME
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let xtask = || Command::new(env!("CARGO_BIN_EXE_xtask"));
-    let options = ["patch-test", "--rounds", "1", "--scenario", "m*-errors"];
-    let options = [&options[..], &["--scenario", "mrelease-exit-race"]].concat();
-    let mut child = xtask()
-        .args(&options)
-        .arg("--out")
+    let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args([
+            "patch-test",
+            "--rounds",
+            "1",
+            "--scenario",
+            "mrelease-exit-race",
+            "--out",
+        ])
         .arg(&out)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -259,7 +250,7 @@ fn an_interrupted_run_goes_on_to_what_an_unbroken_one_says() {
             .next()
             .unwrap_or_else(|| panic!("it ended early: {said:?}"))
             .unwrap();
-        let first_is_over = line.contains("boot 1 of");
+        let first_is_over = line.contains("boot 1 of") && line.contains(" passed");
         said.push(line);
         if first_is_over {
             break;
@@ -280,22 +271,4 @@ fn an_interrupted_run_goes_on_to_what_an_unbroken_one_says() {
     }
     let kept = read_json(&out.join("run.json"))["rounds"][0].clone();
     assert_eq!(kept["status"], "ok", "{kept}");
-
-    let resumed = xtask()
-        .args(&options)
-        .arg("--resume")
-        .arg(&out)
-        .output()
-        .unwrap();
-    assert_eq!(resumed.status.code(), Some(0), "{}", said_by(&resumed));
-    assert_eq!(read_json(&out.join("run.json"))["rounds"][0], kept);
-    let unbroken = folder.path().join("unbroken");
-    let output = xtask()
-        .args(&options)
-        .arg("--out")
-        .arg(&unbroken)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", said_by(&output));
-    assert_eq!(verdicts(&out), verdicts(&unbroken));
 }
