@@ -6,6 +6,7 @@
 //! objects/FAMILY/{live,KEY}                object folders (see the module `build`)
 //! sources/NAME                             source folders
 //! selftests/KEY/{FOLDER-NAME,meta.json}    the kernel's own tests, compiled
+//! kernels.git                              imported trees (see the module `store`)
 //! locks, logs, tmp
 //! ```
 //!
@@ -72,6 +73,8 @@ pub enum Kind {
     Selftests,
     /// A built kernel.
     Kernel,
+    /// All trees that were imported.
+    Store,
 }
 
 /// What is known of a built kernel.
@@ -170,6 +173,14 @@ pub(crate) fn failed<'a>(
 #[derive(Debug)]
 pub struct Lock(File);
 
+impl Lock {
+    /// Notes the use. The stamp only orders what is pruned.
+    fn stamp(&self) {
+        let now = FileTimes::new().set_modified(SystemTime::now());
+        let _ = self.0.set_times(now);
+    }
+}
+
 impl Drop for Lock {
     /// Unlocks by name: a child being started right now has inherited the file,
     /// and closing it here would leave it locked until that child runs.
@@ -266,8 +277,8 @@ impl Cache {
         self.root.join("sources").join(format!("{hidden}{name}"))
     }
 
-    /// Everything it holds: object folders, sources, selftests and kernels, each
-    /// kind by last use, the oldest first.
+    /// Everything it holds: object folders, sources, selftests, kernels and the
+    /// store of trees, each kind by last use, the oldest first.
     ///
     /// # Errors
     /// When it can't be read.
@@ -293,6 +304,11 @@ impl Cache {
                     .into_iter()
                     .map(|path| (Kind::Kernel, path)),
             )
+            .chain(
+                Some(store_dir(&self.root))
+                    .filter(|path| path.is_dir())
+                    .map(|path| (Kind::Store, path)),
+            )
             .map(|(kind, path)| self.entry(kind, path))
             .collect::<Result<Vec<_>, _>>()?;
         entries.sort_by_key(|entry| (entry.kind, entry.last_used));
@@ -307,15 +323,16 @@ impl Cache {
         Ok(self.list()?.iter().map(|entry| entry.bytes).sum())
     }
 
-    /// Removes entries until at most `max_bytes` are left: kernels last, the
-    /// longest unused first; never what a command uses. Returns what it removed.
+    /// Removes entries until at most `max_bytes` are left: the longest unused
+    /// first, kernels when all else is gone, the store last; never what a
+    /// command uses. Returns what it removed.
     ///
     /// # Errors
     /// When an entry can't be removed.
     pub fn prune(&self, max_bytes: u64) -> Result<Vec<Entry>, CacheError> {
         let mut entries = self.list()?;
         let mut size: u64 = entries.iter().map(|entry| entry.bytes).sum();
-        entries.sort_by_key(|entry| (entry.kind == Kind::Kernel, entry.last_used));
+        entries.sort_by_key(|entry| (entry.kind.max(Kind::Selftests), entry.last_used));
         let mut removed = Vec::new();
         for entry in entries {
             if size <= max_bytes {
@@ -485,10 +502,7 @@ impl Cache {
         let mut told = false;
         loop {
             if let Some(lock) = self.try_lock(path, mode)? {
-                // The stamp only orders what is pruned.
-                let _ = lock
-                    .0
-                    .set_times(FileTimes::new().set_modified(SystemTime::now()));
+                lock.stamp();
                 return Ok(lock);
             }
             if cancelled() {
@@ -516,10 +530,28 @@ impl Cache {
     }
 
     fn lock_path(&self, path: &Path) -> PathBuf {
-        self.root
-            .join("locks")
-            .join(hash([path.as_os_str().as_bytes()]))
+        lock_path(&self.root, path)
     }
+}
+
+fn lock_path(root: &Path, path: &Path) -> PathBuf {
+    root.join("locks").join(hash([path.as_os_str().as_bytes()]))
+}
+
+/// Where the store of trees lies.
+pub(crate) fn store_dir(root: &Path) -> PathBuf {
+    root.join("kernels.git")
+}
+
+/// Keeps an entry of the cache in `root` from being removed; waits while that
+/// is done.
+pub(crate) fn in_use(root: &Path, path: &Path) -> Result<Lock, CacheError> {
+    let locks = root.join("locks");
+    fs_err::create_dir_all(&locks).map_err(failed("make", &locks))?;
+    let lock = Lock(lock_file(&lock_path(root, path))?);
+    lock.0.lock_shared().map_err(failed("lock", path))?;
+    lock.stamp();
+    Ok(lock)
 }
 
 /// Whether makefiles and the shell take a character in a path for itself.
@@ -531,7 +563,7 @@ fn fit(c: u32) -> bool {
 fn lockable(entry: &Entry) -> &Path {
     match entry.kind {
         Kind::Objects => entry.path.parent().unwrap_or(&entry.path),
-        Kind::Source | Kind::Selftests | Kind::Kernel => &entry.path,
+        Kind::Source | Kind::Selftests | Kind::Kernel | Kind::Store => &entry.path,
     }
 }
 

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub use git2::Oid;
 use git2::{ErrorCode, ObjectType, Repository, RepositoryInitOptions, Signature, Time, Tree};
 
+use crate::cache;
+
 /// Why the store could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -77,6 +79,8 @@ pub struct Store {
     root: PathBuf,
     repo: Repository,
     lenders: RefCell<Vec<Repository>>,
+    /// Keeps it from being pruned.
+    _in_use: Option<cache::Lock>,
 }
 
 /// A path whose file differs between two trees: id and mode, on both sides.
@@ -104,7 +108,8 @@ impl Store {
         // Every object in a pack carries zlib's own checksum; hashing each one
         // again when it is read would double the time of a checkout.
         git2::opts::strict_hash_verification(false);
-        let root = cache.join("kernels.git");
+        let root = cache::store_dir(cache);
+        let in_use = cache::in_use(cache, &root).map_err(std::io::Error::other)?;
         let failed = |source| StoreError::Git {
             path: root.clone(),
             source,
@@ -117,6 +122,7 @@ impl Store {
             root,
             repo,
             lenders: RefCell::default(),
+            _in_use: Some(in_use),
         })
     }
 
@@ -134,6 +140,7 @@ impl Store {
             root: repo.path().to_owned(),
             repo,
             lenders: RefCell::default(),
+            _in_use: None,
         })
     }
 
@@ -433,8 +440,9 @@ mod tests {
                     one.join().unwrap().unwrap();
                 }
             });
-            let left = std::fs::read_dir(&cache).unwrap().count();
-            assert_eq!(left, 1, "what was begun is left behind");
+            let left = cache::children(&cache);
+            let expected = ["kernels.git", "locks"].map(|name| cache.join(name));
+            assert_eq!(left, expected, "what was begun is left behind");
         }
     }
 

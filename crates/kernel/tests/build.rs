@@ -25,6 +25,7 @@ use kernel::build::{Arm, BuildError, Builder, Built, Event, Source, Toolchain};
 use kernel::cache::{Cache, CacheError, Kind};
 use kernel::config::{Fragment, Request};
 use kernel::process::{Invocation, Runner, Stream};
+use kernel::store::Store;
 
 const MAKEFILE: &str = r#"
 sources := $(sort $(wildcard *.c))
@@ -799,6 +800,26 @@ fn pruning_takes_objects_before_kernels_and_never_what_is_in_use() {
     drop(held);
     assert_eq!(kinds(&lab.cache.prune(0).unwrap()), [Kind::Kernel]);
     assert_eq!(lab.compiled(&[&patched]).len(), 3);
+}
+
+#[test]
+fn the_store_goes_last_and_not_while_it_is_open() {
+    let mut lab = Lab::new();
+    let base = lab.tree.arm("base", &[]);
+    lab.compiled(&[&base]);
+    let store = Store::open(lab.cache.root()).unwrap();
+    let last = lab.cache.list().unwrap().pop().unwrap();
+    assert_eq!((last.kind, last.in_use), (Kind::Store, true));
+    let kinds = |max| -> Vec<Kind> {
+        let removed = lab.cache.prune(max).unwrap();
+        removed.iter().map(|entry| entry.kind).collect()
+    };
+    assert_eq!(kinds(lab.cache.size().unwrap() - 1), [Kind::Objects]);
+    drop(store);
+    assert_eq!(kinds(last.bytes), [Kind::Kernel]);
+    assert_eq!(kinds(0), [Kind::Store]);
+    let store = Store::open(lab.cache.root()).unwrap();
+    assert_eq!(store.kernels().unwrap(), []);
 }
 
 #[test]

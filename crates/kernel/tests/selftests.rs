@@ -151,7 +151,7 @@ fn tests_are_made_once_for_what_goes_into_them() {
     assert_eq!(made, ["reap", "kill"]);
 
     let kinds: Vec<_> = bench.cache.list().unwrap().iter().map(|e| e.kind).collect();
-    assert_eq!(kinds, [Kind::Selftests, Kind::Selftests]);
+    assert_eq!(kinds, [Kind::Selftests, Kind::Selftests, Kind::Store]);
     bench.cache.prune(0).unwrap();
     assert_eq!(bench.have(&BOTH), (second, made), "after pruning");
 }
