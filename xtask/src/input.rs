@@ -1,6 +1,6 @@
 //! The series under test, from wherever the user has it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use series::index::{Found, Index};
@@ -121,12 +121,12 @@ pub enum Mailboxes {
 /// Reads the mails of one series: first all headers, to see which mails those
 /// are, then these mails.
 pub fn mailboxes(places: &[String], which: Option<&str>) -> Result<Mailboxes> {
-    let places = places
+    let mut places = places
         .iter()
         .map(|place| Place::new(place))
         .collect::<Result<Vec<_>>>()?;
     let mut index = Index::default();
-    for place in &places {
+    for place in &mut places {
         index.next_place();
         place.each(&mut |mail| index.add(mail).kind(Kind::Usage))?;
     }
@@ -137,7 +137,7 @@ pub fn mailboxes(places: &[String], which: Option<&str>) -> Result<Mailboxes> {
     let mut wanted = std::mem::take(&mut one.mails).into_iter().peekable();
     let mut found = Gathered::default();
     let mut at = 0;
-    for place in &places {
+    for place in &mut places {
         let announced = place.each(&mut |mail| {
             let is_wanted = wanted.next_if_eq(&at).is_some();
             at += 1;
@@ -197,32 +197,48 @@ impl Place {
     }
 
     /// Looks at each mail. Gives how many patches an archive says were posted.
-    fn each(&self, look: &mut dyn FnMut(&mailbox::Mail) -> Result) -> Result<Option<u32>> {
+    /// A folder's file that is no mail is left out from then on.
+    fn each(&mut self, look: &mut dyn FnMut(&mailbox::Mail) -> Result) -> Result<Option<u32>> {
         match self {
-            Self::Held(bytes, name) => each_mail(bytes.as_slice(), name, look),
+            Self::Held(bytes, name) => {
+                each_mail(mailbox::Mails::new(bytes.as_slice()), &shown(name), look)
+            }
             Self::Files(files) => {
                 let mut announced = None;
-                for (path, name) in files {
-                    let file = fs_err::File::open(path).kind(Kind::Usage)?;
+                let mut mail = Vec::new();
+                let alone = files.len() == 1;
+                for (path, name) in std::mem::take(files) {
+                    let file = fs_err::File::open(&path).kind(Kind::Usage)?;
                     let file = BufReader::with_capacity(1 << 18, file);
-                    announced = announced.or(each_mail(file, name, look)?);
+                    let mails = mailbox::Mails::new(file);
+                    if let Some(error) = mails.as_ref().err().filter(|one| one.is_no_mail())
+                        && !alone
+                    {
+                        eprintln!("warning: {} is left out: {error}", shown(&name));
+                        continue;
+                    }
+                    announced = announced.or(each_mail(mails, &shown(&name), look)?);
+                    mail.push((path, name));
                 }
+                *files = mail;
                 Ok(announced)
             }
         }
     }
 }
 
+/// A file's name as a terminal may see it.
+fn shown(name: &str) -> String {
+    name.replace(char::is_control, "?")
+}
+
 fn each_mail(
-    input: impl BufRead,
+    mails: std::result::Result<mailbox::Mails<'_>, thread::Error>,
     name: &str,
     look: &mut dyn FnMut(&mailbox::Mail) -> Result,
 ) -> Result<Option<u32>> {
-    let name = name.replace(char::is_control, "?");
     let named = |error| anyhow::anyhow!("{name}: {error}");
-    let mut mails = mailbox::Mails::new(input)
-        .map_err(named)
-        .kind(Kind::Usage)?;
+    let mut mails = mails.map_err(named).kind(Kind::Usage)?;
     while let Some(mail) = mails.next().map_err(named).kind(Kind::Usage)? {
         look(&mail)?;
     }

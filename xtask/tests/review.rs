@@ -140,9 +140,33 @@ fn drafts_go_into_files_and_nowhere_else() {
     let (code, _, err) = world.review(&[THREAD, "--reply", "--json"], "");
     assert_eq!(code, Some(2));
     assert!(
-        err.contains("give --next-version and --reply a FILE"),
+        err.contains("--json has standard output; give --reply a FILE"),
         "{err}"
     );
+}
+
+#[test]
+fn standard_output_takes_one_thing() {
+    let world = World::new();
+    let (code, mbox, err) = world.review(&[THREAD, "--am", "-"], "");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        err.starts_with("standard output: 1 patch of v6, 2 trailers added"),
+        "{err}"
+    );
+    let (code, _, err) = world.review(&[THREAD, "--am", "am.mbox"], "");
+    assert_eq!(code, Some(0), "{err}");
+    let file = world.path().join("am.mbox");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), mbox);
+    std::fs::remove_file(file).unwrap();
+    for option in ["--next-version", "--reply"] {
+        let alone = world.review(&[THREAD, option], "");
+        assert_eq!(world.review(&[THREAD, option, "-"], ""), alone);
+        let (code, out, err) = world.review(&[THREAD, "--am", "-", option], "");
+        assert_eq!((code, out.as_str()), (Some(2), ""));
+        assert!(err.contains("--am has standard output"), "{err}");
+    }
+    assert_eq!(std::fs::read_dir(world.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -198,9 +222,11 @@ fn a_tree_knows_its_commits_and_has_its_scripts() {
         assert_eq!(last["where"], "1/1, mm/x.c:7");
     }
     let args = ["-", "--reply", "--kernel-tree", "linux"];
-    let (code, out, err) = world.review(&args, &mail(&good));
+    let sent = format!("To: B <b@example.org>\n{}", mail(&good));
+    let (code, out, err) = world.review(&args, &sent);
     assert_eq!(code, Some(0), "{err}");
-    assert!(out.contains("Cc: linux-mm@example.org\n"), "{out}");
+    let cc = "Cc: B <b@example.org>, linux-mm@example.org\n";
+    assert!(out.contains(cc), "{out}");
 
     let (code, _, err) = world.review(&["-", "--kernel-tree", "nowhere"], "");
     assert_eq!(code, Some(2));
@@ -438,6 +464,15 @@ fn mail_is_read_from_every_place() {
     for place in ["mbox.gz", "maildir", "folder", "-"] {
         assert_eq!(world.json(&[place, "--json"], &mbox), whole, "{place}");
     }
+    write("maildir/cur/3:2,", b"\0\0");
+    let (code, out, err) = world.review(&["maildir", "--json"], "");
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), whole);
+    assert_eq!(
+        err.matches("warning: 3:2, is left out: ").count(),
+        1,
+        "{err}"
+    );
     let both = ["folder/0001-x.patch", "folder/answers.mbox", "--json"];
     assert_eq!(world.json(&both, ""), whole);
 

@@ -104,6 +104,13 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether the input is something else than mail.
+    pub fn is_no_mail(&self) -> bool {
+        matches!(self, Self::Empty | Self::BareDiff | Self::Unrecognised(_))
+    }
+}
+
 /// Reads a thread in whichever of the known forms it is.
 ///
 /// # Errors

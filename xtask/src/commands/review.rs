@@ -5,6 +5,8 @@ mod drafts;
 mod text;
 mod tree;
 
+use std::path::{Path, PathBuf};
+
 use ::series::index::Found;
 use ::series::lint::{self, Finding, History};
 use ::series::reroll::{self, Reroll};
@@ -13,7 +15,7 @@ use ::series::series::Series;
 use serde_json::{Value, json};
 use vm::process::Cancel;
 
-use super::{print, print_json};
+use super::{print, print_json, printed};
 use crate::cli;
 use crate::exit::{Classify, Kind, Result, fail};
 use crate::input::{self, Mailboxes};
@@ -25,6 +27,7 @@ pub fn run(args: &cli::Review, cancel: &Cancel) -> Result {
     let tree = args.kernel_tree.as_deref();
     let tree = tree.map(|path| Tree::open(path, cancel)).transpose()?;
     let tree = tree.as_ref();
+    let shown = on_stdout(args)?;
     if args.b4 {
         return print_json(&b4::results(&input::stdin()?, &|series| {
             findings(series, tree)
@@ -44,17 +47,14 @@ pub fn run(args: &cli::Review, cancel: &Cancel) -> Result {
     let review = mails.review().kind(Kind::Usage)?;
     if let Some(file) = &args.am {
         let mbox = review.am(args.accept_conditional).kind(Kind::Usage)?;
-        rundir::write(file, &mbox)?;
+        if is_stdout(file) {
+            printed(|out| out.write_all(&mbox))?;
+        } else {
+            rundir::write(file, &mbox)?;
+        }
         eprintln!("{}", text::am(&review, file, args.accept_conditional));
     }
     let found = findings(review.series(), tree)?;
-    let onto_stdout = |to: &Option<Option<_>>| matches!(to, Some(None));
-    if args.json && (onto_stdout(&args.next_version) || onto_stdout(&args.reply)) {
-        return fail(
-            Kind::Usage,
-            "--json has standard output; give --next-version and --reply a FILE",
-        );
-    }
     let report = drafts::report(args)?;
     if report
         .as_ref()
@@ -62,10 +62,9 @@ pub fn run(args: &cli::Review, cancel: &Cancel) -> Result {
     {
         eprintln!("warning: the run is of another version or other patches");
     }
-    let mut shown = false;
     if let Some(to) = &args.next_version {
         let text = drafts::next_version(&review, args.accept_conditional, report.as_ref())?;
-        shown |= drafts::write(to.as_deref(), &text)?;
+        drafts::write(to.as_deref(), &text)?;
     }
     if let Some(to) = &args.reply {
         let named = match tree {
@@ -74,9 +73,9 @@ pub fn run(args: &cli::Review, cancel: &Cancel) -> Result {
         };
         let (named, user) = (named.unwrap_or_default(), drafts::user());
         let text = drafts::reply(&review, &found, report.as_ref(), named, user.as_ref())?;
-        shown |= drafts::write(to.as_deref(), &text)?;
+        drafts::write(to.as_deref(), &text)?;
     }
-    if shown {
+    if shown.is_some_and(|what| what != JSON) {
         return Ok(());
     }
     let rerolls = reroll::rerolls(&review);
@@ -89,6 +88,35 @@ pub fn run(args: &cli::Review, cancel: &Cancel) -> Result {
         &rerolls,
         text::Paint::for_stdout(),
     ))
+}
+
+const JSON: &str = "--json";
+
+/// Whether standard output is meant.
+fn is_stdout(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+/// What goes onto standard output in place of the review.
+fn on_stdout(args: &cli::Review) -> Result<Option<&'static str>> {
+    let draft = |to: &Option<Option<PathBuf>>| {
+        to.as_ref()
+            .is_some_and(|file| file.as_deref().is_none_or(is_stdout))
+    };
+    let options = [
+        (JSON, args.json),
+        ("--am", args.am.as_deref().is_some_and(is_stdout)),
+        ("--next-version", draft(&args.next_version)),
+        ("--reply", draft(&args.reply)),
+    ];
+    let mut asked = options.into_iter().filter(|(_, asked)| *asked);
+    match (asked.next(), asked.next()) {
+        (Some((one, _)), Some((other, _))) => fail(
+            Kind::Usage,
+            format!("{one} has standard output; give {other} a FILE"),
+        ),
+        (one, _) => Ok(one.map(|(option, _)| option)),
+    }
 }
 
 /// What is found in the patches of a series, by our rules and, where there is

@@ -17,18 +17,17 @@ use crate::commands::print;
 use crate::exit::{Kind, Result, fail};
 use crate::rundir;
 
-/// Writes a draft to its file, or shows it. Says whether it was shown.
-pub fn write(to: Option<&Path>, text: &str) -> Result<bool> {
-    let Some(file) = to else {
-        match std::io::stdout().is_terminal() {
-            true => print(&harmless(text))?,
-            false => print(text)?,
-        }
-        return Ok(true);
+/// Writes a draft to its file, or onto standard output.
+pub fn write(to: Option<&Path>, text: &str) -> Result {
+    let Some(file) = to.filter(|file| !super::is_stdout(file)) else {
+        return match std::io::stdout().is_terminal() {
+            true => print(&harmless(text)),
+            false => print(text),
+        };
     };
     rundir::write(file, text.as_bytes())?;
     eprintln!("{}: a draft, to look at; nothing was sent", file.display());
-    Ok(false)
+    Ok(())
 }
 
 /// A draft quotes mail as it is; a terminal must not obey it.
@@ -92,10 +91,10 @@ pub fn reply(
     };
     let held = report
         .is_some_and(|one| one.status == Status::Passed && one.order.held && is_of(one, series));
-    let replies = series.replies.iter();
-    let mut cc: Vec<Person> = replies.map(|reply| reply.by.clone()).collect();
-    cc.extend(maintainers);
     let source = review.sources.last();
+    let mut cc: Vec<Person> = source.map(|mail| mail.to.clone()).unwrap_or_default();
+    cc.extend(series.replies.iter().map(|reply| reply.by.clone()));
+    cc.extend(maintainers);
     Ok(draft::answer(&Answer {
         to: patch,
         id: source.and_then(|source| source.id.as_deref()),

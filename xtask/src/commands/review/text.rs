@@ -244,11 +244,11 @@ pub fn am(review: &Review, file: &Path, accept_conditional: bool) -> String {
     let held = held
         .filter(|one| matches!(one.standing, Standing::Conditional(_)))
         .count();
-    let mut text = format!(
-        "{}: {patches} of v{}, {added} added",
-        file.display(),
-        series.version
-    );
+    let place = match super::is_stdout(file) {
+        true => "standard output".to_owned(),
+        false => file.display().to_string(),
+    };
+    let mut text = format!("{place}: {patches} of v{}, {added} added", series.version);
     if held > 0 && !accept_conditional {
         let _ = write!(
             text,
