@@ -204,8 +204,9 @@ pub struct PatchTest {
     /// or booted, 128 and more to stop
     #[arg(long)]
     pub bisect_run: bool,
-    /// Go on with the run in this folder, which was broken off
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["out", "seed"])]
+    /// Go on with the run in this folder, which was broken off, with the options
+    /// that it was begun with
+    #[arg(long, value_name = "FOLDER", conflicts_with = "out")]
     pub resume: Option<PathBuf>,
     /// Boots of each arm that run every scenario: one that sometimes fails is
     /// called flaky
@@ -418,7 +419,8 @@ pub struct Review {
     /// One JSON document on standard output
     #[arg(long)]
     pub json: bool,
-    /// Write the mbox that git am takes, with the trailers collected
+    /// Write the mbox that git am takes, with the trailers collected; - for
+    /// standard output
     #[arg(long, value_name = "FILE")]
     pub am: Option<PathBuf>,
     /// Take conditions for met, and the trailers that have one for given

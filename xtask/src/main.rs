@@ -1,5 +1,6 @@
 //! `cargo xtask`: every command of the project.
 
+mod again;
 mod cli;
 mod commands;
 mod exit;

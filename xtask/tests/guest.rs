@@ -271,4 +271,17 @@ fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
     }
     let kept = read_json(&out.join("run.json"))["rounds"][0].clone();
     assert_eq!(kept["status"], "ok", "{kept}");
+
+    // What was broken off goes on from there, with the options that it had.
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["patch-test", "--resume"])
+        .arg(&out)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said_by(&output));
+    let run = read_json(&out.join("run.json"));
+    let rounds = run["rounds"].as_array().unwrap();
+    assert_eq!(rounds[0], kept);
+    let ended = rounds.iter().all(|round| round["status"] == "ok");
+    assert!(ended && rounds.len() > 2, "{}", said_by(&output));
 }

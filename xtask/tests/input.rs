@@ -350,9 +350,17 @@ fn a_matrix_of_kernels_that_fail() {
         read("all/nowhere/cell.json"),
     )
     .unwrap();
-    let args = "matrix --series series.patch --kernel linux --kernel nowhere --resume all";
-    let again = world.run(&args.split(' ').collect::<Vec<_>>());
-    assert_eq!(again.status.code(), Some(2), "{}", said(&again));
+    let same = " --series series.patch --kernel linux --kernel nowhere";
+    let others = " --kernel linux --series series.patch";
+    for (options, why) in [
+        ("", "nowhere, nowhere"),
+        (same, "nowhere, nowhere"),
+        (others, "begun"),
+    ] {
+        let args = format!("matrix --resume all{options}");
+        let again = world.run(&args.split(' ').collect::<Vec<_>>());
+        refused(&again, 2, why);
+    }
 
     // Elsewhere, each by itself.
     for (kernel, code) in [("linux", 3), ("nowhere", 2)] {

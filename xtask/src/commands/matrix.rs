@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
 use evidence::matrix::{Cell, Matrix, Row, SCHEMA, Stage};
 use evidence::render;
 use evidence::run::folder_name;
@@ -15,11 +14,11 @@ use crate::exit::{Classify, Failure, Kind, Result, fail};
 use crate::input;
 use crate::job::Job;
 use crate::pipeline::{self, Extent, Place};
-use crate::{kernels, outcome, rundir, slurm};
+use crate::{again, kernels, outcome, rundir, slurm};
 
 /// What is known of a cell beside its run.
 const CELL: &str = "cell.json";
-/// What a matrix that other processes run is made of.
+/// What a matrix is made of.
 const PLAN: &str = "plan.json";
 
 /// Runs the whole matrix, or a part of it.
@@ -52,27 +51,67 @@ fn kernels(shared: &Shared) -> Result<Vec<String>> {
 
 /// Every cell in turn. One that fails does not stop the others.
 fn all(test: &PatchTest, cancel: &Cancel) -> Result {
-    let names = kernels(&test.shared)?;
-    let started = jiff::Timestamp::now();
-    let place = match &test.resume {
-        Some(folder) => folder.clone(),
-        None => rundir::create(test.shared.out.as_deref(), &started)?,
+    let (place, plan) = match &test.resume {
+        Some(folder) => (folder.clone(), resumed(folder, &test.shared)?),
+        None => begin(&test.shared)?,
     };
-    let job = Job::new(test.shared.clone(), cancel)?;
-    for (name, nth) in names.iter().zip(1..) {
-        job.progress
-            .note(&format!("Kernel {nth} of {}: {name}", names.len()));
-        let cell = cell(&job, test, name, &place)?;
+    let begun = plan.test()?;
+    let options = Shared {
+        json: test.shared.json,
+        ..begun.shared.clone()
+    };
+    let job = Job::new(options, cancel)?;
+    for (name, nth) in plan.kernels.iter().zip(1..) {
+        let of = plan.kernels.len();
+        job.progress.note(&format!("Kernel {nth} of {of}: {name}"));
+        let cell = cell(&job, &begun, name, &place)?;
         if let Some(error) = &cell.error {
             job.progress.note(&format!("{name}: {error}"));
         }
     }
     rundir::mark_latest(&place);
-    let folders = names.iter().map(|name| place.join(folder_name(name)));
+    let folders = plan.kernels.iter();
+    let folders = folders.map(|name| place.join(folder_name(name)));
     finish(rows(folders, &place)?, &place, test.shared.json)
 }
 
-/// A matrix that other processes run: `plan.json`.
+/// Begins a matrix: a folder, and its plan in it.
+fn begin(shared: &Shared) -> Result<(PathBuf, Plan)> {
+    let plan = Plan {
+        schema: SCHEMA,
+        args: again::of_cells(given()),
+        kernels: kernels(shared)?,
+    };
+    let place = rundir::create(shared.out.as_deref(), &jiff::Timestamp::now())?;
+    let mut json = serde_json::to_vec_pretty(&plan).kind(Kind::Infrastructure)?;
+    json.push(b'\n');
+    rundir::write(&place.join(PLAN), &json)?;
+    Ok((place, plan))
+}
+
+/// The plan of a matrix that was broken off.
+fn resumed(folder: &Path, shared: &Shared) -> Result<Plan> {
+    let plan = Plan::load(&folder.join(PLAN))?;
+    let given = given();
+    if shared.kernels.is_empty() || shared.kernels == plan.kernels {
+        again::agree(folder, &plan.args, &again::of_cells(given))?;
+    } else {
+        let kernels = plan.kernels.iter().flat_map(|one| ["--kernel", one]);
+        let begun = kernels.map(str::to_owned).chain(plan.args.iter().cloned());
+        again::agree(folder, &begun.collect::<Vec<_>>(), &given)?;
+    }
+    Ok(plan)
+}
+
+/// The options that this command was given.
+fn given() -> Vec<String> {
+    let words = std::env::args().skip_while(|word| word != "matrix");
+    let mut words = words.skip(1).peekable();
+    words.next_if(|word| word == "submit");
+    again::options(words)
+}
+
+/// What a matrix is made of: `plan.json`.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Plan {
     schema: u32,
@@ -131,6 +170,11 @@ impl Plan {
         }
         Ok(plan)
     }
+
+    /// What is done on each kernel.
+    fn test(&self) -> Result<PatchTest> {
+        again::parse(&self.args)
+    }
 }
 
 /// A cell's options by its plan, and where it goes.
@@ -142,32 +186,15 @@ fn planned(file: &Path, index: usize) -> Result<(PatchTest, Option<PathBuf>)> {
             format!("{} has no cell {index}", file.display()),
         );
     };
-    let place = file.parent().map(Path::to_owned);
-    let words = ["xtask", "patch-test", "--kernel", kernel]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(plan.args);
-    let cli = cli::Cli::try_parse_from(words).kind(Kind::Usage)?;
-    match cli.command {
-        cli::Command::PatchTest(test) => Ok((test, place)),
-        _ => fail(Kind::Usage, format!("{} is no plan", file.display())),
-    }
+    let mut test = plan.test()?;
+    test.shared.kernels = vec![kernel.clone()];
+    Ok((test, file.parent().map(Path::to_owned)))
 }
 
 /// Hands the cells to Slurm.
 fn submit(test: &PatchTest, cancel: &Cancel) -> Result {
-    let kernels = kernels(&test.shared)?;
-    let started = jiff::Timestamp::now();
-    let place = rundir::create(test.shared.out.as_deref(), &started)?;
+    let (place, plan) = begin(&test.shared)?;
     let place = fs_err::canonicalize(place).kind(Kind::Infrastructure)?;
-    let plan = Plan {
-        schema: SCHEMA,
-        args: cell_args(std::env::args().collect()),
-        kernels,
-    };
-    let mut json = serde_json::to_vec_pretty(&plan).kind(Kind::Infrastructure)?;
-    json.push(b'\n');
-    rundir::write(&place.join(PLAN), &json)?;
     let job = Job::new(test.shared.clone(), cancel)?;
     let submitted = slurm::Batch {
         program: &slurm::this_program()?,
@@ -185,21 +212,6 @@ fn submit(test: &PatchTest, cancel: &Cancel) -> Result {
         submitted.merge,
         place.display()
     ))
-}
-
-/// The options of `matrix submit` that are those of its cells.
-fn cell_args(args: Vec<String>) -> Vec<String> {
-    let mut args = args.into_iter().skip_while(|arg| arg != "submit").skip(1);
-    let mut kept = Vec::new();
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--slurm" | "--json" => {}
-            "--kernel" | "--out" => drop(args.next()),
-            _ if arg.starts_with("--kernel=") || arg.starts_with("--out=") => {}
-            _ => kept.push(arg),
-        }
-    }
-    kept
 }
 
 /// Runs a cell that has not come to its end yet, from where it was broken off.
@@ -454,13 +466,6 @@ fn natural(name: &str) -> Vec<(u64, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cell_has_the_options_of_its_matrix() {
-        let line = "xtask matrix submit --slurm --kernel 6.1 --rounds 6 --out=x --kernel=7.2 --yes";
-        let args = line.split(' ').map(String::from).collect();
-        assert_eq!(cell_args(args), ["--rounds", "6", "--yes"]);
-    }
 
     #[test]
     fn kernels_stand_in_their_order() {

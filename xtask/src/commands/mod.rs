@@ -27,7 +27,10 @@ use crate::job::Job;
 /// Runs a command.
 pub fn run(command: Command, cancel: &Cancel) -> Result {
     match command {
-        Command::PatchTest(args) => patch_test::run(Job::new(args.shared.clone(), cancel)?, &args),
+        Command::PatchTest(args) => {
+            let args = patch_test::resumed(args)?;
+            patch_test::run(Job::new(args.shared.clone(), cancel)?, &args)
+        }
         Command::Matrix(args) => matrix::run(*args, cancel),
         Command::Apply(shared) => apply::run(Job::new(shared, cancel)?),
         Command::Build(args) if args.each_commit => {

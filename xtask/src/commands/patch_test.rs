@@ -4,10 +4,10 @@ use evidence::render;
 
 use super::{print, print_json};
 use crate::cli::PatchTest;
-use crate::exit::{Failure, Kind, Result, fail};
+use crate::exit::{Classify, Failure, Kind, Result, fail};
 use crate::job::Job;
-use crate::outcome;
 use crate::pipeline::{self, Extent, Place};
+use crate::{again, outcome, rundir};
 
 /// Runs the main job.
 pub fn run(job: Job, args: &PatchTest) -> Result {
@@ -20,6 +20,27 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
         }),
         result => result,
     }
+}
+
+/// The options of a run, or of the one that it goes on with.
+pub fn resumed(given: PatchTest) -> Result<PatchTest> {
+    let Some(folder) = &given.resume else {
+        return Ok(given);
+    };
+    let line = rundir::load(folder)?.command;
+    let Some(words) = line.strip_prefix("cargo xtask patch-test") else {
+        return fail(
+            Kind::Usage,
+            format!("{} was begun with `{line}`: resume that", folder.display()),
+        );
+    };
+    let words = shell_words::split(words).kind(Kind::Usage)?;
+    let begun = again::options(words);
+    again::agree(folder, &begun, &again::options(std::env::args().skip(2)))?;
+    let mut test = again::parse(&begun)?;
+    test.shared.json = given.shared.json;
+    test.resume = given.resume;
+    Ok(test)
 }
 
 fn test(job: &Job, args: &PatchTest, judged: &mut bool) -> Result {
