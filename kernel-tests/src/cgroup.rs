@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::failure::{Doing, Failure};
-use crate::patience::patient;
 use crate::procfs;
+use crate::timeout_scale::scaled;
 
 /// The hierarchy's mount point.
 pub const ROOT: &str = "/sys/fs/cgroup";
@@ -109,7 +109,7 @@ fn remove_all(path: &Path) {
 
 /// Removes a group. Its last members may still be on their way out.
 fn remove(path: &Path) {
-    let deadline = Instant::now() + patient(Duration::from_secs(5));
+    let deadline = Instant::now() + scaled(Duration::from_secs(5));
     while fs::remove_dir(path).is_err() && path.exists() && Instant::now() < deadline {
         // Absent on old kernels, where the members end on their own or are
         // found as leftovers.

@@ -9,9 +9,9 @@ use results::plan::Fault;
 
 use crate::context::Context;
 use crate::failure::{Doing, Failure};
-use crate::patience::patient;
 use crate::procfs;
 use crate::scenarios::{Need, Scenario};
+use crate::timeout_scale::scaled;
 
 /// The pseudo scenario that commits a fault; none for those that the runner
 /// commits between scenarios.
@@ -86,7 +86,7 @@ impl Scenario for Slow {
     }
 
     fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
-        thread::sleep(patient(self.deadline()) * 2);
+        thread::sleep(scaled(self.deadline()) * 2);
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use nix::libc::{S_IFDIR, S_IFREG};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::failure::{Doing, Failure};
-use crate::patience::patient;
+use crate::timeout_scale::scaled;
 
 /// What the kernel hands requests over through.
 pub const DEVICE: &str = "/dev/fuse";
@@ -96,7 +96,7 @@ impl Server {
 
     /// Waits for a read to arrive, which then waits for us.
     pub fn stuck(&self) -> Result<Stuck, Failure> {
-        let arrived = self.reads.recv_timeout(patient(PATIENCE));
+        let arrived = self.reads.recv_timeout(scaled(PATIENCE));
         arrived
             .map(Stuck)
             .map_err(|_| Failure::unmet(format!("nobody reads {FILE}")))

@@ -14,9 +14,9 @@ use nix::unistd::{Pid, getpid};
 use crate::cgroup;
 use crate::failure::{Doing, Failure};
 use crate::helper;
-use crate::patience::patient;
 use crate::procfs;
 use crate::sys;
+use crate::timeout_scale::scaled;
 use crate::trace;
 use crate::victim::bind;
 
@@ -91,7 +91,7 @@ impl Health {
     }
 
     fn missing_memory(&self) -> Option<String> {
-        let deadline = Instant::now() + patient(PATIENCE);
+        let deadline = Instant::now() + scaled(PATIENCE);
         loop {
             let now = procfs::mem_available().unwrap_or(0);
             if now + SLACK_KIB >= self.available {
@@ -109,7 +109,7 @@ impl Health {
 
     /// Whoever keeps a victim's task keeps its group.
     fn dying_groups(&self) -> Option<String> {
-        let deadline = Instant::now() + patient(PATIENCE);
+        let deadline = Instant::now() + scaled(PATIENCE);
         loop {
             let more = cgroup::dying().saturating_sub(self.dying);
             if more <= SLACK_GROUPS {
@@ -198,7 +198,7 @@ fn is_trouble(line: &str) -> bool {
 
 /// Ends all processes but this one and the kernel's threads, and names them.
 pub fn stray_processes() -> Vec<String> {
-    let deadline = Instant::now() + patient(PATIENCE);
+    let deadline = Instant::now() + scaled(PATIENCE);
     let mut names = Vec::new();
     loop {
         reap();

@@ -14,13 +14,13 @@ mod helper;
 mod hugetlb;
 mod kmsg;
 mod oom;
-mod patience;
 mod procfs;
 mod race;
 mod runner;
 mod scenarios;
 mod smaps;
 mod sys;
+mod timeout_scale;
 mod trace;
 mod victim;
 
@@ -66,7 +66,7 @@ fn run_guest() -> Result<(), Failure> {
     guest::mount_all()?;
     guest::harden()?;
     let plan = guest::plan()?;
-    patience::set(plan.patience);
+    timeout_scale::set(plan.timeout_scale);
     runner::run(&plan)
 }
 

@@ -9,8 +9,8 @@ use nix::unistd::Pid;
 use crate::cgroup::Cgroup;
 use crate::failure::{Failure, ensure};
 use crate::kmsg::{self, Line, Log};
-use crate::patience::patient;
 use crate::procfs;
+use crate::timeout_scale::scaled;
 use crate::trace::{Clock, Event, Trace};
 use crate::victim::{Area, Spec, Victim};
 
@@ -122,7 +122,7 @@ impl Watch {
     /// once with what was seen so far.
     pub fn woken(&mut self, pid: Pid) -> Result<Vec<Event>, Failure> {
         self.0
-            .wait("wake_reaper", &[pid], patient(PATIENCE))
+            .wait("wake_reaper", &[pid], scaled(PATIENCE))
             .map_err(not_reached)
     }
 
@@ -131,7 +131,7 @@ impl Watch {
     pub fn reaped_one_of(&mut self, pids: &[Pid]) -> Result<Reaped, Failure> {
         let events = self
             .0
-            .wait("finish_task_reaping", pids, patient(PATIENCE))
+            .wait("finish_task_reaping", pids, scaled(PATIENCE))
             .map_err(not_reached)?;
         let chosen = pids.iter().find(|pid| {
             events
@@ -149,9 +149,7 @@ impl Watch {
                 .iter()
                 .any(|event| is(event, "finish_task_reaping", pid))
             {
-                let more = self
-                    .0
-                    .wait("finish_task_reaping", &[pid], patient(PATIENCE));
+                let more = self.0.wait("finish_task_reaping", &[pid], scaled(PATIENCE));
                 events.extend(more.map_err(not_reached)?);
             }
             stations(&events, pid)?;
@@ -172,7 +170,7 @@ impl Watch {
         }
         events.extend(
             self.0
-                .wait("finish_task_reaping", &[pid], patient(PATIENCE))
+                .wait("finish_task_reaping", &[pid], scaled(PATIENCE))
                 .map_err(not_reached)?,
         );
         stations(&events, pid)
@@ -181,7 +179,7 @@ impl Watch {
     /// Waits until the reaper gives up on a victim, aloud, and returns what it
     /// passed on the way there. `log` was opened before the kill.
     pub fn gave_up(&self, pid: Pid, log: &mut Log) -> Result<Vec<Event>, Failure> {
-        let deadline = Instant::now() + patient(PATIENCE);
+        let deadline = Instant::now() + scaled(PATIENCE);
         let given_up = format!("oom_reaper: unable to reap pid:{pid} (");
         loop {
             let lines = log.lines();
@@ -256,7 +254,7 @@ fn stations(events: &[Event], pid: Pid) -> Result<Reaped, Failure> {
             waited.as_millis()
         )
     })?;
-    ensure(waited < REAPER_DELAY + patient(REAPER_DELAY), || {
+    ensure(waited < REAPER_DELAY + scaled(REAPER_DELAY), || {
         format!(
             "the reaper was woken {} ms after the kill, long after its time",
             waited.as_millis()
@@ -292,7 +290,7 @@ impl Bystander {
         let whole = procfs::resident(pid)?;
         thread::sleep(REAPER_DELAY.saturating_sub(EARLY));
         while procfs::resident(pid)? >= whole {
-            ensure(held.elapsed() < patient(PATIENCE), || {
+            ensure(held.elapsed() < scaled(PATIENCE), || {
                 format!("did not reach the reaper: {pid} has kept its memory")
             })?;
         }
@@ -302,7 +300,7 @@ impl Bystander {
     /// Waits for the reaper's own word, and returns how many microseconds after
     /// the mark it came.
     pub fn reaped(&mut self, pid: Pid) -> Result<u64, Failure> {
-        let deadline = Instant::now() + patient(PATIENCE);
+        let deadline = Instant::now() + scaled(PATIENCE);
         loop {
             self.lines.extend(self.log.lines());
             if self.lines.iter().any(|line| says_reaped(line, pid)) {
@@ -356,7 +354,7 @@ fn logged(lines: &[Line], pid: Pid) -> Result<u64, Failure> {
 /// so the reaper leaves it, whether it could do its work or not.
 pub fn given_up(pid: Pid) -> Result<(), Failure> {
     let path = format!("/proc/{pid}/oom_score");
-    let deadline = Instant::now() + patient(PATIENCE);
+    let deadline = Instant::now() + scaled(PATIENCE);
     loop {
         let score = procfs::read(&path)?;
         if score.trim() == "0" {

@@ -107,12 +107,12 @@ pub struct Timed {
 /// have most of the way in common. The sweep is the same in each boot, so that
 /// the medians of two boots differ by what happened, not by what was asked.
 pub fn repetitions(plan: &Plan, at_most: u32) -> Vec<Repetition> {
-    let warmups = if plan.trace {
+    let warmups = if plan.purpose.is_traced() {
         0
     } else {
         plan.warmups.min(at_most)
     };
-    let at_most = if plan.trace {
+    let at_most = if plan.purpose.is_traced() {
         at_most.min(WALKS)
     } else {
         at_most
@@ -143,19 +143,19 @@ pub enum Observer {
     Waits(Trace, RefCell<Stacks>),
     /// Where they are, in a boot that traces.
     Walks(Trace),
-    /// Nothing, in a bare boot.
+    /// Nothing, in an unprobed boot.
     Nothing,
 }
 
 impl Observer {
     /// Sets the probes, once for all repetitions.
     pub fn new(context: &Context<'_>) -> Result<Self, Failure> {
-        if context.plan.bare {
+        if context.plan.purpose.is_unprobed() {
             context.note("a boot without any probe or tracepoint")?;
             return Ok(Self::Nothing);
         }
         let mut trace = Trace::new("race", Clock::Mono, 4096)?;
-        if context.plan.trace {
+        if context.plan.purpose.is_traced() {
             let probe = trace.walks("walk", &context.plan.probes)?;
             context.note(format!("walks as seen by a probe on {probe}"))?;
             return Ok(Self::Walks(trace));
@@ -406,6 +406,8 @@ fn waits_for_page_table(stack: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use results::Purpose;
+
     use super::*;
 
     fn event(tid: i32, time: u64, name: &str, stack: &[&str]) -> Event {
@@ -422,9 +424,8 @@ mod tests {
             warmups: 2,
             order: None,
             probes: Vec::new(),
-            trace: false,
-            bare: false,
-            patience: 1,
+            purpose: Purpose::Probed,
+            timeout_scale: 1,
             fault: None,
         };
         let sweep = repetitions(&plan, u32::MAX);
@@ -438,10 +439,9 @@ mod tests {
         assert_eq!((at.first(), at.len()), (Some(&0.0), 8));
         assert_eq!(at.iter().filter(|at| **at <= 12.5).count(), 5);
         assert!(at.is_sorted() && at.iter().all(|at| *at < 100.0));
-        plan.bare = true;
+        plan.purpose = Purpose::Unprobed;
         assert_eq!(repetitions(&plan, u32::MAX), sweep);
-        plan.bare = false;
-        plan.trace = true;
+        plan.purpose = Purpose::Correctness;
         assert_eq!(repetitions(&plan, u32::MAX).len(), 4);
         plan.repetitions = 0;
         assert_eq!(repetitions(&plan, u32::MAX).len(), 0);

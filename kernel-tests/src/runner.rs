@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::utsname::uname;
 use nix::unistd::{SysconfVar, sysconf};
 use results::ktap::{Status, Test};
-use results::plan::{Fault, HANDED_OVER, Plan};
+use results::plan::{Fault, Plan};
 use results::record::Record;
 
 use crate::context::{Context, Report};
@@ -16,9 +16,13 @@ use crate::failure::{Doing, Failure};
 use crate::fault;
 use crate::guest;
 use crate::health::{self, Health, stray_processes};
-use crate::patience::patient;
 use crate::procfs;
 use crate::scenarios::{self, Scenario};
+use crate::timeout_scale::scaled;
+
+/// Why a guest skips what comes after a failure: another guest, to which
+/// nothing has happened, runs it.
+const HANDED_OVER: &str = "not run: left to a fresh guest after a failure";
 
 /// How long a scenario whose processes were killed may take to notice.
 const GRACE: Duration = Duration::from_secs(10);
@@ -56,6 +60,9 @@ pub fn run(plan: &Plan) -> Result<(), Failure> {
             }
         }
         for (_, entry) in entries {
+            report.record(&Record::HandedOver {
+                scenario: entry.name.to_owned(),
+            })?;
             report.test(&ended(entry.name, Status::Skipped, HANDED_OVER))?;
         }
         if plan.fault != Some(Fault::Cut) {
@@ -112,7 +119,7 @@ fn run_entry<'scope, 'env: 'scope>(
         return Ok(true);
     }
     let name = scenario.name();
-    let deadline = patient(scenario.deadline());
+    let deadline = scaled(scenario.deadline());
     let deadline_s = u32::try_from(deadline.as_secs()).unwrap_or(u32::MAX);
     report.record(&Record::Start {
         scenario: name.to_owned(),
@@ -141,11 +148,14 @@ fn run_entry<'scope, 'env: 'scope>(
         }
         Err(RecvTimeoutError::Disconnected) => reasons.push("the scenario panicked".to_owned()),
         Err(RecvTimeoutError::Timeout) => {
+            report.record(&Record::TimedOut {
+                scenario: name.to_owned(),
+            })?;
             reasons.push(format!("timeout: no result within {deadline_s} s"));
             reasons.extend(where_it_hangs());
             // Whatever it waits for should end with its processes.
             stray_processes();
-            match end.recv_timeout(patient(GRACE)) {
+            match end.recv_timeout(scaled(GRACE)) {
                 Ok((_, parts)) => subtests = parts,
                 Err(_) => {
                     reasons.push("it could not be stopped".to_owned());
@@ -177,7 +187,7 @@ fn ended(name: &str, status: Status, why: &str) -> Test {
         name: name.to_owned(),
         status,
         why: Some(why.to_owned()),
-        subtests: Vec::new(),
+        ..Test::default()
     }
 }
 

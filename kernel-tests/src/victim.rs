@@ -27,8 +27,8 @@ use nix::unistd::{Pid, gettid};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Doing, Failure, ensure};
-use crate::patience::patient;
 use crate::sys::{self, Mapping, PAGE, map_page_zero, spawn_sharer};
+use crate::timeout_scale::scaled;
 
 /// The first argument of a process that is to be a victim.
 pub const ARGUMENT: &str = "victim";
@@ -313,7 +313,7 @@ impl Drop for Victim {
             let _ = ptrace::cont(task, None);
         }
         // One that can't end is found as a leftover.
-        let deadline = Instant::now() + patient(PATIENCE);
+        let deadline = Instant::now() + scaled(PATIENCE);
         while Instant::now() < deadline {
             for &task in &tasks {
                 let flags = WaitPidFlag::__WALL | WaitPidFlag::WNOHANG;

@@ -521,7 +521,7 @@ impl Flavour {
     }
 
     /// How many times longer than on the lean one everything may take.
-    pub fn patience(self) -> u32 {
+    pub fn timeout_scale(self) -> u32 {
         match self {
             Self::Lean => 1,
             Self::Debug => 8,
@@ -545,7 +545,7 @@ impl Arm {
     }
 }
 
-impl From<Arm> for evidence::run::Arm {
+impl From<Arm> for results::Arm {
     fn from(arm: Arm) -> Self {
         match arm {
             Arm::Base => Self::Base,

@@ -6,7 +6,6 @@ use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use evidence::run;
 use git2::{Oid, Repository};
 use kernel::apply::{self, Arms, Prerequisite, Report, Verdict};
 use kernel::build::diagnose::Diagnostic;
@@ -66,8 +65,8 @@ impl Kernel {
     }
 
     /// One arm's kernel.
-    pub fn built(&self, arm: run::Arm) -> Result<&Built> {
-        let arm = if self.twin { run::Arm::Base } else { arm };
+    pub fn built(&self, arm: results::Arm) -> Result<&Built> {
+        let arm = if self.twin { results::Arm::Base } else { arm };
         match self.built.iter().find(|b| b.arm == arm.as_str()) {
             Some(built) => Ok(built),
             None => fail(
@@ -78,15 +77,15 @@ impl Kernel {
     }
 
     /// One arm's image.
-    pub fn image(&self, arm: run::Arm) -> Result<&Path> {
+    pub fn image(&self, arm: results::Arm) -> Result<&Path> {
         Ok(&self.built(arm)?.image)
     }
 
     /// One arm's commit.
-    pub fn commit(&self, arm: run::Arm) -> Oid {
+    pub fn commit(&self, arm: results::Arm) -> Oid {
         match arm {
-            run::Arm::Base => self.arms.base,
-            run::Arm::Patched => self.arms.patched,
+            results::Arm::Base => self.arms.base,
+            results::Arm::Patched => self.arms.patched,
         }
     }
 }
@@ -448,7 +447,7 @@ pub fn classify(error: BuildError) -> Failure {
 pub fn selftests(
     job: &Job,
     kernel: &Kernel,
-    arm: run::Arm,
+    arm: results::Arm,
     names: &[&str],
 ) -> Result<Vec<Selftest>> {
     let store = store(job)?;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use results::Purpose;
 use results::plan::{PORT, Plan};
 use vm::{Accelerator, Deadlines, Guest, Versions, Virtme, Want};
 
@@ -53,7 +54,7 @@ impl Machine {
             accel: vm::Accel::Tcg,
             port: PORT.into(),
             kernel_args: Vec::new(),
-            deadlines: deadlines(Duration::ZERO, job.options.flavour.patience()),
+            deadlines: deadlines(Duration::ZERO, job.options.flavour.timeout_scale()),
         };
         let accelerator = vm::accelerator(&virtme, want, Some(&probe), &job.cache, &job.cancel)
             .kind(Kind::Infrastructure)?;
@@ -80,8 +81,14 @@ impl Machine {
     }
 
     /// A guest of this machine that may run for `work` once it is up, and
-    /// `patience` times as long as usual for everything.
-    pub fn guest(&self, image: PathBuf, initrd: PathBuf, work: Duration, patience: u32) -> Guest {
+    /// everything multiplied by `timeout_scale`.
+    pub fn guest(
+        &self,
+        image: PathBuf,
+        initrd: PathBuf,
+        work: Duration,
+        timeout_scale: u32,
+    ) -> Guest {
         Guest {
             image,
             initrd,
@@ -90,17 +97,17 @@ impl Machine {
             accel: self.accelerator.kind,
             port: PORT.into(),
             kernel_args: Vec::new(),
-            deadlines: deadlines(work, patience),
+            deadlines: deadlines(work, timeout_scale),
         }
     }
 }
 
-fn deadlines(work: Duration, patience: u32) -> Deadlines {
+fn deadlines(work: Duration, timeout_scale: u32) -> Deadlines {
     Deadlines {
-        boot: BOOT * patience,
-        // The guest announces its own deadlines with its patience in them.
-        grace: GRACE * patience,
-        total: (BOOT + work + GRACE) * patience,
+        boot: BOOT * timeout_scale,
+        // The guest announces its own deadlines with its scale in them.
+        grace: GRACE * timeout_scale,
+        total: (BOOT + work + GRACE) * timeout_scale,
     }
 }
 
@@ -114,9 +121,8 @@ fn hello() -> Plan {
         warmups: 0,
         order: None,
         probes: Vec::new(),
-        trace: false,
-        bare: false,
-        patience: 1,
+        purpose: Purpose::Unprobed,
+        timeout_scale: 1,
         fault: None,
     }
 }

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use evidence::Report;
 use evidence::design::FEWEST;
 use evidence::run::{
-    self, Arm, ArmInfo, ExpectOrder, Host, KernelInfo, Round, RoundStatus, Run, SCHEMA, SeriesInfo,
+    self, ArmInfo, ExpectOrder, Host, KernelInfo, LostBoot, Round, RoundStatus, Run, SCHEMA,
+    SeriesInfo,
 };
 use kernel::cache::{Cache, CacheError, Lock};
 use kernel::selftests::Selftest;
-use results::plan;
+use results::text::hex;
+use results::{Arm, Purpose, plan};
 use sha1::{Digest, Sha1};
 
 use crate::cli::{self, Fault, Flavour, PatchTest};
@@ -24,7 +26,7 @@ use crate::kernels::{self, Kernel};
 use crate::machine::Machine;
 use crate::progress::seconds;
 use crate::round::{self, Boot, Sight};
-use crate::schedule::{self, Planned, Purpose, Wanted};
+use crate::schedule::{self, Planned, Wanted};
 use crate::{host, outcome, rundir};
 
 /// The most measuring boots of each arm, where the user does not say.
@@ -118,7 +120,7 @@ pub fn run(
         repeat: if args.aa { 0 } else { args.repeat },
         shuffle: args.shuffle,
         rounds,
-        bare: if args.aa || extent == Extent::Brief {
+        unprobed: if args.aa || extent == Extent::Brief {
             0
         } else {
             rounds
@@ -129,7 +131,7 @@ pub fn run(
             Vec::new()
         },
         seed,
-        patience: job.options.flavour.patience(),
+        timeout_scale: job.options.flavour.timeout_scale(),
     };
     let boots = schedule::schedule(&work, &wanted);
     let mut run = describe(job, &work, &kernel, &machine, seed, &started)?;
@@ -197,8 +199,7 @@ fn take_over(run: &mut Run, earlier: Run, folder: &Path) -> Result<VecDeque<Roun
     }
     (run.started, run.command) = (earlier.started, earlier.command);
     run.decided_s = earlier.decided_s;
-    let lost = |note: &String| note.starts_with("boot ");
-    run.notes = earlier.notes.into_iter().filter(lost).collect();
+    run.lost_boots = earlier.lost_boots;
     let ended = |round: &Round| round.status != RoundStatus::Interrupted;
     Ok(earlier.rounds.into_iter().take_while(ended).collect())
 }
@@ -341,10 +342,13 @@ impl Guests<'_> {
             let mut rests = Vec::new();
             for (seat, booted) in seats.iter().zip(booted) {
                 let (round, lost) = booted?;
-                if let Some(lost) = lost {
-                    let note = format!("{}: {lost}", seat.name);
-                    job.progress.note(&format!("  {note}"));
-                    run.notes.push(note);
+                if let Some(why) = lost {
+                    job.progress.note(&format!("  {}: {why}", seat.name));
+                    run.lost_boots.push(LostBoot {
+                        index: round.index,
+                        arm: round.arm,
+                        why,
+                    });
                 }
                 job.progress.note(&round_words(&seat.name, &round));
                 if let Some(rest) = schedule::rest(&seat.planned, &round) {
@@ -372,7 +376,7 @@ impl Guests<'_> {
                     ));
                     schedule::enough(&mut boots, measured);
                 } else if limit.is_some_and(|limit| booting.elapsed() >= limit)
-                    && boots.iter().any(|b| b.purpose == Purpose::Measured)
+                    && boots.iter().any(|b| b.plan.purpose == Purpose::Probed)
                 {
                     let note = format!("measured no more after {}", seconds(booting.elapsed()));
                     job.progress.note(&format!("  {note}"));
@@ -392,7 +396,7 @@ impl Guests<'_> {
 
     /// The host: alone for what is timed.
     fn host(&self, seats: &[Seat]) -> Result<Lock> {
-        let timed = |seat: &Seat| seat.planned.purpose != Purpose::Right;
+        let timed = |seat: &Seat| seat.planned.plan.purpose != Purpose::Correctness;
         let progress = &self.job.progress;
         self.cache
             .host(
@@ -446,7 +450,6 @@ impl Guests<'_> {
             modules: &self.kernel.built(planned.arm)?.modules,
             selftests: self.selftests.get(&planned.arm).map_or(&[], Vec::as_slice),
             plan: &planned.plan,
-            sweep: matches!(planned.purpose, Purpose::Sweep | Purpose::BareSweep),
             folder: &self.folder.join(place),
             kill_qemu: seat.kill_qemu,
         };
@@ -567,7 +570,7 @@ fn describe(
         rounds: Vec::new(),
         expect_order: schedule::expected(work),
         primary: measure.map(|m| m.primary.clone()).unwrap_or_default(),
-        bare: measure.map(|m| m.bare.clone()).unwrap_or_default(),
+        unprobed: measure.map(|m| m.unprobed.clone()).unwrap_or_default(),
         margin: measure.map_or(0.05, |m| m.margin),
         limit: None,
         decided_s: None,
@@ -579,12 +582,9 @@ fn describe(
             .join("\n\n"),
         claims: measure.map(|m| m.claims.clone()).unwrap_or_default(),
         notes: Vec::new(),
+        lost_boots: Vec::new(),
         labels: measure.map(|m| m.labels.clone()).unwrap_or_default(),
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// The command line, as it could be given again.

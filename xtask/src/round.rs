@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use evidence::run::{Arm, ConsoleEvent, Round, RoundStatus};
+use evidence::run::{ConsoleEvent, Round, RoundStatus};
 use kernel::selftests::Selftest;
-use results::ktap::{self, Test};
+use results::ktap;
 use results::plan::Plan;
 use results::record::Record;
+use results::text::printable;
+use results::{Arm, Purpose};
 use vm::{Accel, End, Progress};
 
 use crate::exit::{Classify, Kind, Result};
@@ -30,8 +32,6 @@ pub struct Boot<'a> {
     pub selftests: &'a [Selftest],
     /// What the guest is to do.
     pub plan: &'a Plan,
-    /// Whether that is to sweep.
-    pub sweep: bool,
     /// Where its console and results go; made if it is not there.
     pub folder: &'a Path,
     /// Kill QEMU once the first test has ended, to see it named.
@@ -83,7 +83,7 @@ fn emulators_fault(accelerator: Accel, round: &Round, console: &str) -> Option<S
         .console_events
         .iter()
         .find(|e| e.kind == "oops" || e.kind == "panic")?;
-    let probed = !round.traced && !round.bare && jumped_from_the_lock(console);
+    let probed = round.purpose == Purpose::Probed && jumped_from_the_lock(console);
     (emulated && (first.title.starts_with("int3 ") || probed)).then(|| first.title.clone())
 }
 
@@ -120,8 +120,8 @@ fn once(
         .iter()
         .map(|name| program.deadline(name))
         .sum();
-    let patience = boot.plan.patience;
-    let guest = machine.guest(boot.image.to_owned(), initrd, work, patience);
+    let timeout_scale = boot.plan.timeout_scale;
+    let guest = machine.guest(boot.image.to_owned(), initrd, work, timeout_scale);
 
     let mut console =
         fs_err::File::create(boot.folder.join("console.log")).kind(Kind::Infrastructure)?;
@@ -145,10 +145,8 @@ fn once(
     let round = Round {
         index: boot.index,
         arm: boot.arm,
-        traced: boot.plan.trace,
-        bare: boot.plan.bare,
-        sweep: boot.sweep,
-        status: status(&outcome.end, &ktap),
+        purpose: boot.plan.purpose,
+        status: status(&outcome.end, &ktap, &said.records),
         console_verdict: outcome.triage.verdict.to_string(),
         console_events: outcome
             .triage
@@ -184,15 +182,15 @@ fn trouble(outcome: &vm::Outcome, folder: &Path) -> Option<String> {
     );
     for line in outcome.console_tail.iter().rev().take(5).rev() {
         text.push_str("\n  | ");
-        text.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        text.push_str(&printable(line));
     }
     Some(text)
 }
 
 /// The round's status: how the guest ended, and if well, what it said.
-fn status(end: &End, ktap: &ktap::Report) -> RoundStatus {
+fn status(end: &End, ktap: &ktap::Report, records: &[Record]) -> RoundStatus {
     match end {
-        End::Completed if ktap.tests.iter().any(timed_out) => RoundStatus::Timeout,
+        End::Completed if records.iter().any(timed_out) => RoundStatus::Timeout,
         // A guest that was asked for no scenario says so and is well.
         End::Completed if ktap.status.is_ok() || ktap.status == ktap::Status::NoTests => {
             RoundStatus::Ok
@@ -209,12 +207,8 @@ fn status(end: &End, ktap: &ktap::Report) -> RoundStatus {
 }
 
 /// Whether the guest's own watchdog ended it.
-fn timed_out(test: &Test) -> bool {
-    !test.status.is_ok()
-        && test
-            .why
-            .as_deref()
-            .is_some_and(|why| why.contains("timeout:"))
+fn timed_out(record: &Record) -> bool {
+    matches!(record, Record::TimedOut { .. })
 }
 
 /// What a guest has said so far.
@@ -337,10 +331,10 @@ mod tests {
     #[test]
     fn missing_output_is_no_pass() {
         let cut = ktap::read("KTAP version 1\n1..2\nok 1 a\n".as_bytes()).unwrap();
-        assert_eq!(status(&End::Completed, &cut), RoundStatus::Failed);
+        assert_eq!(status(&End::Completed, &cut, &[]), RoundStatus::Failed);
         let all = ktap::read("KTAP version 1\n1..1\nok 1 a\n".as_bytes()).unwrap();
-        assert_eq!(status(&End::Completed, &all), RoundStatus::Ok);
-        assert_eq!(status(&End::Cut, &all), RoundStatus::Cut);
+        assert_eq!(status(&End::Completed, &all, &[]), RoundStatus::Ok);
+        assert_eq!(status(&End::Cut, &all, &[]), RoundStatus::Cut);
     }
 
     #[test]
@@ -366,6 +360,12 @@ mod tests {
     fn a_timeout_has_its_name() {
         let log = "KTAP version 1\n1..1\n# timeout: no result within 1 s\nnot ok 1 slow\n";
         let late = ktap::read(log.as_bytes()).unwrap();
-        assert_eq!(status(&End::Completed, &late), RoundStatus::Timeout);
+        let record = Record::TimedOut {
+            scenario: "slow".into(),
+        };
+        assert_eq!(
+            status(&End::Completed, &late, &[record]),
+            RoundStatus::Timeout
+        );
     }
 }

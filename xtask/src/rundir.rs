@@ -4,7 +4,8 @@
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use evidence::run::{Round, Run, SCHEMA};
+use evidence::run::{Round, Run};
+use evidence::stored;
 use results::ktap;
 use results::record::Record;
 
@@ -103,30 +104,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result {
 pub fn load(folder: &Path) -> Result<Run> {
     let path = folder.join("run.json");
     let text = fs_err::read(&path).kind(Kind::Usage)?;
-    let mut run: Run = match serde_json::from_slice(&text) {
-        Ok(run) => run,
-        Err(error) => {
-            return fail(
-                Kind::Usage,
-                format!("{} is no run: {error}", path.display()),
-            );
-        }
+    let (mut run, schema) = match stored::read(&text) {
+        Ok(read) => read,
+        Err(error) => return fail(Kind::Usage, format!("{}: {error}", path.display())),
     };
-    if run.schema != SCHEMA {
-        return fail(
-            Kind::Usage,
-            format!(
-                "{} has schema {}, this version reads {SCHEMA}",
-                path.display(),
-                run.schema
-            ),
-        );
-    }
     let kernel = run.kernel.name.clone();
     for round in &mut run.rounds {
         let place = folder.join(round.folder(&kernel));
         round.ktap = read_ktap(&place.join("ktap.log"))?;
         round.records = read_records(&place.join("record.json"))?;
+        stored::complete(round, schema);
     }
     Ok(run)
 }

@@ -4,10 +4,11 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use evidence::design::Looks;
-use evidence::run::{Arm, ExpectOrder, Round, Run};
-use results::ktap::Status;
-use results::plan::{HANDED_OVER, Order, Plan, Probe};
+use evidence::run::{ExpectOrder, Round, Run};
+use results::plan::Plan;
 use results::record::Record;
+use results::text::hex;
+use results::{Arm, Purpose};
 use sha1::{Digest, Sha1};
 
 use crate::input::Work;
@@ -35,13 +36,13 @@ pub struct Wanted {
     /// Boots of each arm that measure.
     pub rounds: u32,
     /// Boots of each arm that measure without probes.
-    pub bare: u32,
+    pub unprobed: u32,
     /// The scenarios that sweep.
     pub sweeps: Vec<String>,
     /// Seeds whatever is chosen at random.
     pub seed: u64,
     /// How many times longer than usual everything may take.
-    pub patience: u32,
+    pub timeout_scale: u32,
 }
 
 /// One boot to come.
@@ -49,26 +50,8 @@ pub struct Wanted {
 pub struct Planned {
     /// Which kernel.
     pub arm: Arm,
-    /// What the boot is for.
-    pub purpose: Purpose,
     /// What its guest is to do.
     pub plan: Plan,
-}
-
-/// What a boot is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// The measuring scenarios, with their probes.
-    Measured,
-    /// Every scenario, with the walkers traced.
-    Right,
-    /// The measuring ones without any probe, which shows whether the probes
-    /// make the difference.
-    Bare,
-    /// The sweeping ones, with their probes.
-    Sweep,
-    /// The sweeping ones without any.
-    BareSweep,
 }
 
 /// The boots of a run. Those that measure come first: their verdict is what one
@@ -86,11 +69,14 @@ pub fn schedule(work: &Work, wanted: &Wanted) -> VecDeque<Planned> {
         .collect();
     let if_any = |names: &[String], boots: u32| if names.is_empty() { 0 } else { boots };
     let purposes = [
-        (if_any(&measure, wanted.rounds), Purpose::Measured),
-        (if_any(&wanted.scenarios, wanted.repeat), Purpose::Right),
-        (if_any(&measure, wanted.bare), Purpose::Bare),
-        (if_any(&wanted.sweeps, SWEEPS), Purpose::Sweep),
-        (if_any(&wanted.sweeps, SWEEPS), Purpose::BareSweep),
+        (if_any(&measure, wanted.rounds), Purpose::Probed),
+        (
+            if_any(&wanted.scenarios, wanted.repeat),
+            Purpose::Correctness,
+        ),
+        (if_any(&measure, wanted.unprobed), Purpose::Unprobed),
+        (if_any(&wanted.sweeps, SWEEPS), Purpose::ProbedSweep),
+        (if_any(&wanted.sweeps, SWEEPS), Purpose::UnprobedSweep),
     ];
     let boots = purposes
         .into_iter()
@@ -100,30 +86,29 @@ pub fn schedule(work: &Work, wanted: &Wanted) -> VecDeque<Planned> {
         .map(|((arm, purpose), index)| {
             let seed = wanted.seed.wrapping_add(index);
             let scenarios = match purpose {
-                Purpose::Right if wanted.shuffle => shuffled(&wanted.scenarios, seed),
-                Purpose::Right => wanted.scenarios.clone(),
-                Purpose::Measured | Purpose::Bare => measure.clone(),
-                Purpose::Sweep | Purpose::BareSweep => wanted.sweeps.clone(),
+                Purpose::Correctness if wanted.shuffle => shuffled(&wanted.scenarios, seed),
+                Purpose::Correctness => wanted.scenarios.clone(),
+                Purpose::Probed | Purpose::Unprobed => measure.clone(),
+                Purpose::ProbedSweep | Purpose::UnprobedSweep => wanted.sweeps.clone(),
             };
             let usual = plan(work, arm, scenarios, seed);
             let (repetitions, warmups) = match purpose {
-                Purpose::Sweep | Purpose::BareSweep => (SWEEP_REPETITIONS, 1),
+                Purpose::ProbedSweep | Purpose::UnprobedSweep => (SWEEP_REPETITIONS, 1),
                 _ => (usual.repetitions, usual.warmups),
             };
             let plan = Plan {
                 repetitions,
                 warmups,
-                trace: purpose == Purpose::Right,
-                bare: matches!(purpose, Purpose::Bare | Purpose::BareSweep),
-                patience: wanted.patience,
+                purpose,
+                timeout_scale: wanted.timeout_scale,
                 ..usual
             };
-            Planned { arm, purpose, plan }
+            Planned { arm, plan }
         })
         .collect()
 }
 
-/// A plan that judges, with nothing traced.
+/// A plan whose boot measures with probes and traces nothing.
 pub fn plan(work: &Work, arm: Arm, scenarios: Vec<String>, seed: u64) -> Plan {
     Plan {
         nonce: nonce(seed),
@@ -135,10 +120,9 @@ pub fn plan(work: &Work, arm: Arm, scenarios: Vec<String>, seed: u64) -> Plan {
             Arm::Base => e.base,
             Arm::Patched => e.patched,
         }),
-        probes: probes(work),
-        trace: false,
-        bare: false,
-        patience: 1,
+        probes: work.manifest.probes.clone(),
+        purpose: Purpose::Probed,
+        timeout_scale: 1,
         fault: None,
     }
 }
@@ -160,8 +144,11 @@ fn alternate(arms: &[Arm], pairs: u32) -> impl Iterator<Item = Arm> {
 pub fn side_by_side(boots: &VecDeque<Planned>, room: usize) -> usize {
     let mut arms = Vec::new();
     for planned in boots.iter().take(room) {
-        let checks_itself = planned.plan.patience > 1;
-        if planned.purpose != Purpose::Right || checks_itself || arms.contains(&planned.arm) {
+        let checks_itself = planned.plan.timeout_scale > 1;
+        if planned.plan.purpose != Purpose::Correctness
+            || checks_itself
+            || arms.contains(&planned.arm)
+        {
             break;
         }
         arms.push(planned.arm);
@@ -172,15 +159,15 @@ pub fn side_by_side(boots: &VecDeque<Planned>, room: usize) -> usize {
 /// Leaves out what a run need not measure any more: it is decided after so many
 /// boots of each arm, and is to have as many without probes.
 pub fn enough(boots: &mut VecDeque<Planned>, measured: usize) {
-    let mut bare = 2 * measured;
-    boots.retain(|planned| match planned.purpose {
-        Purpose::Measured => false,
-        Purpose::Bare => {
-            let keep = bare > 0;
-            bare = bare.saturating_sub(1);
+    let mut unprobed = 2 * measured;
+    boots.retain(|planned| match planned.plan.purpose {
+        Purpose::Probed => false,
+        Purpose::Unprobed => {
+            let keep = unprobed > 0;
+            unprobed = unprobed.saturating_sub(1);
             keep
         }
-        Purpose::Right | Purpose::Sweep | Purpose::BareSweep => true,
+        Purpose::Correctness | Purpose::ProbedSweep | Purpose::UnprobedSweep => true,
     });
 }
 
@@ -204,8 +191,6 @@ pub fn looks(run: &Run, measured: usize) -> bool {
 /// The boot that takes over what `round` left of its plan; none where nothing
 /// is left, or where the guest did not get to anything.
 pub fn rest(planned: &Planned, round: &Round) -> Option<Planned> {
-    let handed_over =
-        |why: &Option<String>| why.as_deref().is_some_and(|why| why.contains(HANDED_OVER));
     let begun = round.records.iter().filter_map(|record| match record {
         Record::Start { scenario, .. } => Some(scenario.as_str()),
         _ => None,
@@ -214,7 +199,7 @@ pub fn rest(planned: &Planned, round: &Round) -> Option<Planned> {
         .ktap
         .tests
         .iter()
-        .filter(|test| !(test.status == Status::Skipped && handed_over(&test.why)))
+        .filter(|test| !round.handed_over(&test.name))
         .map(|test| test.name.as_str())
         .chain(begun)
         .collect();
@@ -230,7 +215,6 @@ pub fn rest(planned: &Planned, round: &Round) -> Option<Planned> {
     }
     Some(Planned {
         arm: planned.arm,
-        purpose: planned.purpose,
         plan: Plan {
             nonce: nonce(plan.seed),
             scenarios: left,
@@ -251,35 +235,15 @@ fn shuffled(names: &[String], seed: u64) -> Vec<String> {
 fn nonce(seed: u64) -> String {
     let now = jiff::Timestamp::now().as_nanosecond();
     let text = format!("{now} {} {seed}", std::process::id());
-    Sha1::digest(text.as_bytes())
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha1::digest(text.as_bytes())[..8])
 }
 
 /// The order of the walk that each arm must prove.
 pub fn expected(work: &Work) -> Option<ExpectOrder> {
-    let word = |order| match order {
-        series::manifest::Order::Ascending => Order::Ascending,
-        series::manifest::Order::Descending => Order::Descending,
-    };
     work.manifest.expect.order.map(|order| ExpectOrder {
-        base: Some(word(order.base)),
-        patched: Some(word(order.patched)),
+        base: Some(order.base),
+        patched: Some(order.patched),
     })
-}
-
-fn probes(work: &Work) -> Vec<Probe> {
-    work.manifest
-        .probes
-        .iter()
-        .map(|p| Probe {
-            symbol: p.symbol.clone(),
-            start: p.start.clone(),
-            end: p.end.clone(),
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -292,7 +256,6 @@ mod tests {
     fn planned(names: &[&str]) -> Planned {
         Planned {
             arm: Arm::Patched,
-            purpose: Purpose::Right,
             plan: Plan {
                 nonce: "n1".into(),
                 seed: 7,
@@ -301,9 +264,8 @@ mod tests {
                 warmups: 0,
                 order: None,
                 probes: Vec::new(),
-                trace: true,
-                bare: false,
-                patience: 1,
+                purpose: Purpose::Correctness,
+                timeout_scale: 1,
                 fault: None,
             },
         }
@@ -313,9 +275,7 @@ mod tests {
         Round {
             index: 0,
             arm: Arm::Patched,
-            traced: true,
-            bare: false,
-            sweep: false,
+            purpose: Purpose::Correctness,
             status: RoundStatus::Failed,
             console_verdict: "clean".into(),
             console_events: Vec::new(),
@@ -336,12 +296,25 @@ mod tests {
         rest(&planned(names), &round(log, begun)).map(|planned| planned.plan.scenarios)
     }
 
+    fn of(arm: Arm, purpose: Purpose) -> Planned {
+        let mut planned = Planned {
+            arm,
+            ..planned(&["a"])
+        };
+        planned.plan.purpose = purpose;
+        planned
+    }
+
     #[test]
     fn what_a_guest_leaves_to_the_next() {
         let names = ["a", "b", "c"];
-        let failed =
-            format!("KTAP version 1\n1..3\nok 1 a\nnot ok 2 b\nok 3 c # SKIP {HANDED_OVER}\n");
-        assert_eq!(left(&names, &failed, &["a", "b"]), Some(vec!["c".into()]));
+        let failed = "KTAP version 1\n1..3\nok 1 a\nnot ok 2 b\nok 3 c # SKIP later\n";
+        let mut handed_over = round(failed, &["a", "b"]);
+        handed_over.records.push(Record::HandedOver {
+            scenario: "c".into(),
+        });
+        let rest = rest(&planned(&names), &handed_over).unwrap();
+        assert_eq!(rest.plan.scenarios, ["c"]);
         let died = "KTAP version 1\n1..3\nok 1 a\n";
         assert_eq!(left(&names, died, &["a", "b"]), Some(vec!["c".into()]));
         let all = "KTAP version 1\n1..3\nok 1 a\nok 2 b # SKIP no b\nok 3 c\n";
@@ -353,51 +326,50 @@ mod tests {
     #[test]
     fn a_run_that_is_decided_measures_no_more() {
         let purposes = [
-            Purpose::Measured,
-            Purpose::Right,
-            Purpose::Bare,
-            Purpose::Sweep,
+            Purpose::Probed,
+            Purpose::Correctness,
+            Purpose::Unprobed,
+            Purpose::ProbedSweep,
         ];
         let mut boots: VecDeque<_> = purposes
             .into_iter()
-            .flat_map(|purpose| alternate(&Arm::BOTH, 3).map(move |arm| (arm, purpose)))
-            .map(|(arm, purpose)| Planned {
-                arm,
-                purpose,
-                ..planned(&["a"])
-            })
+            .flat_map(|purpose| alternate(&Arm::BOTH, 3).map(move |arm| of(arm, purpose)))
             .collect();
         enough(&mut boots, 2);
-        let left: Vec<_> = boots.iter().map(|b| (b.arm, b.purpose)).collect();
+        let left: Vec<_> = boots.iter().map(|b| (b.arm, b.plan.purpose)).collect();
         use Arm::{Base as A, Patched as B};
         let all = |purpose| [A, B, B, A, A, B].map(|arm| (arm, purpose));
-        let bare = [A, B, B, A].map(|arm| (arm, Purpose::Bare));
+        let unprobed = [A, B, B, A].map(|arm| (arm, Purpose::Unprobed));
         assert_eq!(
             left,
-            [all(Purpose::Right).as_slice(), &bare, &all(Purpose::Sweep)].concat()
+            [
+                all(Purpose::Correctness).as_slice(),
+                &unprobed,
+                &all(Purpose::ProbedSweep)
+            ]
+            .concat()
         );
     }
 
     #[test]
     fn only_what_judges_runs_side_by_side() {
         use Arm::{Base as A, Patched as B};
-        use Purpose::{Bare, Measured, Right};
+        use Purpose::{Correctness, Probed, Unprobed};
         let count = |boots: &[(Arm, Purpose)], room| {
-            let boots = boots.iter().map(|&(arm, purpose)| Planned {
-                arm,
-                purpose,
-                ..planned(&["a"])
-            });
+            let boots = boots.iter().map(|&(arm, purpose)| of(arm, purpose));
             side_by_side(&boots.collect(), room)
         };
-        assert_eq!(count(&[(A, Right), (B, Right), (B, Right)], 9), 2);
-        assert_eq!(count(&[(A, Right), (B, Right)], 1), 1);
-        assert_eq!(count(&[(A, Right), (B, Right)], 0), 1);
-        assert_eq!(count(&[(A, Right), (A, Right)], 9), 1);
-        assert_eq!(count(&[(A, Measured), (B, Measured)], 9), 1);
-        assert_eq!(count(&[(B, Right), (A, Bare)], 9), 1);
+        assert_eq!(
+            count(&[(A, Correctness), (B, Correctness), (B, Correctness)], 9),
+            2
+        );
+        assert_eq!(count(&[(A, Correctness), (B, Correctness)], 1), 1);
+        assert_eq!(count(&[(A, Correctness), (B, Correctness)], 0), 1);
+        assert_eq!(count(&[(A, Correctness), (A, Correctness)], 9), 1);
+        assert_eq!(count(&[(A, Probed), (B, Probed)], 9), 1);
+        assert_eq!(count(&[(B, Correctness), (A, Unprobed)], 9), 1);
         let mut debug = planned(&["a"]);
-        debug.plan.patience = 8;
+        debug.plan.timeout_scale = 8;
         let other = Planned {
             arm: A,
             ..debug.clone()

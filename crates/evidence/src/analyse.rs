@@ -3,15 +3,15 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use results::ktap;
-use results::plan::{HANDED_OVER, Order};
+use results::plan::Order;
 use results::record::{Record, Sample, Unit, Walker};
+use results::{Arm, Purpose, ktap};
 use serde::Serialize;
 
 use crate::claims::{self, Check, Claims};
 use crate::design::{self, ALPHA, FEWEST, Looks, holm};
 use crate::run::{
-    Accelerator, Arm, ExpectOrder, Guest, Host, KernelInfo, Round, RoundStatus, Run, SeriesInfo,
+    Accelerator, ExpectOrder, Guest, Host, KernelInfo, Round, RoundStatus, Run, SeriesInfo,
 };
 use crate::stacks::{self, StackRow};
 use crate::sweep::{self, Sweep};
@@ -219,12 +219,8 @@ pub struct RoundRow {
     pub index: u32,
     /// Which kernel.
     pub arm: Arm,
-    /// Whether the walkers were traced.
-    pub traced: bool,
-    /// Whether nothing was probed.
-    pub bare: bool,
-    /// Whether it swept over a range.
-    pub sweep: bool,
+    /// What it was for.
+    pub purpose: Purpose,
     /// These in words, as they stand behind the arm's name.
     pub how: &'static str,
     /// How it ended.
@@ -250,7 +246,7 @@ pub struct Comparison {
     pub walker: Option<Walker>,
     /// Whether the samples come from rounds without probes. Such a comparison
     /// is never primary.
-    pub bare: bool,
+    pub unprobed: bool,
     /// The samples' unit.
     pub unit: Unit,
     /// Whether less is better.
@@ -334,17 +330,17 @@ impl ArmSamples {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub scenario: String,
-    pub bare: bool,
+    pub unprobed: bool,
     pub metric: String,
     pub walker: Option<Walker>,
 }
 
 impl Key {
     /// What a sample of such a boot belongs to.
-    pub(crate) fn of(sample: &Sample, bare: bool) -> Self {
+    pub(crate) fn of(sample: &Sample, unprobed: bool) -> Self {
         Self {
             scenario: sample.scenario.clone(),
-            bare,
+            unprobed,
             metric: sample.metric.clone(),
             walker: sample.walker,
         }
@@ -376,7 +372,7 @@ pub(crate) fn measured(run: &Run) -> BTreeMap<Key, Measured> {
     for round in run
         .rounds
         .iter()
-        .filter(|r| r.status.has_sound_samples() && !r.traced && !r.sweep)
+        .filter(|r| r.status.has_sound_samples() && !r.purpose.is_traced() && !r.purpose.is_sweep())
     {
         let mut boot: BTreeMap<Key, (Unit, Vec<f64>)> = BTreeMap::new();
         for record in &round.records {
@@ -386,7 +382,7 @@ pub(crate) fn measured(run: &Run) -> BTreeMap<Key, Measured> {
             if sample.warmup || !sample.value.is_finite() {
                 continue;
             }
-            boot.entry(Key::of(sample, round.bare))
+            boot.entry(Key::of(sample, round.purpose.is_unprobed()))
                 .or_insert((sample.unit, Vec::new()))
                 .1
                 .push(sample.value);
@@ -413,10 +409,12 @@ pub fn analyse(run: &Run) -> Report {
             let mut found = comparisons.iter().filter(|c| names(name, c)).peekable();
             found.peek().is_some() && found.all(|c| c.verdict != Verdict::Inconclusive)
         });
-    let notes = run.notes.iter().cloned();
-    let notes = notes
+    let lost = run.lost_boots.iter();
+    let notes = lost
+        .map(|boot| format!("boot {} ({}) was lost: {}", boot.index, boot.arm, boot.why))
+        .chain(run.notes.iter().cloned())
         .chain(agreements(&comparisons))
-        .chain(self::notes(run))
+        .chain(notes(run))
         .collect();
     let probe_costs = probe_costs(run);
     let mut caveats = caveats(run);
@@ -503,7 +501,7 @@ pub struct ProbeCost {
     /// The samples' unit.
     pub unit: Unit,
     /// The median without probes.
-    pub bare: f64,
+    pub unprobed: f64,
     /// The median with them.
     pub probed: f64,
     /// The second over the first.
@@ -512,33 +510,36 @@ pub struct ProbeCost {
     pub interval: Option<[f64; 2]>,
 }
 
-fn bare_key(key: &Key) -> Key {
+fn unprobed_key(key: &Key) -> Key {
     Key {
-        bare: true,
+        unprobed: true,
         ..key.clone()
     }
 }
 
 fn probe_costs(run: &Run) -> Vec<ProbeCost> {
     let all = measured(run);
-    let pairs = all.iter().filter(|(key, _)| key.bare).filter_map(|pair| {
-        let (key, bare) = pair;
-        let with = Key {
-            bare: false,
-            ..key.clone()
-        };
-        Some((all.get(&with)?, with, bare))
-    });
+    let pairs = all
+        .iter()
+        .filter(|(key, _)| key.unprobed)
+        .filter_map(|pair| {
+            let (key, unprobed) = pair;
+            let with = Key {
+                unprobed: false,
+                ..key.clone()
+            };
+            Some((all.get(&with)?, with, unprobed))
+        });
     pairs
-        .flat_map(|(probed, key, bare)| {
-            let unit = bare.unit;
+        .flat_map(|(probed, key, unprobed)| {
+            let unit = unprobed.unit;
             let arms = [
-                (Arm::Base, &bare.base, &probed.base),
-                (Arm::Patched, &bare.patched, &probed.patched),
+                (Arm::Base, &unprobed.base, &probed.base),
+                (Arm::Patched, &unprobed.patched, &probed.patched),
             ];
             arms.map(|(arm, without, with)| {
                 let medians = stats::pooled_median(without).zip(stats::pooled_median(with));
-                let (bare, probed) = medians.filter(|(bare, _)| *bare != 0.0)?;
+                let (unprobed, probed) = medians.filter(|(unprobed, _)| *unprobed != 0.0)?;
                 let found = stats::bootstrap(without, with, seed(run.seed, &key));
                 Some(ProbeCost {
                     arm,
@@ -546,12 +547,12 @@ fn probe_costs(run: &Run) -> Vec<ProbeCost> {
                     metric: key.metric.clone(),
                     walker: key.walker,
                     shown: is_primary(run, &key, &all)
-                        || stands_for_primary(run, &bare_key(&key), &all),
+                        || stands_for_primary(run, &unprobed_key(&key), &all),
                     label: label(run, &key),
                     unit,
-                    bare,
+                    unprobed,
                     probed,
-                    ratio: probed / bare,
+                    ratio: probed / unprobed,
                     interval: found
                         .map(|found| found.ratio)
                         .filter(|ends| ends.iter().all(|end| end.is_finite())),
@@ -566,9 +567,7 @@ fn round_row(round: &Round) -> RoundRow {
     RoundRow {
         index: round.index,
         arm: round.arm,
-        traced: round.traced,
-        bare: round.bare,
-        sweep: round.sweep,
+        purpose: round.purpose,
         how: round.how(),
         status: round.status,
         console_verdict: round.console_verdict.clone(),
@@ -669,20 +668,13 @@ fn scenarios(run: &Run) -> Vec<ScenarioRow> {
             }
         }
         for test in &round.ktap.tests {
-            let placeholder = test.status == ktap::Status::Crashed
-                && test.name.starts_with("(test ")
-                && test.name.ends_with(" is missing)");
             // Those that never began: what ended the round is charged with it,
             // and another one judges them.
-            if placeholder && (ended || unfinished > 0) {
+            if test.missing && (ended || unfinished > 0) {
                 continue;
             }
             // Another round judges it.
-            if test
-                .why
-                .as_deref()
-                .is_some_and(|why| why.contains(HANDED_OVER))
-            {
+            if round.handed_over(&test.name) {
                 continue;
             }
             row(
@@ -918,28 +910,28 @@ fn caveats(run: &Run) -> Vec<String> {
 /// For each metric that was measured with and without probes: whether probes
 /// change what follows from it.
 fn agreements(comparisons: &[Comparison]) -> impl Iterator<Item = String> {
-    let probed = |bare: &&Comparison| {
+    let probed = |unprobed: &&Comparison| {
         let same = |c: &&Comparison| {
-            (c.bare, &c.scenario, &c.metric, c.walker)
-                == (false, &bare.scenario, &bare.metric, bare.walker)
+            (c.unprobed, &c.scenario, &c.metric, c.walker)
+                == (false, &unprobed.scenario, &unprobed.metric, unprobed.walker)
         };
         comparisons.iter().find(same)
     };
     comparisons
         .iter()
-        .filter(|c| c.bare)
-        .filter_map(move |bare| Some((bare, probed(&bare)?)))
-        .map(|(bare, probed)| {
-            let word = match (sign(bare), sign(probed)) {
+        .filter(|c| c.unprobed)
+        .filter_map(move |unprobed| Some((unprobed, probed(&unprobed)?)))
+        .map(|(unprobed, probed)| {
+            let word = match (sign(unprobed), sign(probed)) {
                 (Some(one), Some(other)) if one == other => "same sign",
                 (Some(_), Some(_)) => "opposite signs",
                 _ => "can't be told",
             };
             format!(
                 "{}: {}: {}, with probes {}: {word}",
-                bare.scenario,
-                bare.label,
-                render::ratio_words(bare),
+                unprobed.scenario,
+                unprobed.label,
+                render::ratio_words(unprobed),
                 render::ratio_words(probed)
             )
         })
@@ -993,7 +985,7 @@ fn is_primary(run: &Run, key: &Key, all: &BTreeMap<Key, Measured>) -> bool {
         walker: None,
         ..key.clone()
     };
-    named && !key.bare && (key.walker.is_none() || !all.contains_key(&sum))
+    named && !key.unprobed && (key.walker.is_none() || !all.contains_key(&sum))
 }
 
 /// Whether a metric that was measured without probes stands for one that
@@ -1003,7 +995,7 @@ fn stands_for_primary(run: &Run, key: &Key, all: &BTreeMap<Key, Measured>) -> bo
         walker: None,
         ..key.clone()
     };
-    key.bare
+    key.unprobed
         && run.stands_for_primary(&key.metric)
         && (key.walker.is_none() || !all.contains_key(&sum))
 }
@@ -1011,7 +1003,7 @@ fn stands_for_primary(run: &Run, key: &Key, all: &BTreeMap<Key, Measured>) -> bo
 /// The metrics that decide, with probes and without, and what stands for them.
 pub(crate) fn primary_keys(run: &Run, all: &BTreeMap<Key, Measured>) -> Vec<Key> {
     let probed = |key: &Key| Key {
-        bare: false,
+        unprobed: false,
         ..key.clone()
     };
     all.keys()
@@ -1040,11 +1032,11 @@ fn comparisons(run: &Run) -> Vec<Comparison> {
         found[at].0.without_probes = unprobed;
     }
     let mut adjusted = adjusted(&found);
-    let others = |bare: bool| {
-        let of = |c: &&(Comparison, Seen)| !c.0.primary && c.0.bare == bare;
+    let others = |unprobed: bool| {
+        let of = |c: &&(Comparison, Seen)| !c.0.primary && c.0.unprobed == unprobed;
         found.iter().filter(of).count()
     };
-    let (probed, bare) = (others(false), others(true));
+    let (probed, unprobed) = (others(false), others(true));
     let mut in_sequence = true;
     found
         .into_iter()
@@ -1060,9 +1052,9 @@ fn comparisons(run: &Run) -> Vec<Comparison> {
             c.verdict = judge(&c, significant, run.margin);
             if c.verdict == Verdict::Inconclusive {
                 let boots = c.base.boots.min(c.patched.boots);
-                let at_once = match (c.primary, c.bare) {
+                let at_once = match (c.primary, c.unprobed) {
                     (true, _) => 1,
-                    (false, true) => bare,
+                    (false, true) => unprobed,
                     (false, false) => probed,
                 };
                 c.rounds_needed = c.ratio.zip(c.interval).and_then(|(ratio, ends)| {
@@ -1081,14 +1073,14 @@ fn unprobed(run: &Run, of: &Comparison, all: &[(Comparison, Seen)]) -> Option<Un
     if !of.primary || of.unit != Unit::Us {
         return None;
     }
-    let metric = run.bare_of(&of.metric);
-    let stands = |c: &&Comparison| c.bare && c.scenario == of.scenario && c.metric == metric;
+    let metric = run.unprobed_of(&of.metric);
+    let stands = |c: &&Comparison| c.unprobed && c.scenario == of.scenario && c.metric == metric;
     let same = |c: &&Comparison| c.walker == of.walker || c.walker.is_none();
-    let bare = all.iter().map(|(c, _)| c).filter(stands).find(same)?;
+    let unprobed = all.iter().map(|(c, _)| c).filter(stands).find(same)?;
     Some(Unprobed {
-        ratio: bare.ratio?,
-        interval: bare.interval,
-        agrees: sign(of).is_some() && sign(of) == sign(bare),
+        ratio: unprobed.ratio?,
+        interval: unprobed.interval,
+        agrees: sign(of).is_some() && sign(of) == sign(unprobed),
     })
 }
 
@@ -1100,15 +1092,21 @@ fn adjusted(found: &[(Comparison, Seen)]) -> impl Iterator<Item = Option<f64>> +
         .map(|(c, _)| c)
         .filter(|c| !c.primary)
         .collect();
-    let family = |bare: bool| {
-        let of = others.iter().filter(move |c| c.bare == bare);
+    let family = |unprobed: bool| {
+        let of = others.iter().filter(move |c| c.unprobed == unprobed);
         holm(&of.filter_map(|c| c.p).collect::<Vec<_>>()).into_iter()
     };
-    let (mut probed, mut bare) = (family(false), family(true));
+    let (mut probed, mut unprobed) = (family(false), family(true));
     let adjusted: Vec<_> = others
         .iter()
         .map(|c| {
-            c.p.and_then(|_| if c.bare { bare.next() } else { probed.next() })
+            c.p.and_then(|_| {
+                if c.unprobed {
+                    unprobed.next()
+                } else {
+                    probed.next()
+                }
+            })
         })
         .collect();
     adjusted.into_iter()
@@ -1143,7 +1141,7 @@ fn compare(
         scenario: key.scenario.clone(),
         metric: key.metric.clone(),
         walker: key.walker,
-        bare: key.bare,
+        unprobed: key.unprobed,
         unit: measured.unit,
         lower_is_better: measured.unit != Unit::PerSecond,
         primary,
@@ -1171,7 +1169,7 @@ fn compare(
 pub(crate) fn label(run: &Run, key: &Key) -> String {
     let metric = run.labels.get(&key.metric).cloned();
     let mut metric = metric.unwrap_or_else(|| key.metric.replace('-', " "));
-    if key.bare {
+    if key.unprobed {
         metric.push_str(" without probes");
     }
     match key.walker {
@@ -1183,8 +1181,8 @@ pub(crate) fn label(run: &Run, key: &Key) -> String {
 
 /// Another seed for each metric, whatever else was measured (FNV-1a).
 pub(crate) fn seed(seed: u64, key: &Key) -> u64 {
-    let bare = if key.bare { "/bare" } else { "" };
-    let name = format!("{}/{}/{:?}{bare}", key.scenario, key.metric, key.walker);
+    let unprobed = if key.unprobed { "/bare" } else { "" };
+    let name = format!("{}/{}/{:?}{unprobed}", key.scenario, key.metric, key.walker);
     name.bytes()
         .fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)

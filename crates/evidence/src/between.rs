@@ -1,7 +1,8 @@
 //! One run against another: what has changed since.
 
 use crate::analyse::{Report, analyse};
-use crate::run::{Arm, ArmInfo, Run};
+use crate::run::{ArmInfo, Run};
+use results::Arm;
 
 /// What the two sides are called.
 const NAMES: [&str; 2] = ["earlier", "later"];

@@ -29,7 +29,7 @@ pub struct Calibration {
     /// What it measured.
     pub metric: String,
     /// Whether without probes.
-    pub bare: bool,
+    pub unprobed: bool,
     /// Boots of the one kernel.
     pub boots: usize,
     /// How many of them make an arm in each try.
@@ -104,7 +104,7 @@ fn of_one(run: &Run, key: &Key, pool: &[Vec<f64>], arm: usize, tries: u32) -> Ca
     Calibration {
         scenario: key.scenario.clone(),
         metric: key.metric.clone(),
-        bare: key.bare,
+        unprobed: key.unprobed,
         boots: pool.len(),
         arm,
         tries,

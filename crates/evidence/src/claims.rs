@@ -487,7 +487,7 @@ fn measured<'a>(report: &'a Report, name: &str) -> Option<&'a Comparison> {
     let (metric, walker) = name
         .split_once('/')
         .map_or((name, None), |(m, w)| (m, Some(w)));
-    report.comparisons.iter().filter(|c| !c.bare).find(|c| {
+    report.comparisons.iter().filter(|c| !c.unprobed).find(|c| {
         let of = c.walker.map(|walker| match walker {
             results::record::Walker::Reaper => "reaper",
             results::record::Walker::Exit => "exit",

@@ -15,6 +15,7 @@ pub mod render;
 pub mod run;
 pub mod stacks;
 pub mod stats;
+pub mod stored;
 pub mod sweep;
 
 pub use between::{Between, between};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::analyse::{Report, Status, Verdict};
-use crate::run::Arm;
+use results::Arm;
 
 /// The schema of a cell on disk and of `matrix.json`.
 pub const SCHEMA: u32 = 1;

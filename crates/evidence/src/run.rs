@@ -7,14 +7,14 @@
 
 use std::collections::BTreeMap;
 
-use results::ktap;
 use results::plan::Order;
 use results::record::Record;
+use results::{Arm, Purpose, ktap};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The schema that this version writes and reads.
-pub const SCHEMA: u32 = 1;
+/// The schema that this version writes.
+pub const SCHEMA: u32 = 2;
 
 /// One run: one kernel, both arms, all their rounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ pub struct Run {
     /// For some of those the metric that stands for it in boots without probes;
     /// the others stand for themselves.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub bare: BTreeMap<String, String>,
+    pub unprobed: BTreeMap<String, String>,
     /// The most boots of each arm that were to measure: the run looked at its
     /// samples on the way there, as [`crate::design::Looks`] says. None where
     /// it looked only at its end.
@@ -81,6 +81,20 @@ pub struct Run {
     /// What happened to the run that its rounds don't show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Boots that were lost through no fault of the kernel's, and made again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost_boots: Vec<LostBoot>,
+}
+
+/// A boot that was lost through no fault of the kernel's, and made again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostBoot {
+    /// The round's index.
+    pub index: u32,
+    /// Which kernel.
+    pub arm: Arm,
+    /// What happened, and where its files are.
+    pub why: String,
 }
 
 /// The machine that ran QEMU.
@@ -187,15 +201,15 @@ pub struct ArmInfo {
 
 impl Run {
     /// The metric that stands for this one in boots without probes.
-    pub fn bare_of<'a>(&'a self, metric: &'a str) -> &'a str {
-        self.bare.get(metric).map_or(metric, String::as_str)
+    pub fn unprobed_of<'a>(&'a self, metric: &'a str) -> &'a str {
+        self.unprobed.get(metric).map_or(metric, String::as_str)
     }
 
     /// Whether this metric stands for one that decides in boots without probes.
     pub fn stands_for_primary(&self, metric: &str) -> bool {
         let name = |primary: &String| {
             let metric = primary.rsplit('/').next().unwrap_or_default();
-            self.bare_of(metric).to_owned()
+            self.unprobed_of(metric).to_owned()
         };
         self.primary.iter().any(|primary| name(primary) == metric)
     }
@@ -207,29 +221,6 @@ impl Run {
         images
             .next()
             .is_some_and(|first| images.all(|image| image == first))
-    }
-}
-
-/// One of the two kernels that are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Arm {
-    /// With the prerequisites, without the series.
-    Base,
-    /// With both.
-    Patched,
-}
-
-impl Arm {
-    /// Both, in the order of reports.
-    pub const BOTH: [Self; 2] = [Self::Base, Self::Patched];
-
-    /// Its name in reports and folders.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Base => "base",
-            Self::Patched => "patched",
-        }
     }
 }
 
@@ -261,16 +252,8 @@ pub struct Round {
     pub index: u32,
     /// Which kernel.
     pub arm: Arm,
-    /// Whether the walkers' addresses were traced; such a round is not timed.
-    pub traced: bool,
-    /// Whether nothing in the kernel was probed while it was timed. Such a
-    /// round is compared with its like only.
-    #[serde(default)]
-    pub bare: bool,
-    /// Whether it swept over a range: its samples are comparable point by point
-    /// only.
-    #[serde(default)]
-    pub sweep: bool,
+    /// What it was for.
+    pub purpose: Purpose,
     /// How it ended.
     pub status: RoundStatus,
     /// The worst that the console shows, by `triage`'s words.
@@ -295,19 +278,26 @@ pub struct Round {
 impl Round {
     /// Whether what decides was measured in it.
     pub fn is_measured(&self) -> bool {
-        !self.traced && !self.bare && !self.sweep
+        self.purpose == Purpose::Probed
     }
 
     /// What sets it apart from a boot that measures what decides, as it stands
     /// behind the arm's name.
     pub fn how(&self) -> &'static str {
-        match (self.traced, self.sweep, self.bare) {
-            (true, _, _) => ", traced",
-            (_, true, false) => ", sweep",
-            (_, true, true) => ", sweep without probes",
-            (_, false, true) => ", without probes",
-            (_, false, false) => "",
+        match self.purpose {
+            Purpose::Probed => "",
+            Purpose::Unprobed => ", without probes",
+            Purpose::Correctness => ", traced",
+            Purpose::ProbedSweep => ", sweep",
+            Purpose::UnprobedSweep => ", sweep without probes",
         }
+    }
+
+    /// Whether the guest left this scenario to a fresh one.
+    pub fn handed_over(&self, name: &str) -> bool {
+        self.records
+            .iter()
+            .any(|record| matches!(record, Record::HandedOver { scenario } if scenario == name))
     }
 
     /// Its [`folder`].

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use results::record::{Record, Walker};
 use serde::Serialize;
 
-use crate::run::{Arm, Run};
+use crate::run::Run;
+use results::Arm;
 
 /// Rows of each scenario beyond these are left out.
 const MOST: usize = 12;

@@ -6,8 +6,9 @@ use results::record::{Record, Unit, Walker};
 use serde::Serialize;
 
 use crate::analyse::{ArmSamples, Key, Measured, label, seed};
-use crate::run::{Arm, Run};
+use crate::run::Run;
 use crate::stats;
+use results::Arm;
 
 /// One thing that was varied, and what was measured meanwhile.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,7 +29,7 @@ pub struct SweptMetric {
     /// Whose it is; none where both walkers'.
     pub walker: Option<Walker>,
     /// Whether without probes.
-    pub bare: bool,
+    pub unprobed: bool,
     /// The samples' unit.
     pub unit: Unit,
     /// What a report calls it.
@@ -90,14 +91,14 @@ pub fn sweeps(run: &Run) -> Vec<Sweep> {
                         unit: *units.get(&key)?,
                         metric: key.metric,
                         walker: key.walker,
-                        bare: key.bare,
+                        unprobed: key.unprobed,
                         points,
                     })
                 })
                 .collect();
             metrics.sort_by_key(|m| {
                 let at = run.primary.iter().position(|name| *name == m.metric);
-                (m.bare, at.unwrap_or(usize::MAX))
+                (m.unprobed, at.unwrap_or(usize::MAX))
             });
             Sweep {
                 scenario: scenario.to_owned(),
@@ -109,7 +110,7 @@ pub fn sweeps(run: &Run) -> Vec<Sweep> {
 }
 
 fn shown(run: &Run, key: &Key, all: &BTreeSet<Key>) -> bool {
-    let named = if key.bare {
+    let named = if key.unprobed {
         run.stands_for_primary(&key.metric)
     } else {
         run.primary.contains(&key.metric)
@@ -148,7 +149,7 @@ impl Ord for Ordered {
 
 fn collect(run: &Run) -> BTreeMap<(Key, Ordered), Measured> {
     let mut all: BTreeMap<(Key, Ordered), Measured> = BTreeMap::new();
-    let sweeps = run.rounds.iter().filter(|round| round.sweep);
+    let sweeps = run.rounds.iter().filter(|round| round.purpose.is_sweep());
     for round in sweeps.filter(|round| round.status.has_sound_samples()) {
         let mut boot: BTreeMap<(Key, Ordered), (Unit, Vec<f64>)> = BTreeMap::new();
         for record in &round.records {
@@ -161,7 +162,7 @@ fn collect(run: &Run) -> BTreeMap<(Key, Ordered), Measured> {
             if sample.warmup || !sample.value.is_finite() {
                 continue;
             }
-            let key = (Key::of(sample, round.bare), Ordered(at));
+            let key = (Key::of(sample, round.purpose.is_unprobed()), Ordered(at));
             let values = boot.entry(key).or_insert((sample.unit, Vec::new()));
             values.1.push(sample.value);
         }

@@ -4,12 +4,13 @@
 
 mod fixture;
 
-use evidence::run::{Accelerator, AcceleratorKind, Arm, RoundStatus, Run};
+use evidence::run::{Accelerator, AcceleratorKind, RoundStatus, Run};
 use evidence::{Report, Status, Verdict, analyse, render};
 use fixture::{RACE, log, run};
 use results::ktap::Outcome;
-use results::plan::{HANDED_OVER, Order};
+use results::plan::Order;
 use results::record::{Record, Sample, Unit, Walk, Walker};
+use results::{Arm, Purpose};
 
 fn comparison<'a>(report: &'a Report, metric: &str) -> &'a evidence::Comparison {
     report
@@ -226,7 +227,6 @@ fn as_json() {
     "#);
     insta::assert_snapshot!(serde_json::to_string_pretty(&value["comparisons"][0]).unwrap(), @r#"
     {
-      "bare": false,
       "base": {
         "boot_medians": [
           399.5,
@@ -271,6 +271,7 @@ fn as_json() {
       "shown": true,
       "text": "contended page-table-lock entries: 358 -> 19, ratio 0.05 [0.04, 0.06], 4+4 boots, 96 samples: improved",
       "unit": "count",
+      "unprobed": false,
       "verdict": "improved",
       "walker": null,
       "without_probes": null
@@ -296,13 +297,13 @@ fn as_json() {
     "#);
 
     // run.json reads back as the run, without what lies beside it.
-    let mut bare = run.clone();
-    for round in &mut bare.rounds {
+    let mut unprobed = run.clone();
+    for round in &mut unprobed.rounds {
         round.ktap = Default::default();
         round.records.clear();
     }
     let text = render::run_json(&run, &report).unwrap();
-    assert_eq!(serde_json::from_str::<Run>(&text).unwrap(), bare);
+    assert_eq!(serde_json::from_str::<Run>(&text).unwrap(), unprobed);
 }
 
 #[test]
@@ -383,8 +384,11 @@ fn what_a_guest_hands_over_is_judged_by_another() {
         {
             round.ktap = log(|w| {
                 w.test("memcg-limit", &Outcome::Pass).unwrap();
-                w.test("reap-order", &Outcome::Skip(HANDED_OVER.into()))
+                w.test("reap-order", &Outcome::Skip("left to a fresh guest".into()))
                     .unwrap();
+            });
+            round.records.push(Record::HandedOver {
+                scenario: "reap-order".into(),
             });
         }
     };
@@ -562,7 +566,7 @@ fn one_arm_of_another_flavour_is_judged_alone() {
     run.guest.flavour = "debug".into();
     run.kernel.arms.retain(|info| info.arm == Arm::Patched);
     run.rounds
-        .retain(|round| round.arm == Arm::Patched && round.traced);
+        .retain(|round| round.arm == Arm::Patched && round.purpose.is_traced());
     if let Some(expect) = &mut run.expect_order {
         expect.base = None;
     }
@@ -738,7 +742,11 @@ fn inconclusive_says_what_it_would_take() {
 #[test]
 fn warm_ups_and_traced_rounds_are_not_compared() {
     let mut run = run();
-    let traced = run.rounds.iter_mut().find(|round| round.traced).unwrap();
+    let traced = run
+        .rounds
+        .iter_mut()
+        .find(|round| round.purpose.is_traced())
+        .unwrap();
     traced.records.push(Record::Sample(Sample {
         scenario: RACE.into(),
         metric: "sum".into(),
@@ -754,17 +762,17 @@ fn warm_ups_and_traced_rounds_are_not_compared() {
 }
 
 /// The run, with as many rounds again in which nothing was probed.
-fn with_bare_rounds() -> Run {
+fn with_unprobed_rounds() -> Run {
     let mut run = run();
     let timed: Vec<_> = run
         .rounds
         .iter()
-        .filter(|round| !round.traced)
+        .filter(|round| !round.purpose.is_traced())
         .cloned()
         .collect();
     for mut round in timed {
         round.index = run.rounds.len() as u32;
-        round.bare = true;
+        round.purpose = Purpose::Unprobed;
         round.records.retain_mut(|record| match record {
             Record::Sample(sample) => {
                 // No difference is left: it was the probes.
@@ -782,16 +790,16 @@ fn with_bare_rounds() -> Run {
 
 #[test]
 fn rounds_without_probes_are_compared_apart() {
-    let run = with_bare_rounds();
+    let run = with_unprobed_rounds();
     let report = analyse(&run);
-    let (bare, mut probed): (Vec<_>, Vec<_>) =
-        report.comparisons.iter().cloned().partition(|c| c.bare);
+    let (without, mut probed): (Vec<_>, Vec<_>) =
+        report.comparisons.iter().cloned().partition(|c| c.unprobed);
     // Of the sum they say that it did not change.
     let unprobed = probed[1].without_probes.take().unwrap();
     assert!(!unprobed.agrees && (unprobed.ratio - 1.0).abs() < 0.01);
     assert!(probed == analyse(&fixture::run()).comparisons);
-    assert!(bare.iter().all(|c| !c.primary && c.base.boots == 4));
-    assert!(report.comparisons.is_sorted_by_key(|c| c.bare));
+    assert!(without.iter().all(|c| !c.primary && c.base.boots == 4));
+    assert!(report.comparisons.is_sorted_by_key(|c| c.unprobed));
     insta::assert_snapshot!(report.notes.join("\n"), @"
     mrelease-exit-race: kill to gone without probes: 1.07 [0.89, 1.28], with probes 1.07 [0.89, 1.28]: can't be told
     mrelease-exit-race: mrelease without probes: 0.71 [0.52, 0.88], with probes 0.71 [0.53, 0.89]: same sign
@@ -835,14 +843,15 @@ fn rounds_without_probes_are_compared_apart() {
     assert!(text.contains("base without probes ok"), "{text}");
     assert!(render::html(&run, &report).contains("base, without probes"));
     let json: serde_json::Value = serde_json::from_str(&render::json(&report).unwrap()).unwrap();
-    assert_eq!(json["comparisons"][0]["bare"], false);
-    assert_eq!(json["rounds"][10]["bare"], true);
+    assert_eq!(json["comparisons"][0]["unprobed"], false);
+    assert_eq!(json["rounds"][10]["purpose"], "unprobed");
 
     // Alone they decide nothing, and there is nothing to agree with.
     let mut run = run;
-    run.rounds.retain(|round| round.bare || round.traced);
+    run.rounds
+        .retain(|round| round.purpose.is_unprobed() || round.purpose.is_traced());
     let report = analyse(&run);
-    assert!(!report.conclusive && report.comparisons.iter().all(|c| c.bare && !c.primary));
+    assert!(!report.conclusive && report.comparisons.iter().all(|c| c.unprobed && !c.primary));
     assert!(report.notes.iter().all(|note| !note.contains("without")));
 }
 
@@ -856,9 +865,9 @@ fn signs_agree_differ_or_cannot_be_told() {
         (500.0, 1_000.0, "can't be told"),
     ];
     for (without, with, word) in cases {
-        let mut run = with_bare_rounds();
+        let mut run = with_unprobed_rounds();
         for round in &mut run.rounds {
-            let level = match (round.arm, round.bare) {
+            let level = match (round.arm, round.purpose.is_unprobed()) {
                 (Arm::Base, _) => 1_000.0,
                 (Arm::Patched, true) => without,
                 (Arm::Patched, false) => with,
@@ -923,7 +932,7 @@ fn html_is_one_safe_file() {
 fn html_stays_small_however_long_the_walk() {
     let mut run = run();
     for round in &mut run.rounds {
-        if round.traced {
+        if round.purpose.is_traced() {
             round
                 .records
                 .push(Record::Walk(fixture::walk(round.arm, 20_000)));
@@ -1022,7 +1031,7 @@ The test is conducted on arm64.
 /// A change that probes make is said to be one.
 #[test]
 fn an_improvement_by_probes_alone_is_not_confirmed() {
-    let mut run = with_bare_rounds();
+    let mut run = with_unprobed_rounds();
     for round in run.rounds.iter_mut().filter(|r| r.is_measured()) {
         for record in &mut round.records {
             if let Record::Sample(sample) = record
@@ -1067,7 +1076,7 @@ fn what_a_run_is_worth() {
     let base: Vec<_> = run
         .rounds
         .iter()
-        .filter(|r| r.arm == Arm::Base && !r.traced)
+        .filter(|r| r.arm == Arm::Base && !r.purpose.is_traced())
         .cloned()
         .collect();
     run.rounds.extend(base);

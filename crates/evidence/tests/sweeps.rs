@@ -5,9 +5,11 @@
 
 mod fixture;
 
-use evidence::run::{Arm, Run};
+use evidence::run::Run;
 use evidence::{Verdict, analyse, between, render};
 use fixture::{RACE, run};
+use results::Arm;
+use results::Purpose;
 use results::record::{Record, Sample, StackWaits, Stacks, Unit, Walker};
 
 const SWEEP: &str = "sweep-vmas";
@@ -16,15 +18,20 @@ const SWEEP: &str = "sweep-vmas";
 /// without: more VMAs, more effect.
 fn swept() -> Run {
     let mut run = run();
-    run.bare = [("sum".to_owned(), "sum-to-gone".to_owned())].into();
+    run.unprobed = [("sum".to_owned(), "sum-to-gone".to_owned())].into();
     let boots: Vec<_> = [false, false, true, true]
         .into_iter()
-        .flat_map(|bare| Arm::BOTH.map(|arm| (arm, bare)))
+        .flat_map(|unprobed| Arm::BOTH.map(|arm| (arm, unprobed)))
         .collect();
-    for (nth, (arm, bare)) in boots.into_iter().enumerate() {
+    for (nth, (arm, unprobed)) in boots.into_iter().enumerate() {
         let mut round = run.rounds[0].clone();
         round.index = run.rounds.len() as u32;
-        (round.arm, round.bare, round.sweep) = (arm, bare, true);
+        round.arm = arm;
+        round.purpose = if unprobed {
+            Purpose::UnprobedSweep
+        } else {
+            Purpose::ProbedSweep
+        };
         round.records = vec![Record::Sweep {
             scenario: SWEEP.into(),
             axis: "VMAs of 8 pages".into(),
@@ -32,7 +39,7 @@ fn swept() -> Run {
         for (at, entries, ratio) in [(1.0, [0.0, 0.0], 1.02), (5_000.0, [2_000.0, 4.0], 0.66)] {
             let patched = usize::from(arm == Arm::Patched);
             let times = [1.0, ratio][patched] * at * 25.0;
-            let metrics = if bare {
+            let metrics = if unprobed {
                 vec![("sum-to-gone", Unit::Us, times)]
             } else {
                 vec![
@@ -200,7 +207,7 @@ fn what_probes_cost_each_arm() {
         .cloned()
         .collect();
     for mut round in measured {
-        round.bare = true;
+        round.purpose = Purpose::Unprobed;
         round.index = run.rounds.len() as u32;
         for record in &mut round.records {
             if let Record::Sample(sample) = record {
@@ -294,6 +301,6 @@ fn a_paragraph_for_the_changelog() {
 #[test]
 fn nothing_compared_makes_no_paragraph() {
     let mut run = run();
-    run.rounds.retain(|round| round.traced);
+    run.rounds.retain(|round| round.purpose.is_traced());
     assert_eq!(render::changelog(&analyse(&run)), "");
 }

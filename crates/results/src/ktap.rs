@@ -114,6 +114,9 @@ pub struct Test {
     /// Why it was skipped, or the last diagnostics before it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Whether the log has nothing of it: only a plan announced it.
+    #[serde(skip)]
+    pub missing: bool,
     /// Its parts, in the order of the log.
     #[serde(default)]
     pub subtests: Vec<Self>,

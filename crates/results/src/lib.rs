@@ -1,9 +1,15 @@
 //! The one contract between the guest that runs the scenarios and the host
 //! that judges them: what to run ([`plan`]), what came back ([`record`]), and
-//! the test protocol around it ([`ktap`]).
+//! the test protocol around it ([`ktap`]); and the words that all parts share.
 //!
 //! Absent on purpose: I/O beyond `Read` and `Write`, and statistics.
 
+mod arm;
 pub mod ktap;
 pub mod plan;
+mod purpose;
 pub mod record;
+pub mod text;
+
+pub use arm::Arm;
+pub use purpose::Purpose;

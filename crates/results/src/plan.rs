@@ -4,16 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::purpose::Purpose;
+
 /// Where the plan lies in the guest.
 pub const PATH: &str = "/plan.json";
 
 /// The virtio-serial port that carries the results, as the guest finds it
 /// under `/dev/virtio-ports`.
 pub const PORT: &str = "reaperlab.results";
-
-/// Why a guest skips what comes after a failure: it is judged by another guest,
-/// which nothing has happened to.
-pub const HANDED_OVER: &str = "not run: left to a fresh guest after a failure";
 
 /// One boot's work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,18 +33,12 @@ pub struct Plan {
     /// Functions whose first arguments show the range a walker unmaps, best
     /// first: the guest probes the first one that its kernel has.
     pub probes: Vec<Probe>,
-    /// How many times longer than usual everything may take: more than 1 where
-    /// the kernel checks itself.
+    /// By how much every limit of time is multiplied: more than 1 where the
+    /// kernel checks itself.
     #[serde(default = "usual")]
-    pub patience: u32,
-    /// Record the address trace of both walkers. Such a boot's times are not
-    /// comparable with those of one that does not.
-    pub trace: bool,
-    /// Enable no probe, no tracepoint and no event in the scenarios that
-    /// measure: they time what user space sees, and count nothing. Never
-    /// together with `trace`.
-    #[serde(default)]
-    pub bare: bool,
+    pub timeout_scale: u32,
+    /// What the boot is for, and so what is probed and traced.
+    pub purpose: Purpose,
     /// A fault the guest must commit, to prove that the host names it rightly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,

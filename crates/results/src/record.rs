@@ -33,6 +33,16 @@ pub enum Record {
         /// Seconds it may take.
         deadline_s: u32,
     },
+    /// A scenario did not end within its deadline.
+    TimedOut {
+        /// Its name.
+        scenario: String,
+    },
+    /// A scenario is left to a fresh guest, since one before it failed here.
+    HandedOver {
+        /// Its name.
+        scenario: String,
+    },
     /// A sample.
     Sample(Sample),
     /// An address trace.

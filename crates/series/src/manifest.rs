@@ -33,7 +33,7 @@
 //! scenarios = ["mrelease-exit-race"]   # the scenarios that measure them
 //! margin = 0.05                        # below this change nobody cares
 //!
-//! [measure.bare]                       # what stands for them where nothing is probed
+//! [measure.unprobed]                   # what stands for them where nothing is probed
 //! sum = "sum-to-gone"
 //!
 //! [measure.labels]                     # what reports call a metric
@@ -57,6 +57,8 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::patch::check_path;
+use results::plan::{Order, Probe};
+
 use crate::regex;
 
 /// The file's name in the series' folder.
@@ -170,16 +172,6 @@ pub struct ArmOrders {
     pub patched: Order,
 }
 
-/// The order of the addresses at which a walker starts each range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// From the bottom of the address space.
-    Ascending,
-    /// From its top.
-    Descending,
-}
-
 /// What is measured to judge the series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,8 +186,8 @@ pub struct Measure {
     /// For metrics that decide, the one that stands for it in boots without
     /// probes, which can't see all that probes see; others stand for
     /// themselves.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub bare: BTreeMap<String, String>,
+    #[serde(default, alias = "bare", skip_serializing_if = "BTreeMap::is_empty")]
+    pub unprobed: BTreeMap<String, String>,
     /// What reports call a metric, where its name does not say enough.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -207,19 +199,6 @@ pub struct Measure {
 
 fn default_margin() -> f64 {
     0.05
-}
-
-/// A function that unmaps one range, and where its arguments show the range,
-/// in kprobe event syntax.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Probe {
-    /// The function's symbol.
-    pub symbol: String,
-    /// Fetches the range's first address, for example `$arg3:x64`.
-    pub start: String,
-    /// Fetches the address behind the range, for example `$arg4:x64`.
-    pub end: String,
 }
 
 /// A range of kernel versions: comparisons that all hold, for example
@@ -451,6 +430,11 @@ impl Manifest {
         for prerequisite in &self.prerequisites {
             symbol("prerequisite's symbol", &prerequisite.symbol)?;
         }
+        if let Some(order) = self.expect.order
+            && [order.base, order.patched].contains(&Order::Mixed)
+        {
+            return fail("order", "mixed", "is not ascending or descending");
+        }
         for probe in &self.probes {
             symbol("probe's symbol", &probe.symbol)?;
             for fetch in [&probe.start, &probe.end] {
@@ -460,7 +444,7 @@ impl Manifest {
             }
         }
         if let Some(measure) = &self.measure {
-            for metric in measure.primary.iter().chain(measure.bare.values()) {
+            for metric in measure.primary.iter().chain(measure.unprobed.values()) {
                 name("metric", metric)?;
             }
             for scenario in &measure.scenarios {
@@ -586,7 +570,7 @@ mod tests {
           |
         6 | base = "sideways"
           |        ^^^^^^^^^^
-        unknown variant `sideways`, expected `ascending` or `descending`
+        unknown variant `sideways`, expected one of `ascending`, `descending`, `mixed`
         "#);
     }
 

@@ -15,9 +15,9 @@ use nix::unistd::{Pid, gettid};
 use super::{REAPER_CPU, Timed, cpu};
 use crate::context::Metric;
 use crate::failure::{Doing, Failure};
-use crate::patience::patient;
 use crate::procfs;
 use crate::sys::{PAGE, pidfd_open, process_mrelease};
+use crate::timeout_scale::scaled;
 use crate::victim::{Spec, Victim, bind};
 
 /// The call's own time.
@@ -180,7 +180,7 @@ impl Releaser<'_> {
         self.start();
         victim.release()?;
         while free()? < enough {
-            if killed.elapsed() > patient(PATIENCE) {
+            if killed.elapsed() > scaled(PATIENCE) {
                 return Err(Failure::unmet(format!(
                     "of a victim's {held} bytes less than half are free again"
                 )));

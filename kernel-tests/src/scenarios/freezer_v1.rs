@@ -10,9 +10,9 @@ use super::{Need, Scenario};
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Doing, Failure, ensure};
 use crate::oom::Watch;
-use crate::patience::patient;
 use crate::procfs;
 use crate::smaps;
+use crate::timeout_scale::scaled;
 use crate::victim::{Area, Kind, Spec, Victim};
 
 const KILL_TO_GONE: Metric = Metric::us("kill-to-gone");
@@ -123,7 +123,7 @@ impl Freezer {
         let group = Self::group();
         procfs::write(group.join("cgroup.procs"), &victim.pid().to_string())?;
         procfs::write(group.join("freezer.state"), "FROZEN")?;
-        let deadline = Instant::now() + patient(Duration::from_secs(5));
+        let deadline = Instant::now() + scaled(Duration::from_secs(5));
         while procfs::read(group.join("freezer.state"))?.trim() != "FROZEN" {
             ensure(Instant::now() < deadline, || {
                 "the victim can't be frozen".into()
@@ -142,7 +142,7 @@ impl Drop for Freezer {
     fn drop(&mut self) {
         let _ = self.thaw();
         // What stays mounted is found after the scenario.
-        let deadline = Instant::now() + patient(Duration::from_secs(3));
+        let deadline = Instant::now() + scaled(Duration::from_secs(3));
         while fs::remove_dir(Self::group()).is_err() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }

@@ -7,8 +7,8 @@ use crate::cgroup::Cgroup;
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Failure, ensure};
 use crate::oom::only_kill;
-use crate::patience::patient;
 use crate::procfs;
+use crate::timeout_scale::scaled;
 use crate::trace::{self, Clock, Trace};
 use crate::victim::{Area, Kind, Spec, Victim};
 
@@ -52,7 +52,7 @@ impl Scenario for FreezerV2 {
             ..Spec::default()
         })?;
         cgroup.set("cgroup.freeze", "1")?;
-        let deadline = Instant::now() + patient(Duration::from_secs(5));
+        let deadline = Instant::now() + scaled(Duration::from_secs(5));
         let frozen = || -> Result<bool, Failure> {
             let events = procfs::read(cgroup.path().join("cgroup.events"))?;
             Ok(procfs::value(&events, "frozen") == Some(1))

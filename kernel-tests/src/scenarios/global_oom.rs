@@ -9,8 +9,8 @@ use crate::failure::{Failure, ensure};
 use crate::hugetlb::Pool;
 use crate::kmsg::Log;
 use crate::oom::only_kill;
-use crate::patience::patient;
 use crate::procfs;
+use crate::timeout_scale::scaled;
 use crate::trace::{self, Clock, Trace};
 use crate::victim::{Spec, Victim};
 
@@ -115,7 +115,7 @@ fn once(context: &Context<'_>, repetition: Repetition, trace: &Trace) -> Result<
 
 /// Waits until as much memory is available as before, and returns the time.
 fn recovered(before: u64) -> Result<u64, Failure> {
-    let deadline = Instant::now() + patient(PATIENCE);
+    let deadline = Instant::now() + scaled(PATIENCE);
     loop {
         let now = procfs::mem_available()?;
         if now + SLACK_KIB >= before {

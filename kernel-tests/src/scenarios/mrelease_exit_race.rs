@@ -69,7 +69,7 @@ impl Scenario for MreleaseExitRace {
                 let start = Start::Held(race::delay(repetition, solo));
                 late += race_once(context, &observer, releaser, repetition, &spec, start)?;
             }
-            if !context.plan.trace {
+            if !context.plan.purpose.is_traced() {
                 // A third of the others: each yields but this one sample.
                 let warmups = context.plan.warmups.min(1);
                 let looks = warmups + context.plan.repetitions.div_ceil(3);

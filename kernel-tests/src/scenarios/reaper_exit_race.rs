@@ -126,13 +126,13 @@ fn solo(witness: &mut Witness) -> Result<Duration, Failure> {
 enum Witness {
     /// Its tracepoints, and the events that they have shown so far.
     Watch(Watch, Vec<Event>),
-    /// Whoever is there, in a bare boot.
+    /// Whoever is there, in an unprobed boot.
     Bystander(Bystander),
 }
 
 impl Witness {
     fn new(context: &Context<'_>) -> Result<Self, Failure> {
-        if !context.plan.bare {
+        if !context.plan.purpose.is_unprobed() {
             return Ok(Self::Watch(Watch::new()?, Vec::new()));
         }
         context.note(

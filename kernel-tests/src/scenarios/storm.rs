@@ -10,9 +10,9 @@ use super::{Need, Scenario};
 use crate::cgroup::{self, Cgroup};
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Doing, Failure, ensure};
-use crate::patience::patient;
 use crate::procfs;
 use crate::sys::{pidfd_open, process_mrelease};
+use crate::timeout_scale::scaled;
 use crate::victim::{Area, Kind, Spec, Victim};
 
 const KILLS_A_SECOND: Metric = Metric {
@@ -70,7 +70,7 @@ impl Scenario for Storm {
         };
         context.sample(only, KILLS_A_SECOND, f64::from(KILLS) / took.as_secs_f64())?;
 
-        let deadline = Instant::now() + patient(PATIENCE);
+        let deadline = Instant::now() + scaled(PATIENCE);
         loop {
             let leaks = Stock::take()?.leaks(&before);
             if leaks.is_empty() {

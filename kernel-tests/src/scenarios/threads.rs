@@ -9,9 +9,9 @@ use crate::cgroup::Cgroup;
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
 use crate::oom::Watch;
-use crate::patience::patient;
 use crate::procfs;
 use crate::smaps;
+use crate::timeout_scale::scaled;
 use crate::victim::{self, Area, Kind, Spec, Victim};
 
 /// Threads of the victim, its first included.
@@ -81,7 +81,7 @@ impl Scenario for Threads {
 /// Waits until all threads but `stuck` have ended; the first one stays as a
 /// zombie.
 fn alone(pid: Pid, stuck: Pid) -> Result<(), Failure> {
-    let deadline = Instant::now() + patient(PATIENCE);
+    let deadline = Instant::now() + scaled(PATIENCE);
     loop {
         let alive: Vec<_> = procfs::threads(pid)?
             .into_iter()

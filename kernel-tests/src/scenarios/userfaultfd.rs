@@ -17,8 +17,8 @@ use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
 use crate::oom::{OomVictim, Watch};
-use crate::patience::patient;
 use crate::smaps;
+use crate::timeout_scale::scaled;
 use crate::victim::{Area, Kind};
 
 /// How long the fault may take to arrive, and the reader to be let go.
@@ -83,7 +83,7 @@ impl Scenario for Userfaultfd {
 
         drop(uffd);
         let answer = answer
-            .recv_timeout(patient(PATIENCE))
+            .recv_timeout(scaled(PATIENCE))
             .map_err(|_| Failure::unmet(format!("the reader of {pid} was not let go")))?;
         // Not a page of zeroes.
         ensure(answer == Err(Errno::EFAULT), || {
@@ -112,7 +112,7 @@ fn wait_for_fault(uffd: &mut File, page: u64) -> Result<(), Failure> {
     const LENGTH: usize = 32;
     const PAGE_FAULT: u8 = 0x12;
     const ADDRESS: usize = 16;
-    let timeout = PollTimeout::try_from(patient(PATIENCE)).unwrap_or(PollTimeout::MAX);
+    let timeout = PollTimeout::try_from(scaled(PATIENCE)).unwrap_or(PollTimeout::MAX);
     poll(&mut [PollFd::new(uffd.as_fd(), PollFlags::POLLIN)], timeout)
         .doing(|| "waiting for a page fault".into())?;
     let mut message = [0; LENGTH];

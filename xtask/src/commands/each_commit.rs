@@ -3,8 +3,9 @@
 
 use std::fmt::Write;
 
-use evidence::run::{Arm, Round, RoundStatus, folder};
+use evidence::run::{Round, RoundStatus, folder};
 use kernel::build::diagnose::Diagnostic;
+use results::Arm;
 use serde_json::{Value, json};
 
 use super::{print, print_json};
@@ -47,7 +48,6 @@ pub fn run(job: Job) -> Result {
             modules: &one.built.modules,
             selftests: &[],
             plan: &plan,
-            sweep: false,
             folder: &place.join(folder(name, Arm::Patched, index)),
             kill_qemu: false,
         };

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use evidence::run::{Arm, Round, RoundStatus};
+use evidence::run::{Round, RoundStatus};
 use kernel::build::Built;
 use kernel::selftests::Selftest;
+use results::Arm;
 use results::ktap::Status;
 use results::plan::Plan;
 use results::record::Record;
@@ -315,7 +316,7 @@ impl Bench<'_> {
         name: &str,
     ) -> Result<Round> {
         let plan = Plan {
-            patience: self.job.options.flavour.patience(),
+            timeout_scale: self.job.options.flavour.timeout_scale(),
             ..schedule::plan(self.work, Arm::Patched, scenarios, self.seed)
         };
         let boot = Boot {
@@ -325,7 +326,6 @@ impl Bench<'_> {
             modules: &built.modules,
             selftests: &self.selftests,
             plan: &plan,
-            sweep: false,
             folder: place,
             kill_qemu: false,
         };
@@ -450,9 +450,7 @@ mod tests {
         Round {
             index: 0,
             arm: Arm::Patched,
-            traced: false,
-            bare: false,
-            sweep: false,
+            purpose: results::Purpose::Probed,
             status,
             console_verdict: console.map_or("clean", |_| "warning").into(),
             console_events: console

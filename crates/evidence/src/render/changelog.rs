@@ -7,7 +7,8 @@ use super::markdown::Out;
 use super::terminal::columns;
 use super::{one_line, significant, value};
 use crate::analyse::{Comparison, Report, Verdict};
-use crate::run::{AcceleratorKind, Arm};
+use crate::run::AcceleratorKind;
+use results::Arm;
 
 /// What may be pasted into a changelog; nothing where nothing was compared.
 pub fn changelog(report: &Report) -> String {

@@ -9,8 +9,9 @@ use results::record::{Record, Step, Unit, Walk, Walker};
 use super::html::escape;
 use super::{significant, value};
 use crate::analyse::{Comparison, Measured};
-use crate::run::{Arm, Run};
+use crate::run::Run;
 use crate::sweep::{Sweep, SweptMetric};
+use results::Arm;
 
 const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 300.0;

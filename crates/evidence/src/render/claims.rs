@@ -61,7 +61,7 @@ pub(super) fn table(claims: &Claims, checks: &[Check], width: usize) -> String {
 pub fn calibration(found: &[Calibration]) -> String {
     let mut out = String::new();
     for c in found {
-        let probes = if c.bare { ", without probes" } else { "" };
+        let probes = if c.unprobed { ", without probes" } else { "" };
         let percent = |share: f64| significant(share * 100.0);
         let smallest = c.smallest.map_or_else(
             || "no reduction would be seen in 80 % of tries".into(),

@@ -8,7 +8,8 @@ use results::record::Unit;
 use super::markdown::provenance;
 use super::{chart, headline, one_line, probes, ratio_words, significant, sweeps, value};
 use crate::analyse::{Comparison, Key, Report, Status, Tally, Verdict, measured, order_words};
-use crate::run::{Arm, Run};
+use crate::run::Run;
+use results::Arm;
 
 /// Charts of samples beyond these are left out.
 const MAX_STRIPS: usize = 12;
@@ -197,7 +198,7 @@ fn strips(page: &mut Page, run: &Run, report: &Report) {
         .filter_map(|c| {
             let key = Key {
                 scenario: c.scenario.clone(),
-                bare: c.bare,
+                unprobed: c.unprobed,
                 metric: c.metric.clone(),
                 walker: c.walker,
             };

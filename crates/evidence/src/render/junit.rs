@@ -4,7 +4,7 @@ use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, Tes
 
 use super::{comparison_line, one_line};
 use crate::analyse::{Report, ScenarioRow, Tally, Verdict, order_words};
-use crate::run::Arm;
+use results::Arm;
 
 /// `junit.xml`. A result that was lost with its guest is an error, one that
 /// did not hold a failure.

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::one_line;
 use crate::analyse::{Report, ScenarioRow, Tally};
 use crate::matrix::{Matrix, Stage};
-use crate::run::{Arm, ArmInfo};
+use crate::run::ArmInfo;
+use results::Arm;
 
 /// The name under which results are sent; also what their ids begin with.
 const ORIGIN: &str = "reaperlab";

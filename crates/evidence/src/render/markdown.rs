@@ -4,7 +4,7 @@
 use super::terminal::{ascii, comparison_table, group_heading, groups, scenario_table};
 use super::{comparison_line, headline, one_line, probes, sweeps, wrap};
 use crate::analyse::{Report, Status, order_words};
-use crate::run::Arm;
+use results::Arm;
 
 const WIDTH: usize = 72;
 

@@ -5,8 +5,8 @@ use results::record::Walker;
 use super::terminal::columns;
 use super::{interval_text, one_line, ratio_text, significant, value};
 use crate::analyse::{ProbeCost, Report};
-use crate::run::Arm;
 use crate::stacks::StackRow;
+use results::Arm;
 
 /// Stacks in a table of plain text.
 const MOST: usize = 6;
@@ -56,7 +56,7 @@ pub(super) fn cost_words(cost: &ProbeCost) -> String {
         "{}, {}: {} -> {} with probes, {}{interval}",
         one_line(&cost.label),
         cost.arm.as_str(),
-        value(cost.unit, cost.bare),
+        value(cost.unit, cost.unprobed),
         value(cost.unit, cost.probed),
         ratio_text(cost.ratio),
     )

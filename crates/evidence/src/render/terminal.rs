@@ -114,8 +114,10 @@ pub(super) fn comparison_table(group: &[Comparison], names: [&str; 2], width: us
 /// Why the metrics that don't decide can't be told, where that is a matter of
 /// their number alone.
 fn too_few(group: &[Comparison]) -> Option<String> {
-    let others = |bare: bool| {
-        let of = group.iter().filter(|c| !c.primary && c.bare == bare);
+    let others = |unprobed: bool| {
+        let of = group
+            .iter()
+            .filter(|c| !c.primary && c.unprobed == unprobed);
         (
             of.clone().count(),
             of.map(|c| c.base.boots.min(c.patched.boots)).min(),

@@ -720,7 +720,7 @@ impl Parser {
             name: printable(line.name),
             status: line.status,
             why,
-            subtests: Vec::new(),
+            ..Test::default()
         };
         (test, line.number)
     }
@@ -792,6 +792,7 @@ impl Parser {
         for at in 0..missing.min(MAX_MISSING) {
             let test = Test {
                 name: format!("(test {} is missing)", first.saturating_add(at)),
+                missing: true,
                 ..Test::default()
             };
             if self.book(own_bytes(&test))

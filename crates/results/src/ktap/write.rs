@@ -317,6 +317,7 @@ mod tests {
             status,
             why: why.map(str::to_owned),
             subtests,
+            ..Test::default()
         }
     }
 

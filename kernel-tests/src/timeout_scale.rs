@@ -1,4 +1,4 @@
-//! How much longer than usual this guest may take for everything.
+//! By how much every limit of time is multiplied in this guest.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,6 +12,6 @@ pub fn set(factor: u32) {
 }
 
 /// A limit that suits a quick kernel, for the one at hand.
-pub fn patient(limit: Duration) -> Duration {
+pub fn scaled(limit: Duration) -> Duration {
     limit.saturating_mul(FACTOR.load(Ordering::Relaxed))
 }
