@@ -1,7 +1,8 @@
 //! What holds of any console: however it comes, it says the same, and what is
 //! said of it is short.
 
-use vm::triage::{Kind, Triage, triage};
+use results::console::Kind;
+use vm::triage::{Triage, triage};
 
 /// Reads it at once, and in pieces.
 pub fn check(input: &[u8]) {

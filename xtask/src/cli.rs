@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use vm::Want;
 
 /// Evidence for kernel memory-management patches: apply a series, build the
 /// kernel with and without it, boot both, drive the OOM scenarios, compare.
@@ -150,8 +152,8 @@ pub struct Shared {
     #[arg(long = "scenario", value_name = "GLOB")]
     pub scenarios: Vec<String>,
     /// How the guest's instructions are run
-    #[arg(long, value_enum, default_value_t = Accel::Auto)]
-    pub accel: Accel,
+    #[arg(long, default_value_t = Want::Auto, value_parser = accel())]
+    pub accel: Want,
     /// Virtual CPUs of a guest
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub cpus: u32,
@@ -482,17 +484,6 @@ pub enum CacheAction {
     },
 }
 
-/// How the guest's instructions are run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Accel {
-    /// KVM where a guest proves it, else emulation
-    Auto,
-    /// KVM, or fail
-    Kvm,
-    /// Emulation
-    Tcg,
-}
-
 /// How a kernel is configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Flavour {
@@ -592,6 +583,18 @@ fn bytes(text: &str) -> Result<u64, String> {
         .ok()
         .and_then(|n| n.checked_mul(1 << shift))
         .ok_or_else(|| format!("{text} is no size: write 512M or 20G"))
+}
+
+/// An accelerator, with help for each.
+fn accel() -> impl TypedValueParser<Value = Want> {
+    let value = |want: Want| {
+        PossibleValue::new(want.as_str()).help(match want {
+            Want::Auto => "KVM where a guest proves it, else emulation",
+            Want::Kvm => "KVM, or fail",
+            Want::Tcg => "Emulation",
+        })
+    };
+    PossibleValuesParser::new(Want::ALL.map(value)).try_map(|word| word.parse::<Want>())
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use results::Purpose;
+use results::machine::Accel;
 use results::plan::{PORT, Plan};
 use vm::{Accelerator, Deadlines, Guest, Versions, Virtme, Want};
 
-use crate::cli::Accel;
 use crate::exit::{Classify, Kind, Result};
 use crate::guest::Program;
 use crate::host;
@@ -38,11 +38,6 @@ impl Machine {
         let virtme = Virtme::find(Some(&host::private_environment(&job.cache)))
             .kind(Kind::Infrastructure)?;
         let versions = virtme.versions(&job.cancel).kind(Kind::Infrastructure)?;
-        let want = match job.options.accel {
-            Accel::Auto => Want::Auto,
-            Accel::Kvm => Want::Kvm,
-            Accel::Tcg => Want::Tcg,
-        };
         let folder = tempfile::tempdir().kind(Kind::Infrastructure)?;
         let initrd = folder.path().join("initrd");
         program.initramfs(&hello(), &[], &[], &initrd)?;
@@ -51,11 +46,12 @@ impl Machine {
             initrd,
             memory_mib: job.options.memory,
             cpus: job.options.cpus,
-            accel: vm::Accel::Tcg,
+            accel: Accel::Tcg,
             port: PORT.into(),
             kernel_args: Vec::new(),
             deadlines: deadlines(Duration::ZERO, job.options.flavour.timeout_scale()),
         };
+        let want = job.options.accel;
         let accelerator = vm::accelerator(&virtme, want, Some(&probe), &job.cache, &job.cancel)
             .kind(Kind::Infrastructure)?;
         job.alive()?;

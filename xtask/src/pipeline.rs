@@ -536,10 +536,7 @@ fn describe(
         command: command_line(),
         host: host_info(),
         accelerator: run::Accelerator {
-            kind: match machine.accelerator.kind {
-                vm::Accel::Kvm => run::AcceleratorKind::Kvm,
-                vm::Accel::Tcg => run::AcceleratorKind::Tcg,
-            },
+            kind: machine.accelerator.kind,
             why: machine.accelerator.why.clone(),
         },
         qemu: machine.versions.qemu.clone(),

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use evidence::run::{ConsoleEvent, Round, RoundStatus};
+use evidence::run::{Round, RoundStatus};
 use kernel::selftests::Selftest;
 use results::ktap;
+use results::machine::Accel;
 use results::plan::Plan;
 use results::record::Record;
 use results::text::printable;
 use results::{Arm, Purpose};
-use vm::{Accel, End, Progress};
+use vm::{End, Progress};
 
 use crate::exit::{Classify, Kind, Result};
 use crate::guest::Program;
@@ -82,7 +83,7 @@ fn emulators_fault(accelerator: Accel, round: &Round, console: &str) -> Option<S
     let first = round
         .console_events
         .iter()
-        .find(|e| e.kind == "oops" || e.kind == "panic")?;
+        .find(|event| event.kind.is_crash())?;
     let probed = round.purpose == Purpose::Probed && jumped_from_the_lock(console);
     (emulated && (first.title.starts_with("int3 ") || probed)).then(|| first.title.clone())
 }
@@ -147,17 +148,8 @@ fn once(
         arm: boot.arm,
         purpose: boot.plan.purpose,
         status: status(&outcome.end, &ktap, &said.records),
-        console_verdict: outcome.triage.verdict.to_string(),
-        console_events: outcome
-            .triage
-            .events
-            .iter()
-            .map(|event| ConsoleEvent {
-                kind: event.kind.to_string(),
-                title: event.title.clone(),
-                line: event.line as u64,
-            })
-            .collect(),
+        console_verdict: outcome.triage.verdict,
+        console_events: outcome.triage.events.clone(),
         boot_s: outcome.up_after.map(|t| t.as_secs_f64()),
         wall_s: outcome.took.as_secs_f64(),
         ktap,

@@ -277,7 +277,7 @@ mod tests {
             arm: Arm::Patched,
             purpose: Purpose::Correctness,
             status: RoundStatus::Failed,
-            console_verdict: "clean".into(),
+            console_verdict: Default::default(),
             console_events: Vec::new(),
             boot_s: None,
             wall_s: 1.0,

@@ -14,7 +14,7 @@ use std::process::Command;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("series", &["results"]),
     ("kernel", &["results", "series"]),
-    ("vm", &[]),
+    ("vm", &["results"]),
     ("results", &[]),
     ("evidence", &["results"]),
     ("kernel-tests", &["results"]),

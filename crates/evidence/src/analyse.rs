@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+use results::console;
+use results::machine::Accel;
 use results::plan::Order;
 use results::record::{Record, Sample, Unit, Walker};
 use results::{Arm, Purpose, ktap};
@@ -226,7 +228,7 @@ pub struct RoundRow {
     /// How it ended.
     pub status: RoundStatus,
     /// What the console shows.
-    pub console_verdict: String,
+    pub console_verdict: console::Kind,
     /// Seconds to the first line of results.
     pub boot_s: Option<f64>,
     /// Seconds in all.
@@ -570,7 +572,7 @@ fn round_row(round: &Round) -> RoundRow {
         purpose: round.purpose,
         how: round.how(),
         status: round.status,
-        console_verdict: round.console_verdict.clone(),
+        console_verdict: round.console_verdict,
         boot_s: round.boot_s,
         wall_s: round.wall_s,
         counts: round.ktap.counts,
@@ -610,11 +612,6 @@ fn order(run: &Run) -> OrderProof {
         base_walks,
         patched_walks,
     }
-}
-
-/// Whether a console verdict speaks against the kernel.
-fn is_bad(console: &str) -> bool {
-    !matches!(console, "" | "clean" | "boot-failed")
 }
 
 fn scenarios(run: &Run) -> Vec<ScenarioRow> {
@@ -730,7 +727,7 @@ fn status(
     }
     for round in &run.rounds {
         let name = format!("round {} ({})", round.index, round.arm.as_str());
-        let console = &round.console_verdict;
+        let console = round.console_verdict;
         match round.status {
             RoundStatus::Panic => failed.push(format!("{name}: the kernel panicked")),
             RoundStatus::Timeout => failed.push(format!("{name}: a scenario timed out")),
@@ -742,14 +739,9 @@ fn status(
             }
             _ => {}
         }
-        if is_bad(console) && round.status != RoundStatus::Panic {
-            let title = round
-                .console_events
-                .iter()
-                .find(|event| event.kind == *console);
-            let title = title
-                .map(|event| format!(": {}", event.title))
-                .unwrap_or_default();
+        if console.is_fault() && round.status != RoundStatus::Panic {
+            let title = round.console_title();
+            let title = title.map(|title| format!(": {title}")).unwrap_or_default();
             failed.push(format!("{name}: {console} on the console{title}"));
         }
     }
@@ -852,7 +844,7 @@ fn uneven(costs: &[ProbeCost]) -> Option<String> {
 
 fn caveats(run: &Run) -> Vec<String> {
     let mut caveats = Vec::new();
-    if run.accelerator.kind == crate::run::AcceleratorKind::Tcg {
+    if run.accelerator.kind == Accel::Tcg {
         caveats.push(
             "Measured under emulation (QEMU TCG): times do not carry over to hardware; \
              counts, the order of the walk and the sign of a change do."

@@ -86,7 +86,7 @@ fn differences(earlier: &Run, later: &Run, arm: Arm) -> Vec<String> {
             ),
             ("flavour", guest.flavour.clone()),
             ("machine", format!("{}, {} CPUs", host.cpu, host.cpus)),
-            ("accelerator", run.accelerator.kind.as_str().to_owned()),
+            ("accelerator", run.accelerator.kind.acronym().to_owned()),
             ("QEMU", run.qemu.clone()),
             ("reaperlab", run.tool_version.clone()),
         ]

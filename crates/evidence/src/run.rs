@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use results::console::{self, Event};
+use results::machine::Accel;
 use results::plan::Order;
 use results::record::Record;
 use results::{Arm, Purpose, ktap};
@@ -116,29 +118,9 @@ pub struct Host {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accelerator {
     /// Which.
-    pub kind: AcceleratorKind,
+    pub kind: Accel,
     /// How that was found out, or why no better one.
     pub why: String,
-}
-
-/// An accelerator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AcceleratorKind {
-    /// Hardware.
-    Kvm,
-    /// Emulation.
-    Tcg,
-}
-
-impl AcceleratorKind {
-    /// Its name as people write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Kvm => "KVM",
-            Self::Tcg => "TCG",
-        }
-    }
 }
 
 /// The series under test.
@@ -256,11 +238,12 @@ pub struct Round {
     pub purpose: Purpose,
     /// How it ended.
     pub status: RoundStatus,
-    /// The worst that the console shows, by `triage`'s words.
-    pub console_verdict: String,
+    /// The worst that the console shows.
+    #[serde(default)]
+    pub console_verdict: console::Kind,
     /// What that verdict rests on.
     #[serde(default)]
-    pub console_events: Vec<ConsoleEvent>,
+    pub console_events: Vec<Event>,
     /// Seconds from QEMU's start to the first line of results; none where
     /// there was none.
     #[serde(default)]
@@ -298,6 +281,12 @@ impl Round {
         self.records
             .iter()
             .any(|record| matches!(record, Record::HandedOver { scenario } if scenario == name))
+    }
+
+    /// What the console's verdict rests on, in a line.
+    pub fn console_title(&self) -> Option<&str> {
+        let worst = |event: &&Event| event.kind == self.console_verdict;
+        Some(&self.console_events.iter().find(worst)?.title)
     }
 
     /// Its [`folder`].
@@ -383,15 +372,4 @@ impl RoundStatus {
             Self::Ok | Self::Failed | Self::Timeout | Self::Interrupted
         )
     }
-}
-
-/// Something that the console shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConsoleEvent {
-    /// Its kind, by `triage`'s words.
-    pub kind: String,
-    /// One line that names it.
-    pub title: String,
-    /// Its line in `console.log`, counted from 1.
-    pub line: u64,
 }

@@ -4,10 +4,12 @@
 
 mod fixture;
 
-use evidence::run::{Accelerator, AcceleratorKind, RoundStatus, Run};
+use evidence::run::{Accelerator, RoundStatus, Run};
 use evidence::{Report, Status, Verdict, analyse, render};
 use fixture::{RACE, log, run};
+use results::console;
 use results::ktap::Outcome;
+use results::machine::Accel;
 use results::plan::Order;
 use results::record::{Record, Sample, Unit, Walk, Walker};
 use results::{Arm, Purpose};
@@ -485,7 +487,7 @@ fn statuses() {
         ),
         (
             "a warning on the console",
-            |run| run.rounds[0].console_verdict = "warning".into(),
+            |run| run.rounds[0].console_verdict = console::Kind::Warning,
             Status::Failed,
             "round 0 (base): warning on the console",
         ),
@@ -899,7 +901,6 @@ fn html_is_one_safe_file() {
     run.command = hostile.into();
     run.host.cpu = hostile.into();
     run.labels.insert("sum".into(), hostile.into());
-    run.rounds[0].console_verdict = hostile.into();
     for record in run.rounds.iter_mut().flat_map(|round| &mut round.records) {
         match record {
             Record::Sample(sample) => sample.scenario = hostile.into(),
@@ -954,7 +955,7 @@ fn html_stays_small_however_long_the_walk() {
 fn degenerate_walks_and_runs_render() {
     let mut run = run();
     run.accelerator = Accelerator {
-        kind: AcceleratorKind::Kvm,
+        kind: Accel::Kvm,
         why: "booted".into(),
     };
     let one = Walk {

@@ -1,11 +1,15 @@
 //! The one contract between the guest that runs the scenarios and the host
 //! that judges them: what to run ([`plan`]), what came back ([`record`]), and
-//! the test protocol around it ([`ktap`]); and the words that all parts share.
+//! the test protocol around it ([`ktap`]); and the words that all parts share:
+//! arms, what a boot is for, what a guest ran on ([`machine`]), what its console
+//! shows ([`console`]).
 //!
 //! Absent on purpose: I/O beyond `Read` and `Write`, and statistics.
 
 mod arm;
+pub mod console;
 pub mod ktap;
+pub mod machine;
 pub mod plan;
 mod purpose;
 pub mod record;

@@ -12,18 +12,15 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use vm::{Accel, Cancel, Deadlines, Guest, Progress, Virtme, Want, accelerator, boot};
+use results::machine::Accel;
+use vm::{Cancel, Deadlines, Guest, Progress, Virtme, Want, accelerator, boot};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args().skip(1);
     let (Some(image), Some(initrd)) = (args.next(), args.next()) else {
         return Err("usage: boot IMAGE INITRD [auto|kvm|tcg] [KERNEL_ARG…]".into());
     };
-    let want = match args.next().as_deref() {
-        Some("kvm") => Want::Kvm,
-        Some("tcg") => Want::Tcg,
-        _ => Want::Auto,
-    };
+    let want = args.next().map_or(Ok(Want::Auto), |word| word.parse())?;
     let folder = |name: &str| env::var_os(name).map(PathBuf::from);
     let virtme = Virtme::find(folder("VENV").as_deref())?;
     let cancel = Cancel::new()?;

@@ -9,8 +9,10 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
+use results::machine::Accel;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -23,25 +25,6 @@ const PROOF: Duration = Duration::from_secs(8);
 
 const KVM: &str = "/dev/kvm";
 
-/// What runs a guest's instructions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Accel {
-    /// The CPU itself.
-    Kvm,
-    /// QEMU's emulation, 10 to 20 times slower.
-    Tcg,
-}
-
-impl fmt::Display for Accel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Kvm => "kvm",
-            Self::Tcg => "tcg",
-        })
-    }
-}
-
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
@@ -51,6 +34,36 @@ pub enum Want {
     Kvm,
     /// TCG.
     Tcg,
+}
+
+impl Want {
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Kvm, Self::Tcg];
+
+    /// The word on a command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Kvm => Accel::Kvm.as_str(),
+            Self::Tcg => Accel::Tcg.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for Want {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Want {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|want| want.as_str() == word)
+            .ok_or("not one of auto, kvm and tcg")
+    }
 }
 
 /// The choice and its reason, to be told to the user.

@@ -11,9 +11,9 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use results::machine::Accel;
 
 use crate::Error;
-use crate::accelerator::Accel;
 use crate::process::{Cancel, DRAIN, Group, Source, number, ready};
 use crate::triage::{Report, Triage};
 use crate::virtme::{Virtme, readable};

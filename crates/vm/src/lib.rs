@@ -17,7 +17,7 @@ mod virtme;
 use std::io;
 use std::path::PathBuf;
 
-pub use accelerator::{Accel, Accelerator, Proved, Want, accelerator};
+pub use accelerator::{Accelerator, Proved, Want, accelerator};
 pub use guest::{Deadlines, End, Guest, Outcome, Progress, boot};
 pub use process::Cancel;
 pub use virtme::{Versions, Virtme};

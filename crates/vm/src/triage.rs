@@ -8,10 +8,10 @@
 
 mod rules;
 
-use std::fmt;
 use std::io::{self, Read};
 
 use regex::Regex;
+use results::console::{Event, Kind};
 use serde::{Deserialize, Serialize};
 
 use crate::lines::Lines;
@@ -37,79 +37,6 @@ const SAME_OOPS: usize = 30;
 /// end must not push the panic out.
 const KEPT: usize = 100;
 
-/// What kind of thing happened, worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// The kernel gave up.
-    Panic,
-    /// A fault or failed assertion in the kernel, or corruption that it found.
-    Oops,
-    /// A memory error found by KASAN, KMSAN or KFENCE.
-    Kasan,
-    /// A data race found by KCSAN.
-    Kcsan,
-    /// Undefined behaviour found by UBSAN.
-    Ubsan,
-    /// A broken rule of locking, RCU or atomic context.
-    Lockdep,
-    /// A CPU or workqueue that doesn't schedule.
-    SoftLockup,
-    /// A CPU that doesn't take interrupts.
-    HardLockup,
-    /// An RCU grace period that doesn't end.
-    RcuStall,
-    /// A task that sleeps uninterruptibly for too long.
-    HungTask,
-    /// A `WARN`.
-    Warning,
-    /// Memory that nothing refers to.
-    MemoryLeak,
-    /// A process that ended with pages still on its account.
-    BadRss,
-    /// The kernel never started user space.
-    BootFailed,
-    /// Nothing; only ever a verdict.
-    Clean,
-    /// The OOM killer did its work; only ever an event of a clean log.
-    OomKill,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Panic => "panic",
-            Self::Oops => "oops",
-            Self::Kasan => "kasan",
-            Self::Kcsan => "kcsan",
-            Self::Ubsan => "ubsan",
-            Self::Lockdep => "lockdep",
-            Self::SoftLockup => "soft-lockup",
-            Self::HardLockup => "hard-lockup",
-            Self::RcuStall => "rcu-stall",
-            Self::HungTask => "hung-task",
-            Self::Warning => "warning",
-            Self::MemoryLeak => "memory-leak",
-            Self::BadRss => "bad-rss",
-            Self::BootFailed => "boot-failed",
-            Self::Clean => "clean",
-            Self::OomKill => "oom-kill",
-        })
-    }
-}
-
-/// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    /// Its kind.
-    pub kind: Kind,
-    /// What, and in which function where the console says so; the same from
-    /// run to run.
-    pub title: String,
-    /// The line it begins on, counted from 1.
-    pub line: usize,
-}
-
 /// What a whole console says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -125,7 +52,7 @@ impl Report {
     pub fn crash(&self) -> Option<&str> {
         self.events
             .iter()
-            .find(|event| matches!(event.kind, Kind::Panic | Kind::Oops))
+            .find(|event| event.kind.is_crash())
             .map(|event| event.title.as_str())
     }
 }

@@ -12,8 +12,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use results::machine::Accel;
+
 use crate::Error;
-use crate::accelerator::Accel;
 use crate::clock::tsc_khz;
 use crate::guest::Guest;
 use crate::process::{self, Cancel, Exit, Program, Stream};
@@ -228,12 +229,11 @@ fn machine(composed: Vec<OsString>, guest: &Guest, results: RawFd) -> Vec<OsStri
     ]);
     // The same machine whichever the accelerator, and never the other one when
     // this one fails: virtme-ng's own is "kvm:tcg".
-    let accel = match guest.accel {
-        Accel::Kvm => "kvm",
-        Accel::Tcg => "tcg",
-    };
     let machine = if ARM { "" } else { "q35," };
-    args.extend(["-machine".into(), format!("{machine}accel={accel}").into()]);
+    args.extend([
+        "-machine".into(),
+        format!("{machine}accel={}", guest.accel).into(),
+    ]);
     args.extend(["-device".into(), "virtio-serial-pci,id=reaperlab".into()]);
     args.extend([
         "-chardev".into(),

@@ -16,9 +16,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use alive::Alive;
+use results::console::Kind;
+use results::machine::Accel;
 use tempfile::TempDir;
-use vm::triage::Kind;
-use vm::{Accel, Cancel, Deadlines, End, Error, Guest, Outcome, Progress, Virtme, boot};
+use vm::{Cancel, Deadlines, End, Error, Guest, Outcome, Progress, Virtme, boot};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(120);

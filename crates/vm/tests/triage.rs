@@ -8,7 +8,8 @@
     reason = "a test that fails"
 )]
 
-use vm::triage::{Kind, Report, Triage, triage};
+use results::console::Kind;
+use vm::triage::{Report, Triage, triage};
 
 fn read(console: &str) -> Report {
     triage(console.as_bytes()).unwrap()

@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use crate::cli::{Accel, Arm};
+use results::machine::Accel;
+
+use crate::cli::Arm;
 use crate::exit::{Classify, Kind, Result, fail};
 use crate::guest::Program;
 use crate::job::Job;
@@ -40,7 +42,7 @@ pub fn run(job: Job, arm: Arm, command: &[String]) -> Result {
             &format!("{}M", job.options.memory),
         ])
         .args(["--cpus", &job.options.cpus.to_string()]);
-    if machine.accelerator.kind == vm::Accel::Tcg || job.options.accel == Accel::Tcg {
+    if machine.accelerator.kind == Accel::Tcg {
         vm.arg("--disable-kvm");
     }
     if !command.is_empty() {

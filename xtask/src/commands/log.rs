@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::io::{BufReader, Read};
 
+use results::console;
 use results::ktap::{self, Test};
 
 use super::{print, print_json};
@@ -73,15 +74,13 @@ pub fn triage(args: &Log) -> Result {
             let _ = writeln!(
                 text,
                 "{:>8}  {:<12} {}",
-                event.line,
-                event.kind.to_string(),
-                event.title
+                event.line, event.kind, event.title
             );
         }
         let _ = writeln!(text, "{}", report.verdict);
         print(&text)?;
     }
-    if report.verdict == vm::triage::Kind::Clean {
+    if report.verdict == console::Kind::Clean {
         return Ok(());
     }
     fail(

@@ -363,11 +363,7 @@ fn catch(round: &Round) -> Option<(String, String)> {
     ) {
         return None;
     }
-    let title = round
-        .console_events
-        .iter()
-        .find(|event| event.kind == round.console_verdict)
-        .map(|event| event.title.clone());
+    let title = round.console_title().map(str::to_owned);
     let by = || {
         let reported = |name: &str| round.ktap.tests.iter().any(|test| test.name == name);
         let begun = round.records.iter().rev().find_map(|record| match record {
@@ -442,7 +438,7 @@ fn table(fates: &[Fate]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use results::ktap;
+    use results::{console, ktap};
 
     use super::*;
 
@@ -452,10 +448,10 @@ mod tests {
             arm: Arm::Patched,
             purpose: results::Purpose::Probed,
             status,
-            console_verdict: console.map_or("clean", |_| "warning").into(),
+            console_verdict: console.map_or(console::Kind::Clean, |_| console::Kind::Warning),
             console_events: console
-                .map(|title| evidence::run::ConsoleEvent {
-                    kind: "warning".into(),
+                .map(|title| console::Event {
+                    kind: console::Kind::Warning,
                     title: title.into(),
                     line: 1,
                 })

@@ -1,13 +1,13 @@
 //! A paragraph for the changelog of the series: figures with units, their
 //! number, the machine and the architecture, as reviewers ask for them.
 
+use results::machine::Accel;
 use results::record::Unit;
 
 use super::markdown::Out;
 use super::terminal::columns;
 use super::{one_line, significant, value};
 use crate::analyse::{Comparison, Report, Verdict};
-use crate::run::AcceleratorKind;
 use results::Arm;
 
 /// What may be pasted into a changelog; nothing where nothing was compared.
@@ -23,11 +23,11 @@ pub fn changelog(report: &Report) -> String {
     let number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
     let qemu = words.find(number).unwrap_or(&report.qemu);
     let machine = match report.accelerator.kind {
-        AcceleratorKind::Tcg => format!(
+        Accel::Tcg => format!(
             "emulated x86_64 guests (QEMU {} TCG, {} CPUs, {} MiB) on {}",
             qemu, guest.cpus, guest.memory_mib, host.cpu
         ),
-        AcceleratorKind::Kvm => format!(
+        Accel::Kvm => format!(
             "x86_64 guests (QEMU {} KVM, {} CPUs, {} MiB) on {}",
             qemu, guest.cpus, guest.memory_mib, host.cpu
         ),
@@ -80,7 +80,7 @@ pub fn changelog(report: &Report) -> String {
             unconfirmed.join("; ")
         ));
     }
-    if report.accelerator.kind == AcceleratorKind::Tcg {
+    if report.accelerator.kind == Accel::Tcg {
         out.paragraph(
             "Under emulation counts and the sign of a change carry over to hardware, times do not.",
         );

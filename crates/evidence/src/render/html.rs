@@ -388,7 +388,7 @@ fn rounds(page: &mut Page, report: &Report) {
             round.index,
             round.how,
             round.status.as_str(),
-            escape(&one_line(&round.console_verdict)),
+            round.console_verdict,
             round.boot_s.map_or_else(|| "\u{2013}".to_owned(), seconds),
             seconds(round.wall_s),
         ));

@@ -148,7 +148,7 @@ fn test(report: &Report, arm: Arm, path: &str, status: &str, why: &str, build: &
         "start_time": report.started,
         "environment": { "comment": format!(
             "QEMU {} {}, {} CPUs, {} MiB",
-            report.qemu, report.accelerator.kind.as_str(), guest.cpus, guest.memory_mib
+            report.qemu, report.accelerator.kind.acronym(), guest.cpus, guest.memory_mib
         ) },
     })
 }

@@ -162,7 +162,7 @@ pub(super) fn provenance(report: &Report) -> Vec<(String, String)> {
             "Accelerator".to_owned(),
             format!(
                 "{}: {}",
-                report.accelerator.kind.as_str(),
+                report.accelerator.kind.acronym(),
                 report.accelerator.why
             ),
         ),

@@ -4,8 +4,7 @@
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
-
-use super::Kind;
+use results::console::Kind;
 
 /// The first line of a report.
 pub(super) struct Header {
