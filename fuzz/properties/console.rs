@@ -2,7 +2,7 @@
 //! said of it is short.
 
 use results::console::Kind;
-use vm::triage::{Triage, triage};
+use vm::console::{Triage, triage};
 
 /// Reads it at once, and in pieces.
 pub fn check(input: &[u8]) {

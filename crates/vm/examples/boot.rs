@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use results::machine::Accel;
-use vm::{Cancel, Deadlines, Guest, Progress, Virtme, Want, accelerator, boot};
+use vm::process::Cancel;
+use vm::{Deadlines, Guest, Progress, Virtme, Want, accelerator, boot};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args().skip(1);

@@ -15,8 +15,9 @@ use std::time::Duration;
 use results::machine::Accel;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
-use crate::guest::{Deadlines, End, Guest, Outcome, Progress, boot};
+use crate::boot::{End, Outcome, Progress, boot};
+use crate::error::Error;
+use crate::machine::{Deadlines, Guest};
 use crate::process::Cancel;
 use crate::virtme::Virtme;
 

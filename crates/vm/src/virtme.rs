@@ -6,7 +6,6 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,9 +13,9 @@ use std::time::Duration;
 
 use results::machine::Accel;
 
-use crate::Error;
 use crate::clock::tsc_khz;
-use crate::guest::Guest;
+use crate::error::Error;
+use crate::machine::Guest;
 use crate::process::{self, Cancel, Exit, Program, Stream};
 
 /// How long the tools may take to answer; they need a fifth of a second.
@@ -315,22 +314,10 @@ fn executable(path: &Path) -> bool {
     fs_err::metadata(path).is_ok_and(runs)
 }
 
-/// An absolute path to a file that can be read.
-pub(crate) fn readable(path: &Path) -> Result<PathBuf, Error> {
-    let open = || -> io::Result<PathBuf> {
-        std::fs::File::open(path)?;
-        std::fs::canonicalize(path)
-    };
-    open().map_err(|source| Error::Unreadable {
-        path: path.to_owned(),
-        source,
-    })
-}
-
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
     use super::*;
-    use crate::guest::Deadlines;
+    use crate::machine::Deadlines;
 
     fn guest(accel: Accel) -> Guest {
         Guest {

@@ -19,7 +19,8 @@ use alive::Alive;
 use results::console::Kind;
 use results::machine::Accel;
 use tempfile::TempDir;
-use vm::{Cancel, Deadlines, End, Error, Guest, Outcome, Progress, Virtme, boot};
+use vm::process::Cancel;
+use vm::{Deadlines, End, Error, Guest, Outcome, Progress, Virtme, boot};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(120);

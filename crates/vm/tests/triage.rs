@@ -9,7 +9,7 @@
 )]
 
 use results::console::Kind;
-use vm::triage::{Report, Triage, triage};
+use vm::console::{Report, Triage, triage};
 
 fn read(console: &str) -> Report {
     triage(console.as_bytes()).unwrap()

@@ -65,7 +65,7 @@ fn outline(test: &Test, depth: usize, text: &mut String) {
 
 /// Classifies a kernel console. Ends with 1 unless it is clean.
 pub fn triage(args: &Log) -> Result {
-    let report = vm::triage::triage(open(&args.file)?).kind(Kind::Usage)?;
+    let report = vm::console::triage(open(&args.file)?).kind(Kind::Usage)?;
     if args.json {
         print_json(&report)?;
     } else {

@@ -6,19 +6,17 @@
 //! name the function it happened in. Numbers that change from run to run
 //! (addresses, pids, CPUs, times) are left out of titles.
 
-mod rules;
-
 use std::io::{self, Read};
 
 use regex::Regex;
 use results::console::{Event, Kind};
 use serde::{Deserialize, Serialize};
 
-use crate::lines::Lines;
-use rules::{
+use super::rules::{
     ACQUIRING, ANSI, BEGAN, BY_LOCK, CALLER, CAME_UP, COUNTER, FRAME, HELPER, Header, PREFIX,
     SUSPECT, SUSPECTED_LEAKS, TRACE, function, header, steady,
 };
+use crate::lines::Lines;
 
 /// The longest console line that is looked at, in bytes.
 const LINE: usize = 4096;

@@ -1,22 +1,28 @@
 //! One guest, from its first instruction to its end.
 
+mod outcome;
+mod watch;
+
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
-use results::machine::Accel;
 
-use crate::Error;
+use crate::console::Triage;
+use crate::error::Error;
+use crate::machine::Guest;
 use crate::process::{Cancel, DRAIN, Group, Source, number, ready};
-use crate::triage::{Report, Triage};
-use crate::virtme::{Virtme, readable};
+use crate::virtme::Virtme;
+use watch::{Cause, Watch};
+
+pub use outcome::{End, Outcome};
+pub use watch::Progress;
 
 /// The longest line of results, in bytes; a longer one loses its end.
 const RESULT_LINE: usize = 1 << 20;
@@ -28,128 +34,6 @@ const CONSOLE: usize = 64 << 20;
 const TAIL_LINE: usize = 1000;
 /// How many last lines are kept.
 const TAIL: usize = 20;
-/// How long a kernel that has crashed may go on printing.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How long a guest that is done may take to power off.
-const POWER_OFF: Duration = Duration::from_secs(2);
-
-/// A machine and what runs in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Guest {
-    /// The kernel's bootable image.
-    pub image: PathBuf,
-    /// The initramfs, whose `/init` is all of user space.
-    pub initrd: PathBuf,
-    /// Its memory, in MiB.
-    pub memory_mib: u32,
-    /// Its virtual CPUs, 1 or more.
-    pub cpus: u32,
-    /// What runs its instructions.
-    pub accel: Accel,
-    /// The name of the virtio-serial port for results. The guest finds the port
-    /// with that name in `/sys/class/virtio-ports`. No commas.
-    pub port: String,
-    /// Kernel arguments beside those that every guest gets.
-    pub kernel_args: Vec<String>,
-    /// How long it may take.
-    pub deadlines: Deadlines,
-}
-
-/// How long a guest may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deadlines {
-    /// From the start to [`Progress::Up`], and from there to the first
-    /// [`Progress::ExpectWithin`].
-    pub boot: Duration,
-    /// Silence that is still no hang, after the time the guest announced.
-    pub grace: Duration,
-    /// For everything.
-    pub total: Duration,
-}
-
-/// What a line of results means for the deadlines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// The guest's own program runs.
-    Up,
-    /// Something that takes at most so long has begun; it replaces what was
-    /// expected before.
-    ExpectWithin(Duration),
-    /// The last line: the guest may power off, or be switched off.
-    Done,
-    /// Nothing but a sign of life.
-    Ignore,
-}
-
-/// How a guest ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// It said [`Progress::Done`].
-    Completed,
-    /// The kernel crashed.
-    Panic {
-        /// What the console says of the cause.
-        title: String,
-    },
-    /// It fell silent for longer than it had announced.
-    Hang {
-        /// How long it had been silent.
-        silent: Duration,
-    },
-    /// Its lines kept coming, and the total deadline passed.
-    Timeout,
-    /// It was never [`Progress::Up`].
-    BootFailed {
-        /// What happened instead.
-        why: String,
-    },
-    /// QEMU failed, or somebody killed it.
-    QemuDied {
-        /// Its status and last words.
-        why: String,
-    },
-    /// It powered off before it was done.
-    Cut,
-    /// The token was cancelled.
-    Interrupted,
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Completed => f.write_str("completed"),
-            Self::Panic { title } => write!(f, "the kernel crashed: {title}"),
-            Self::Hang { silent } => write!(f, "hung: silent for {:.1} s", silent.as_secs_f64()),
-            Self::Timeout => f.write_str("did not end in time"),
-            Self::BootFailed { why } => write!(f, "did not boot: {why}"),
-            Self::QemuDied { why } => write!(f, "QEMU {why}"),
-            Self::Cut => f.write_str("powered off before it was done"),
-            Self::Interrupted => f.write_str("interrupted"),
-        }
-    }
-}
-
-/// What is known of a guest after its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// How it ended.
-    pub end: End,
-    /// From the start of QEMU to [`Progress::Up`]; none if it never was.
-    pub up_after: Option<Duration>,
-    /// From the call to the end, virtme-ng included.
-    pub took: Duration,
-    /// How many lines of results came.
-    pub lines: u64,
-    /// What the console says.
-    pub triage: Report,
-    /// The console's last lines, at most 20.
-    pub console_tail: Vec<String>,
-    /// The last lines of what QEMU itself said, at most 20.
-    pub qemu_tail: Vec<String>,
-    /// Whether console (beyond 64 MiB) or results (beyond 256 MiB) were not
-    /// all passed on.
-    pub truncated: bool,
-}
 
 /// Boots a guest and watches it to its end. Results are handed to `on_line` as
 /// they come (without newline, invalid UTF-8 replaced, cut at 1 MiB), console
@@ -194,89 +78,6 @@ pub fn boot(
     let cause = run.follow(cancel, console, on_line)?;
     let status = run.group.end().map_err(Error::system("wait for QEMU"))?;
     Ok(run.outcome(called, cause, status))
-}
-
-/// Why we ended a guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    Cancelled,
-    Crashed,
-    Done,
-    Boot,
-    Silence,
-    Total,
-}
-
-/// The deadlines that hold at a moment; pure, so that time can be made up.
-#[derive(Debug)]
-struct Watch {
-    deadlines: Deadlines,
-    start: Instant,
-    up: Option<Instant>,
-    /// When what the guest announced is over.
-    expected: Instant,
-    last_line: Instant,
-    done: Option<Instant>,
-    crashed: Option<Instant>,
-}
-
-impl Watch {
-    fn new(start: Instant, deadlines: Deadlines) -> Self {
-        let expected = start + deadlines.boot;
-        Self {
-            deadlines,
-            start,
-            up: None,
-            expected,
-            last_line: start,
-            done: None,
-            crashed: None,
-        }
-    }
-
-    fn line(&mut self, now: Instant, progress: Progress) {
-        self.last_line = now;
-        match progress {
-            Progress::Up => {
-                self.up.get_or_insert(now);
-                self.expected = now + self.deadlines.boot;
-            }
-            // Up without having said so: what is announced runs.
-            Progress::ExpectWithin(time) => {
-                self.up.get_or_insert(now);
-                self.expected = now + time;
-            }
-            Progress::Done => {
-                self.up.get_or_insert(now);
-                self.done.get_or_insert(now);
-            }
-            Progress::Ignore => {}
-        }
-    }
-
-    fn crashed(&mut self, now: Instant) {
-        self.crashed.get_or_insert(now);
-    }
-
-    /// When to end the guest if nothing else happens, and why.
-    fn next(&self) -> (Instant, Cause) {
-        if let Some(crashed) = self.crashed {
-            return (crashed + LAST_WORDS, Cause::Crashed);
-        }
-        if let Some(done) = self.done {
-            return (done + POWER_OFF, Cause::Done);
-        }
-        let total = (self.start + self.deadlines.total, Cause::Total);
-        let current = if self.up.is_some() {
-            (
-                self.expected.max(self.last_line) + self.deadlines.grace,
-                Cause::Silence,
-            )
-        } else {
-            (self.expected, Cause::Boot)
-        };
-        if current.0 <= total.0 { current } else { total }
-    }
 }
 
 /// A guest that runs.
@@ -457,23 +258,6 @@ impl Run {
     }
 }
 
-impl Outcome {
-    fn interrupted(called: Instant) -> Self {
-        let mut triage = Triage::new();
-        triage.came_up();
-        Self {
-            end: End::Interrupted,
-            up_after: None,
-            took: called.elapsed(),
-            lines: 0,
-            triage: triage.finish(),
-            console_tail: Vec::new(),
-            qemu_tail: Vec::new(),
-            truncated: false,
-        }
-    }
-}
-
 /// The last lines of something.
 #[derive(Debug, Default)]
 struct Tail(VecDeque<String>);
@@ -501,84 +285,14 @@ fn name(signal: i32) -> String {
     Signal::try_from(signal).map_or_else(|_| format!("signal {signal}"), |name| name.to_string())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const S: Duration = Duration::from_secs(1);
-
-    fn watch() -> (Watch, Instant) {
-        let start = Instant::now();
-        (
-            Watch::new(
-                start,
-                Deadlines {
-                    boot: 60 * S,
-                    grace: 5 * S,
-                    total: 600 * S,
-                },
-            ),
-            start,
-        )
-    }
-
-    fn next(watch: &Watch, start: Instant) -> (u64, Cause) {
-        let (until, cause) = watch.next();
-        (until.duration_since(start).as_secs(), cause)
-    }
-
-    #[test]
-    fn deadlines_follow_what_the_guest_says() {
-        let (mut watch, start) = watch();
-        let at = |seconds| start + seconds * S;
-        let mut step = |seconds: u32, progress| {
-            watch.line(at(seconds), progress);
-            next(&watch, start)
-        };
-        // (when, what it says) -> (when it would be ended, why)
-        assert_eq!(
-            step(1, Progress::Ignore),
-            (60, Cause::Boot),
-            "noise is not up"
-        );
-        assert_eq!(step(10, Progress::Up), (75, Cause::Silence));
-        assert_eq!(
-            step(20, Progress::ExpectWithin(100 * S)),
-            (125, Cause::Silence)
-        );
-        assert_eq!(
-            step(30, Progress::Ignore),
-            (125, Cause::Silence),
-            "samples move nothing"
-        );
-        assert_eq!(
-            step(124, Progress::Ignore),
-            (129, Cause::Silence),
-            "late, but not silent"
-        );
-        assert_eq!(step(130, Progress::ExpectWithin(S)), (136, Cause::Silence));
-        assert_eq!(
-            step(140, Progress::ExpectWithin(900 * S)),
-            (600, Cause::Total)
-        );
-        assert_eq!(step(150, Progress::Done), (152, Cause::Done));
-        assert_eq!(step(151, Progress::Done), (152, Cause::Done), "once");
-        watch.crashed(at(152));
-        watch.crashed(at(153));
-        assert_eq!(next(&watch, start), (154, Cause::Crashed));
-    }
-
-    #[test]
-    fn a_boot_may_not_take_longer_than_everything() {
-        let start = Instant::now();
-        let watch = Watch::new(
-            start,
-            Deadlines {
-                boot: 60 * S,
-                grace: S,
-                total: 30 * S,
-            },
-        );
-        assert_eq!(next(&watch, start), (30, Cause::Total));
-    }
+/// An absolute path to a file that can be read.
+fn readable(path: &Path) -> Result<PathBuf, Error> {
+    let open = || -> io::Result<PathBuf> {
+        std::fs::File::open(path)?;
+        std::fs::canonicalize(path)
+    };
+    open().map_err(|source| Error::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
 }

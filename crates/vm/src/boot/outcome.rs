@@ -1,0 +1,93 @@
+//! How a guest ended, and what is known of it then.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::console::{Report, Triage};
+
+/// How a guest ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It said `Progress::Done`.
+    Completed,
+    /// The kernel crashed.
+    Panic {
+        /// What the console says of the cause.
+        title: String,
+    },
+    /// It fell silent for longer than it had announced.
+    Hang {
+        /// How long it had been silent.
+        silent: Duration,
+    },
+    /// Its lines kept coming, and the total deadline passed.
+    Timeout,
+    /// It was never `Progress::Up`.
+    BootFailed {
+        /// What happened instead.
+        why: String,
+    },
+    /// QEMU failed, or somebody killed it.
+    QemuDied {
+        /// Its status and last words.
+        why: String,
+    },
+    /// It powered off before it was done.
+    Cut,
+    /// The token was cancelled.
+    Interrupted,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Completed => f.write_str("completed"),
+            Self::Panic { title } => write!(f, "the kernel crashed: {title}"),
+            Self::Hang { silent } => write!(f, "hung: silent for {:.1} s", silent.as_secs_f64()),
+            Self::Timeout => f.write_str("did not end in time"),
+            Self::BootFailed { why } => write!(f, "did not boot: {why}"),
+            Self::QemuDied { why } => write!(f, "QEMU {why}"),
+            Self::Cut => f.write_str("powered off before it was done"),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+/// What is known of a guest after its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub end: End,
+    /// From the start of QEMU to `Progress::Up`; none if it never was.
+    pub up_after: Option<Duration>,
+    /// From the call to the end, virtme-ng included.
+    pub took: Duration,
+    /// How many lines of results came.
+    pub lines: u64,
+    /// What the console says.
+    pub triage: Report,
+    /// The console's last lines, at most 20.
+    pub console_tail: Vec<String>,
+    /// The last lines of what QEMU itself said, at most 20.
+    pub qemu_tail: Vec<String>,
+    /// Whether console (beyond 64 MiB) or results (beyond 256 MiB) were not
+    /// all passed on.
+    pub truncated: bool,
+}
+
+impl Outcome {
+    pub(super) fn interrupted(called: Instant) -> Self {
+        let mut triage = Triage::new();
+        triage.came_up();
+        Self {
+            end: End::Interrupted,
+            up_after: None,
+            took: called.elapsed(),
+            lines: 0,
+            triage: triage.finish(),
+            console_tail: Vec::new(),
+            qemu_tail: Vec::new(),
+            truncated: false,
+        }
+    }
+}

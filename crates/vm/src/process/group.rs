@@ -1,0 +1,114 @@
+//! A child with all that it starts, which does not outlive us.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::libc;
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, getpid, getppid};
+
+/// A child that leads a process group, which goes when this does.
+pub(crate) struct Group {
+    pub(crate) child: Child,
+    pidfd: OwnedFd,
+    reaped: bool,
+}
+
+impl Group {
+    /// Starts it with standard input closed; `inherit` stays open in it under
+    /// the same number.
+    ///
+    /// The calling thread must live until the group has ended: the kernel
+    /// takes that thread's death for ours.
+    pub(crate) fn spawn(command: &mut Command, inherit: Option<RawFd>) -> io::Result<Self> {
+        let parent = getpid();
+        let prepare = move || {
+            prctl::set_pdeathsig(Signal::SIGKILL)?;
+            // We may have died before that call.
+            if getppid() != parent {
+                return Err(Errno::ESRCH.into());
+            }
+            if let Some(fd) = inherit {
+                // SAFETY: the number is that of a descriptor the caller keeps
+                // open across the spawn; it is borrowed in the child only.
+                let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+                fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
+            }
+            Ok(())
+        };
+        command.stdin(Stdio::null()).process_group(0);
+        // SAFETY: between fork and exec this makes three system calls and
+        // touches no memory that another thread could hold locked.
+        unsafe { command.pre_exec(prepare) };
+        let mut child = command.spawn()?;
+        match pidfd(&child) {
+            Ok(pidfd) => Ok(Self {
+                child,
+                pidfd,
+                reaped: false,
+            }),
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(error)
+            }
+        }
+    }
+
+    /// Readable once the leader has ended.
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Signals every member. Sound until the leader is reaped, since no other
+    /// group can have its number before.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if let Some(group) = self.id() {
+            let _ = killpg(group, signal);
+        }
+    }
+
+    /// Kills what is left of the group and reaps the leader.
+    pub(crate) fn end(&mut self) -> io::Result<ExitStatus> {
+        if !self.reaped {
+            self.signal(Signal::SIGKILL);
+        }
+        let status = self.child.wait()?;
+        self.reaped = true;
+        Ok(status)
+    }
+
+    fn id(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().map(Pid::from_raw)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // After `end` the number may belong to somebody else.
+        if !self.reaped {
+            let _ = self.end();
+        }
+    }
+}
+
+fn pidfd(child: &Child) -> io::Result<OwnedFd> {
+    // SAFETY: takes two integers and returns a new descriptor or -1.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id(), 0) };
+    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just returned it, so nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The number under which a child finds a descriptor it inherits.
+pub(crate) fn number(fd: &impl AsFd) -> RawFd {
+    fd.as_fd().as_raw_fd()
+}
