@@ -135,7 +135,7 @@ fn once(
         &mut |line| {
             let progress = said.line(line, on_sight);
             if boot.kill_qemu && said.tests == 1 {
-                kill_qemu();
+                return Progress::Kill;
             }
             progress
         },
@@ -254,37 +254,6 @@ impl Said {
         };
         self.records.push(record);
         progress
-    }
-}
-
-/// Kills the QEMU that this process runs.
-fn kill_qemu() {
-    let ours = std::process::id().to_string();
-    let Ok(processes) = std::fs::read_dir("/proc") else {
-        return;
-    };
-    for process in processes.flatten() {
-        let Some(pid) = process
-            .file_name()
-            .to_str()
-            .and_then(|n| n.parse::<i32>().ok())
-        else {
-            continue;
-        };
-        let Ok(status) = std::fs::read_to_string(process.path().join("status")) else {
-            continue;
-        };
-        let field = |name: &str| {
-            status
-                .lines()
-                .find_map(|l| l.strip_prefix(name))
-                .map(str::trim)
-                .unwrap_or_default()
-        };
-        if field("PPid:") == ours && field("Name:").starts_with("qemu-system") {
-            let pid = nix::unistd::Pid::from_raw(pid);
-            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-        }
     }
 }
 

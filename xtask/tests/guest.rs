@@ -9,7 +9,7 @@
 )]
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 
@@ -21,11 +21,20 @@ use serde_json::Value;
 /// Guests are timed: two at once would measure each other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// Names the run that a process belongs to: a guest inherits it.
+const MARK: &str = "REAPERLAB_TEST_RUN";
+
+fn xtask(run: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.env(MARK, run);
+    command
+}
+
 fn patch_test(out: &Path, args: &[&str]) -> Output {
     let _one = ONE_AT_A_TIME
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    Command::new(env!("CARGO_BIN_EXE_xtask"))
+    xtask(out)
         .args(["patch-test", "--out"])
         .arg(out)
         .args(args)
@@ -46,20 +55,30 @@ fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&text).unwrap()
 }
 
-/// No QEMU whose initramfs lies in a temporary folder of a dead parent: every
-/// guest here is a child of the command that has ended.
-fn no_guest_is_left() {
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(status) = std::fs::read_to_string(entry.path().join("status")) else {
-            continue;
-        };
-        let orphan = status.contains("PPid:\t1\n");
-        assert!(
-            !(orphan && status.starts_with("Name:\tqemu-system")),
-            "a guest outlived its command: {}",
-            entry.path().display()
-        );
-    }
+/// The QEMUs of this run. Whatever else runs on this host is none of ours.
+fn guests_of(run: &Path) -> Vec<PathBuf> {
+    let mark = format!("{MARK}={}", run.display());
+    let is_ours = |process: &PathBuf| {
+        let read = |file| std::fs::read(process.join(file)).unwrap_or_default();
+        read("comm").starts_with(b"qemu-system")
+            && read("environ")
+                .split(|b| *b == 0)
+                .any(|variable| variable == mark.as_bytes())
+    };
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .map(|entry| entry.path())
+        .filter(is_ours)
+        .collect()
+}
+
+/// Every guest is a child of the command, which has ended.
+fn no_guest_is_left(run: &Path) {
+    assert_eq!(
+        guests_of(run),
+        Vec::<PathBuf>::new(),
+        "outlived their command"
+    );
 }
 
 #[test]
@@ -85,14 +104,10 @@ fn the_series_is_judged_on_both_arms() {
 
     // The reports are a function of the run folder.
     let before = std::fs::read(out.join("report.html")).unwrap();
-    let again = Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .arg("report")
-        .arg(&out)
-        .output()
-        .unwrap();
+    let again = xtask(&out).arg("report").arg(&out).output().unwrap();
     assert_eq!(again.status.code(), Some(0), "{}", said_by(&again));
     assert_eq!(std::fs::read(out.join("report.html")).unwrap(), before);
-    no_guest_is_left();
+    no_guest_is_left(&out);
 }
 
 fn fault(name: &str, code: i32, status: &str) {
@@ -135,7 +150,7 @@ fn fault(name: &str, code: i32, status: &str) {
         let hit = status == "qemu-died" && row["patched"]["lost"] == 1;
         assert!(!real || hit || row["patched"]["passed"] != 0, "{row}");
     }
-    no_guest_is_left();
+    no_guest_is_left(&out);
 }
 
 /// A wrong patch is caught, and one that only looks wrong is not.
@@ -160,7 +175,7 @@ fn mutants_are_told_from_their_equivalents() {
         }
     }
     let out = folder.path().join("run");
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+    let output = xtask(&out)
         .args(["mutants", "--json", "--scenario", "order", "--dir"])
         .arg(&patches)
         .arg("--out")
@@ -174,7 +189,7 @@ fn mutants_are_told_from_their_equivalents() {
         (&1.into(), &1.into(), &2.into()),
         "{score}"
     );
-    no_guest_is_left();
+    no_guest_is_left(&out);
 }
 
 #[test]
@@ -204,23 +219,6 @@ fn a_dead_qemu_is_named() {
     fault("kill-qemu", 5, "qemu-died");
 }
 
-/// The process ids of QEMUs that are children of this process.
-fn guests_of(parent: u32) -> Vec<u32> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else {
-            continue;
-        };
-        let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
-        if status.starts_with("Name:\tqemu-system")
-            && status.contains(&format!("PPid:\t{parent}\n"))
-        {
-            found.push(pid);
-        }
-    }
-    found
-}
-
 #[test]
 fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
     let _one = ONE_AT_A_TIME
@@ -228,7 +226,7 @@ fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
+    let mut child = xtask(&out)
         .args([
             "patch-test",
             "--rounds",
@@ -256,24 +254,16 @@ fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
             break;
         }
     }
-    let mut guests = guests_of(child.id());
-    while guests.is_empty() && child.try_wait().unwrap().is_none() {
-        guests = guests_of(child.id());
-    }
+    while guests_of(&out).is_empty() && child.try_wait().unwrap().is_none() {}
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
     lines.for_each(drop);
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    for guest in guests {
-        assert!(
-            !Path::new(&format!("/proc/{guest}")).exists(),
-            "a guest is left"
-        );
-    }
+    no_guest_is_left(&out);
     let kept = read_json(&out.join("run.json"))["rounds"][0].clone();
     assert_eq!(kept["status"], "ok", "{kept}");
 
     // What was broken off goes on from there, with the options that it had.
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+    let output = xtask(&out)
         .args(["patch-test", "--resume"])
         .arg(&out)
         .output()

@@ -11,6 +11,7 @@
 mod alive;
 
 use std::io::{self, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -84,6 +85,7 @@ fn meaning(line: &str) -> Progress {
         "up" => Progress::Up,
         "expect" => Progress::ExpectWithin(Duration::ZERO),
         "done" => Progress::Done,
+        "kill me" => Progress::Kill,
         _ => Progress::Ignore,
     }
 }
@@ -233,6 +235,15 @@ fn a_dead_qemu_is_not_the_guests_fault() {
 }
 
 #[test]
+fn a_qemu_killed_on_demand_looks_like_any_that_was_killed() {
+    let lab = Lab::new("exec 9>\"$here/alive\"; say up; say kill me; exec sleep 1000");
+    let alive = lab.alive();
+    let why = "was killed by SIGKILL".into();
+    assert_eq!(lab.boot().0.end, End::QemuDied { why });
+    alive.wait_gone();
+}
+
+#[test]
 fn powering_off_early_is_a_cut() {
     assert_eq!(end_of("say up; say line"), End::Cut);
 }
@@ -305,22 +316,18 @@ fn what_is_missing_is_named() {
     assert!(error.to_string().contains("package virtme-ng"), "{error}");
 }
 
-/// The other half of the next test: boots the guest it is told to, for ever.
-#[test]
-fn helper_that_gets_killed() {
-    if let Some(image) = std::env::var_os("VM_TEST_IMAGE") {
-        let mut lab = Lab::new("");
-        lab.guest.image = image.into();
-        lab.boot();
-    }
-}
-
+/// Runs itself again as the command: the one with a kernel to boot is killed.
 #[test]
 fn no_qemu_outlives_a_command_that_is_killed() {
     let lab = Lab::new("exec 9>\"$here/alive\"; echo >&9; exec sleep 1000");
+    if let Some(image) = std::env::var_os("VM_TEST_IMAGE") {
+        let mut lab = lab;
+        lab.guest.image = image.into();
+        panic!("nobody killed this: {:?}", lab.boot());
+    }
     let mut alive = lab.alive();
     let mut command = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "helper_that_gets_killed", "--nocapture"])
+        .args(["--exact", "no_qemu_outlives_a_command_that_is_killed"])
         .env("VM_TEST_IMAGE", &lab.guest.image)
         // It has no chance to remove what it makes.
         .env("TMPDIR", lab.dir.path())
@@ -329,7 +336,8 @@ fn no_qemu_outlives_a_command_that_is_killed() {
         .unwrap();
     alive.wait_for_a_byte();
     command.kill().unwrap();
-    command.wait().unwrap();
+    let signal = command.wait().unwrap().signal();
+    assert_eq!(signal, Some(9), "it ended by itself");
     alive.wait_gone();
 }
 

@@ -189,6 +189,7 @@ impl Run {
 
     fn results(&mut self, on_line: &mut dyn FnMut(&str) -> Progress) {
         let Self {
+            group,
             results,
             watch,
             delivered,
@@ -204,6 +205,9 @@ impl Run {
             }
             *lines += 1;
             let progress = on_line(line);
+            if progress == Progress::Kill {
+                group.signal(Signal::SIGKILL);
+            }
             watch.line(Instant::now(), progress);
         });
     }

@@ -21,6 +21,9 @@ pub enum Progress {
     Done,
     /// Nothing but a sign of life.
     Ignore,
+    /// QEMU is to be killed, to see how that is told: it ends as if somebody
+    /// else had done it.
+    Kill,
 }
 
 /// Why we ended a guest.
@@ -77,7 +80,7 @@ impl Watch {
                 self.up.get_or_insert(now);
                 self.done.get_or_insert(now);
             }
-            Progress::Ignore => {}
+            Progress::Ignore | Progress::Kill => {}
         }
     }
 
