@@ -57,7 +57,7 @@ impl Program {
         .map(String::from)
         .into();
         args.push(target.display().to_string());
-        if job.options.offline {
+        if job.offline {
             args.push("--offline".into());
         }
         let mut said = Vec::new();

@@ -129,6 +129,15 @@ pub enum Use {
     Tests,
 }
 
+/// Whether what is missing may be installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Install {
+    Never,
+    /// Once the user has said yes.
+    Ask,
+    Unasked,
+}
+
 /// What `doctor` says of one requirement.
 #[derive(Debug, Serialize)]
 pub struct Finding {
@@ -190,7 +199,7 @@ pub fn which(name: &str) -> Option<PathBuf> {
 }
 
 /// Everything needed is here, or is installed now if that was asked for.
-pub fn ensure(job: &Job, of: Use) -> Result {
+pub fn ensure(job: &Job, of: Use, install: Install) -> Result {
     let missing: Vec<_> = inspect(&job.cache, of)
         .into_iter()
         .filter(|f| f.found.is_none())
@@ -203,7 +212,7 @@ pub fn ensure(job: &Job, of: Use) -> Result {
         .map(|f| format!("  {:<20} {} (package {})", f.name, f.why, f.package))
         .collect::<Vec<_>>()
         .join("\n");
-    if !job.options.setup {
+    if install == Install::Never {
         return fail(
             Kind::Infrastructure,
             format!(
@@ -211,13 +220,13 @@ pub fn ensure(job: &Job, of: Use) -> Result {
             ),
         );
     }
-    if job.options.offline {
+    if job.offline {
         return fail(
             Kind::Infrastructure,
             format!("this host lacks:\n{list}\nand --offline forbids fetching it"),
         );
     }
-    if !job.options.yes {
+    if install == Install::Ask {
         confirm(&format!("--setup installs:\n{list}\nGo on?"))?;
     }
     let mut packages: Vec<&str> = missing

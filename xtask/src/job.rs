@@ -1,5 +1,5 @@
-//! What every command has at hand: its options, the cache folder, the cancel
-//! token and the progress.
+//! What every command has at hand: the cache folder, the cancel token and the
+//! progress.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,36 +10,29 @@ use kernel::cache::Cache;
 use kernel::process::{Invocation, Runner, Stream};
 use vm::process::{self, Cancel, Exit, Program};
 
-use crate::cli::Shared;
 use crate::exit::{Classify, Kind, Result, fail};
 use crate::progress::Progress;
 
-/// The kernel that is meant where none is named.
-const DEFAULT_KERNEL: &str = "6.12";
-
 /// The command at work.
 pub struct Job {
-    /// What the user asked for.
-    pub options: Shared,
     /// The user's cache folder for this tool.
     pub cache: PathBuf,
     /// Cancelled by Ctrl-C.
     pub cancel: Cancel,
     /// Tells the user how far it is.
     pub progress: Progress,
+    /// Nothing is fetched: what is not here is missing.
+    pub offline: bool,
 }
 
 impl Job {
-    /// A job with these options.
-    pub fn new(mut options: Shared, cancel: &Cancel) -> Result<Self> {
-        if options.kernels.is_empty() {
-            options.kernels.push(DEFAULT_KERNEL.to_owned());
-        }
+    /// A job on the user's cache.
+    pub fn new(cancel: &Cancel, offline: bool) -> Result<Self> {
         Ok(Self {
-            options,
             cache: Cache::default_root().kind(Kind::Infrastructure)?,
             cancel: cancel.clone(),
             progress: Progress::new(),
+            offline,
         })
     }
 
@@ -106,7 +99,7 @@ impl Programs {
     }
 }
 
-/// Longer than any build: what bounds a build is the user's patience, and a
+/// Longer than any build: what bounds a build is the user's timeout_scale, and a
 /// build that never ends is ended all the same.
 const DEADLINE: Duration = Duration::from_secs(4 * 3600);
 

@@ -19,10 +19,11 @@ use kernel::release::{KernelOrg, ReleaseError};
 use kernel::selftests::{Missing, Selftest, Selftests};
 use kernel::source::{self, SourceError, Sources, Spec};
 use kernel::store::Store;
+use results::Arm;
 use series::patch::Patch;
 
-use crate::cli::{Arm, Flavour};
 use crate::exit::{Classify, Failure, Kind, Result, fail};
+use crate::flavour::Flavour;
 use crate::host;
 use crate::input::Work;
 use crate::job::{Job, workspace};
@@ -52,6 +53,7 @@ pub struct Kernel {
     /// The kernels; held, so that no prune takes them.
     pub built: Vec<Built>,
     arms: Arms,
+    flavour: Flavour,
     /// Whether base is in both arms.
     twin: bool,
 }
@@ -65,8 +67,8 @@ impl Kernel {
     }
 
     /// One arm's kernel.
-    pub fn built(&self, arm: results::Arm) -> Result<&Built> {
-        let arm = if self.twin { results::Arm::Base } else { arm };
+    pub fn built(&self, arm: Arm) -> Result<&Built> {
+        let arm = if self.twin { Arm::Base } else { arm };
         match self.built.iter().find(|b| b.arm == arm.as_str()) {
             Some(built) => Ok(built),
             None => fail(
@@ -77,15 +79,15 @@ impl Kernel {
     }
 
     /// One arm's image.
-    pub fn image(&self, arm: results::Arm) -> Result<&Path> {
+    pub fn image(&self, arm: Arm) -> Result<&Path> {
         Ok(&self.built(arm)?.image)
     }
 
     /// One arm's commit.
-    pub fn commit(&self, arm: results::Arm) -> Oid {
+    pub fn commit(&self, arm: Arm) -> Oid {
         match arm {
-            results::Arm::Base => self.arms.base,
-            results::Arm::Patched => self.arms.patched,
+            Arm::Base => self.arms.base,
+            Arm::Patched => self.arms.patched,
         }
     }
 }
@@ -100,7 +102,7 @@ pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> 
         cache: &job.cache,
         kernel_org: &kernel_org,
         runner: &programs,
-        offline: job.options.offline,
+        offline: job.offline,
     };
     let mut stage = String::new();
     let mut begin = |name: String| {
@@ -192,7 +194,13 @@ pub fn store(job: &Job) -> Result<Store> {
 
 /// Applies the series to a kernel and builds the arms that are not built yet,
 /// base first.
-pub fn build(job: &Job, work: &Work, name: &str, wanted: &[Arm]) -> Result<Kernel> {
+pub fn build(
+    job: &Job,
+    work: &Work,
+    name: &str,
+    flavour: Flavour,
+    wanted: &[Arm],
+) -> Result<Kernel> {
     let store = store(job)?;
     let tree = apply(job, &store, work, name)?;
     let Some(arms) = tree.arms else {
@@ -202,12 +210,15 @@ pub fn build(job: &Job, work: &Work, name: &str, wanted: &[Arm]) -> Result<Kerne
     let repo = Repository::open_bare(store.path()).kind(Kind::Infrastructure)?;
     let list = wanted
         .iter()
-        .map(|arm| match arm {
-            Arm::Base => build_arm(&repo, "base", arms.base),
-            Arm::Patched => build_arm(&repo, "patched", arms.patched),
+        .map(|arm| {
+            let commit = match arm {
+                Arm::Base => arms.base,
+                Arm::Patched => arms.patched,
+            };
+            build_arm(&repo, arm.as_str(), commit)
         })
         .collect::<Result<Vec<_>>>()?;
-    let built = compile(job, &store, &tree.version, &list, true)?;
+    let built = compile(job, &store, &tree.version, flavour, &list, true)?;
     Ok(Kernel {
         name: tree.name,
         version: tree.version,
@@ -215,6 +226,7 @@ pub fn build(job: &Job, work: &Work, name: &str, wanted: &[Arm]) -> Result<Kerne
         apply: tree.report,
         built,
         arms,
+        flavour,
         twin: false,
     })
 }
@@ -233,7 +245,7 @@ pub fn mutant(job: &Job, kernel: &Kernel, name: &str, patch: &Patch) -> Result<B
         build_arm(&repo, "patched", patched)?,
         build_arm(&repo, name, applied.commit)?,
     ];
-    let built = compile(job, &store, &kernel.version, &arms, false)?;
+    let built = compile(job, &store, &kernel.version, kernel.flavour, &arms, false)?;
     match built.into_iter().nth(1) {
         Some(built) => Ok(built),
         None => fail(Kind::Build, format!("{name} was not built")),
@@ -267,7 +279,7 @@ pub struct Inspected {
 
 /// The commits of a series on one kernel, each built and looked at, the first
 /// one first.
-pub fn each_commit(job: &Job, work: &Work, name: &str) -> Result<Vec<Inspected>> {
+pub fn each_commit(job: &Job, work: &Work, name: &str, flavour: Flavour) -> Result<Vec<Inspected>> {
     let store = store(job)?;
     let tree = apply(job, &store, work, name)?;
     let Some(arms) = &tree.arms else {
@@ -286,7 +298,7 @@ pub fn each_commit(job: &Job, work: &Work, name: &str) -> Result<Vec<Inspected>>
             nth => build_arm(&repo, &format!("patch {nth}"), *commit),
         })
         .collect::<Result<Vec<_>>>()?;
-    let built = compile(job, &store, &tree.version, &list, true)?;
+    let built = compile(job, &store, &tree.version, flavour, &list, true)?;
     let has_sparse = host::which("sparse").is_some();
     let mut inspected = Vec::new();
     for ((pair, built), commit) in list
@@ -297,17 +309,24 @@ pub fn each_commit(job: &Job, work: &Work, name: &str) -> Result<Vec<Inspected>>
         let [before, after] = pair else { continue };
         let files = changed_files(&repo, before, after)?;
         let look = |checker: Checker| {
-            with_builder(job, &store, &tree.version, false, |builder, folder| {
-                let mut stage = String::new();
-                let mut watch = |event: build::Event<'_>| {
-                    let what = format!("{} for new warnings", after.name);
-                    progress(job, &mut stage, &what, &event);
-                };
-                let found =
-                    builder.new_warnings(folder, [before, after], &files, checker, &mut watch);
-                job.progress.finish("");
-                found
-            })
+            with_builder(
+                job,
+                &store,
+                &tree.version,
+                flavour,
+                false,
+                |builder, folder| {
+                    let mut stage = String::new();
+                    let mut watch = |event: build::Event<'_>| {
+                        let what = format!("{} for new warnings", after.name);
+                        progress(job, &mut stage, &what, &event);
+                    };
+                    let found =
+                        builder.new_warnings(folder, [before, after], &files, checker, &mut watch);
+                    job.progress.finish("");
+                    found
+                },
+            )
         };
         let found = repo.find_commit(*commit).kind(Kind::Infrastructure)?;
         inspected.push(Inspected {
@@ -378,15 +397,23 @@ fn compile(
     job: &Job,
     store: &Store,
     version: &str,
+    flavour: Flavour,
     arms: &[build::Arm],
     keep_objects: bool,
 ) -> Result<Vec<Built>> {
     let mut stage = String::new();
-    with_builder(job, store, version, keep_objects, |builder, folder| {
-        builder.ensure(folder, arms, &mut |arm, event| {
-            progress(job, &mut stage, &arm.name, &event);
-        })
-    })
+    with_builder(
+        job,
+        store,
+        version,
+        flavour,
+        keep_objects,
+        |builder, folder| {
+            builder.ensure(folder, arms, &mut |arm, event| {
+                progress(job, &mut stage, &arm.name, &event);
+            })
+        },
+    )
 }
 
 /// What builds one kernel's commits, and its source folder.
@@ -394,11 +421,12 @@ fn with_builder<T>(
     job: &Job,
     store: &Store,
     version: &str,
+    flavour: Flavour,
     keep_objects: bool,
     work: impl FnOnce(&Builder<'_>, &mut Folder<'_>) -> std::result::Result<T, BuildError>,
 ) -> Result<T> {
     let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
-    let requests = merge(&fragments(job.options.flavour)?);
+    let requests = merge(&fragments(flavour)?);
     let programs = job.programs();
     let toolchain = Toolchain::default();
     let modules = [workspace().join("kernel-tests/module")];
@@ -444,12 +472,7 @@ pub fn classify(error: BuildError) -> Failure {
 
 /// The kernel's own tests of these names, from one arm's tree. Those that do
 /// not compile are said.
-pub fn selftests(
-    job: &Job,
-    kernel: &Kernel,
-    arm: results::Arm,
-    names: &[&str],
-) -> Result<Vec<Selftest>> {
+pub fn selftests(job: &Job, kernel: &Kernel, arm: Arm, names: &[&str]) -> Result<Vec<Selftest>> {
     let store = store(job)?;
     let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
     let programs = job.programs();

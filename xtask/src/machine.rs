@@ -7,12 +7,13 @@ use std::time::Duration;
 use results::Purpose;
 use results::machine::Accel;
 use results::plan::{PORT, Plan};
-use vm::{Accelerator, Deadlines, Guest, Versions, Virtme, Want};
+use vm::{Accelerator, Deadlines, Versions, Virtme, Want};
 
 use crate::exit::{Classify, Kind, Result};
 use crate::guest::Program;
 use crate::host;
 use crate::job::Job;
+use crate::run::request::Guest;
 
 /// Slow hosts boot a guest in seconds; this long only a broken one needs.
 const BOOT: Duration = Duration::from_secs(90);
@@ -33,34 +34,41 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Finds virtme-ng and proves the accelerator with this kernel.
-    pub fn find(job: &Job, program: &Program, image: &Path) -> Result<Self> {
+    /// Finds virtme-ng and proves the accelerator with this kernel, which may
+    /// take `timeout_scale` times as long as usual.
+    pub fn find(
+        job: &Job,
+        program: &Program,
+        image: &Path,
+        asked: Guest,
+        timeout_scale: u32,
+    ) -> Result<Self> {
         let virtme = Virtme::find(Some(&host::private_environment(&job.cache)))
             .kind(Kind::Infrastructure)?;
         let versions = virtme.versions(&job.cancel).kind(Kind::Infrastructure)?;
         let folder = tempfile::tempdir().kind(Kind::Infrastructure)?;
         let initrd = folder.path().join("initrd");
         program.initramfs(&hello(), &[], &[], &initrd)?;
-        let probe = Guest {
+        let probe = vm::Guest {
             image: image.to_owned(),
             initrd,
-            memory_mib: job.options.memory,
-            cpus: job.options.cpus,
+            memory_mib: asked.memory_mib,
+            cpus: asked.cpus,
             accel: Accel::Tcg,
             port: PORT.into(),
             kernel_args: Vec::new(),
-            deadlines: deadlines(Duration::ZERO, job.options.flavour.timeout_scale()),
+            deadlines: deadlines(Duration::ZERO, timeout_scale),
         };
-        let want = job.options.accel;
-        let accelerator = vm::accelerator(&virtme, want, Some(&probe), &job.cache, &job.cancel)
-            .kind(Kind::Infrastructure)?;
+        let accelerator =
+            vm::accelerator(&virtme, asked.accel, Some(&probe), &job.cache, &job.cancel)
+                .kind(Kind::Infrastructure)?;
         job.alive()?;
         Ok(Self {
             virtme,
             versions,
             accelerator,
-            cpus: job.options.cpus,
-            memory_mib: job.options.memory,
+            cpus: asked.cpus,
+            memory_mib: asked.memory_mib,
         })
     }
 
@@ -84,8 +92,8 @@ impl Machine {
         initrd: PathBuf,
         work: Duration,
         timeout_scale: u32,
-    ) -> Guest {
-        Guest {
+    ) -> vm::Guest {
+        vm::Guest {
             image,
             initrd,
             memory_mib: self.memory_mib,

@@ -1,9 +1,8 @@
 //! `cargo xtask`: every command of the project.
 
-mod again;
-mod cli;
 mod commands;
 mod exit;
+mod flavour;
 mod guest;
 mod host;
 mod input;
@@ -11,9 +10,11 @@ mod job;
 mod kernels;
 mod machine;
 mod outcome;
+mod output;
 mod pipeline;
 mod progress;
 mod round;
+mod run;
 mod rundir;
 mod schedule;
 mod slurm;
@@ -27,7 +28,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use vm::process::Cancel;
 
-use crate::cli::Cli;
+use crate::commands::Cli;
 use crate::exit::Kind;
 
 /// How long a cancelled command may take to end by itself.

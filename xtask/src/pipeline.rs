@@ -17,30 +17,22 @@ use results::text::hex;
 use results::{Arm, Purpose, plan};
 use sha1::{Digest, Sha1};
 
-use crate::cli::{self, Fault, Flavour, PatchTest};
 use crate::exit::{Classify, Failure, Kind, Result, fail};
+use crate::flavour::Flavour;
 use crate::guest::Program;
+use crate::host::Install;
 use crate::input::{self, Work};
 use crate::job::Job;
 use crate::kernels::{self, Kernel};
 use crate::machine::Machine;
 use crate::progress::seconds;
 use crate::round::{self, Boot, Sight};
+use crate::run::request::{Extent, Fault, Request};
 use crate::schedule::{self, Planned, Wanted};
 use crate::{host, outcome, rundir};
 
 /// The most measuring boots of each arm, where the user does not say.
 const ROUNDS: u32 = 8;
-
-/// How much is done where the user does not say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// All that tells something of a series.
-    Whole,
-    /// What tells something of a kernel, as one of many: without the kernel's
-    /// own tests, and with no boots that only say what the probes cost.
-    Brief,
-}
 
 /// Where a run goes.
 #[derive(Debug, Clone, Copy)]
@@ -62,21 +54,23 @@ pub struct Finished {
 /// Puts a series to the test on one kernel.
 pub fn run(
     job: &Job,
-    args: &PatchTest,
-    kernel_name: &str,
+    request: &Request,
+    install: Install,
     place: Place<'_>,
-    extent: Extent,
+    fault: Option<Fault>,
 ) -> Result<Finished> {
     let began = Instant::now();
     let started = jiff::Timestamp::now();
-    let asked = job.options.rounds;
-    let rounds = rounds_wanted(asked, extent, job.options.flavour, args.arm)?;
+    let rounds = rounds_wanted(request)?;
     let earlier = match place {
         Place::New(_) => None,
-        Place::Resumed(folder) => Some(rundir::load(folder)?),
+        // Nothing was booted yet where it has no run.
+        Place::Resumed(folder) => rundir::has_run(folder)
+            .then(|| rundir::load(folder))
+            .transpose()?,
     };
-    let work = input::load(&job.options.series)?;
-    let claims = args
+    let work = input::load(&request.series)?;
+    let claims = request
         .claims
         .as_ref()
         .map(fs_err::read_to_string)
@@ -85,24 +79,28 @@ pub fn run(
     for note in notes(&work) {
         job.progress.note(&note);
     }
-    host::ensure(job, host::Use::Work)?;
+    host::ensure(job, host::Use::Work, install)?;
     let program = Program::build(job)?;
-    let chosen = choose(job, args, extent, &work, &program)?;
-    let kernel = if args.aa {
-        kernels::build(job, &work, kernel_name, &[cli::Arm::Base])?.against_itself()
+    let chosen = choose(request, &work, &program)?;
+    let arms = request.arms();
+    let build = |arms: &[Arm]| kernels::build(job, &work, &request.kernel, request.flavour, arms);
+    let kernel = if request.aa {
+        build(&[Arm::Base])?.against_itself()
     } else {
-        kernels::build(job, &work, kernel_name, &cli::Arm::or_both(args.arm))?
-    };
-    let arms: Vec<Arm> = match args.arm {
-        Some(arm) => vec![arm.into()],
-        None => Arm::BOTH.into(),
+        build(&arms)?
     };
     let own = program.selftests(&chosen);
     let selftests = arms
         .iter()
         .map(|&arm| Ok((arm, kernels::selftests(job, &kernel, arm, &own)?)))
         .collect::<Result<BTreeMap<_, _>>>()?;
-    let machine = Machine::find(job, &program, kernel.image(arms[0])?)?;
+    let machine = Machine::find(
+        job,
+        &program,
+        kernel.image(arms[0])?,
+        request.guest,
+        request.flavour.timeout_scale(),
+    )?;
     job.progress.note(&format!(
         "Guests run on {}: {}",
         machine.accelerator.kind, machine.accelerator.why
@@ -110,31 +108,31 @@ pub fn run(
 
     let seed = match &earlier {
         Some(earlier) => earlier.seed,
-        None => args.seed.unwrap_or(started.as_second() as u64),
+        None => request.seed.unwrap_or(started.as_second() as u64),
     };
     let wanted = Wanted {
         arms,
         scenarios: chosen.clone(),
         // A kernel against itself shows what the measurement is worth, which
         // other scenarios don't add to.
-        repeat: if args.aa { 0 } else { args.repeat },
-        shuffle: args.shuffle,
+        repeat: if request.aa { 0 } else { request.repeat },
+        shuffle: request.shuffle,
         rounds,
-        unprobed: if args.aa || extent == Extent::Brief {
+        unprobed: if request.aa || request.extent == Extent::Brief {
             0
         } else {
             rounds
         },
-        sweeps: if args.sweep {
+        sweeps: if request.sweep {
             program.sweeps()
         } else {
             Vec::new()
         },
         seed,
-        timeout_scale: job.options.flavour.timeout_scale(),
+        timeout_scale: request.flavour.timeout_scale(),
     };
     let boots = schedule::schedule(&work, &wanted);
-    let mut run = describe(job, &work, &kernel, &machine, seed, &started)?;
+    let mut run = describe(request, &work, &kernel, &machine, seed, &started)?;
     run.limit = Some(rounds).filter(|rounds| *rounds > 0);
     if let Some(claims) = claims {
         run.changelog = claims;
@@ -142,7 +140,7 @@ pub fn run(
     // What was not asked for can't be missed.
     run.expect_order = run
         .expect_order
-        .filter(|_| program.proves_order(&chosen) && !args.aa)
+        .filter(|_| program.proves_order(&chosen) && !request.aa)
         .map(|expect| ExpectOrder {
             base: expect.base.filter(|_| run.kernel.has(Arm::Base)),
             patched: expect.patched.filter(|_| run.kernel.has(Arm::Patched)),
@@ -151,6 +149,7 @@ pub fn run(
         Place::New(out) => rundir::create(out, &started)?,
         Place::Resumed(folder) => folder.to_owned(),
     };
+    rundir::save_request(&folder, request)?;
     let recorded = match earlier {
         Some(earlier) => take_over(&mut run, earlier, &folder)?,
         None => VecDeque::new(),
@@ -165,11 +164,11 @@ pub fn run(
         cache: &Cache::open(&job.cache).kind(Kind::Infrastructure)?,
         recorded,
     };
-    let finished = guests.run(boots, args, began, &mut run);
+    let finished = guests.run(boots, request, fault, began, &mut run);
     // Whatever stopped the rounds, those that ended are kept and reported.
     let report = outcome::write(&folder, &run)?;
-    finished?;
     rundir::mark_latest(&folder);
+    finished?;
     Ok(Finished { folder, report })
 }
 
@@ -206,20 +205,14 @@ fn take_over(run: &mut Run, earlier: Run, folder: &Path) -> Result<VecDeque<Roun
 
 /// The scenarios of a run: those that the user names, else all that its extent
 /// has; of a kernel against itself those that measure.
-fn choose(
-    job: &Job,
-    args: &PatchTest,
-    extent: Extent,
-    work: &Work,
-    program: &Program,
-) -> Result<Vec<String>> {
-    let globs = &job.options.scenarios;
+fn choose(request: &Request, work: &Work, program: &Program) -> Result<Vec<String>> {
+    let globs = &request.scenarios;
     let measure = work.manifest.measure.as_ref().map(|m| &m.scenarios);
     match measure {
-        Some(measure) if args.aa && globs.is_empty() => program.select(measure),
+        Some(measure) if request.aa && globs.is_empty() => program.select(measure),
         _ => {
             let mut chosen = program.select(globs)?;
-            if extent == Extent::Brief && globs.is_empty() {
+            if request.extent == Extent::Brief && globs.is_empty() {
                 let own = |name: &String| program.is_selftest(name);
                 chosen.retain(|name| !own(name));
             }
@@ -230,17 +223,13 @@ fn choose(
 
 /// How many boots of each arm measure: none where nothing can be compared, and
 /// whoever asks for some there is told.
-fn rounds_wanted(
-    asked: Option<u32>,
-    extent: Extent,
-    flavour: Flavour,
-    arm: Option<cli::Arm>,
-) -> Result<u32> {
-    let usual = match extent {
+fn rounds_wanted(request: &Request) -> Result<u32> {
+    let asked = request.rounds;
+    let usual = match request.extent {
         Extent::Whole => ROUNDS,
         Extent::Brief => FEWEST as u32,
     };
-    let why = match (flavour, arm) {
+    let why = match (request.flavour, request.arm) {
         (Flavour::Lean, None) => return Ok(asked.unwrap_or(usual)),
         (Flavour::Debug, _) => "the debug flavour's checks cost more than what would be measured",
         (_, Some(_)) => "one arm alone has nothing to be compared with",
@@ -293,15 +282,17 @@ impl Guests<'_> {
     fn run(
         &mut self,
         mut boots: VecDeque<Planned>,
-        args: &PatchTest,
+        request: &Request,
+        mut fault: Option<Fault>,
         began: Instant,
         run: &mut Run,
     ) -> Result {
         let job = self.job;
         let booting = Instant::now();
-        let limit = args.minutes.map(|n| Duration::from_secs(60 * u64::from(n)));
+        let limit = request
+            .minutes
+            .map(|n| Duration::from_secs(60 * u64::from(n)));
         job.progress.stage("Booting");
-        let mut fault = args.fault;
         while !boots.is_empty() {
             job.alive()?;
             // Whoever provokes a fault wants to see that guest alone.
@@ -504,7 +495,7 @@ fn round_words(name: &str, round: &Round) -> String {
 }
 
 fn describe(
-    job: &Job,
+    request: &Request,
     work: &Work,
     kernel: &Kernel,
     machine: &Machine,
@@ -560,9 +551,9 @@ fn describe(
             apply: serde_json::to_value(&kernel.apply).kind(Kind::Infrastructure)?,
         },
         guest: run::Guest {
-            cpus: job.options.cpus,
-            memory_mib: u64::from(job.options.memory),
-            flavour: job.options.flavour.as_str().to_owned(),
+            cpus: request.guest.cpus,
+            memory_mib: u64::from(request.guest.memory_mib),
+            flavour: request.flavour.as_str().to_owned(),
         },
         rounds: Vec::new(),
         expect_order: schedule::expected(work),
@@ -611,11 +602,37 @@ fn host_info() -> Host {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::request::Guest;
+
+    fn request() -> Request {
+        Request {
+            series: "none".into(),
+            kernel: "6.12".into(),
+            flavour: Flavour::Lean,
+            arm: None,
+            aa: false,
+            rounds: None,
+            minutes: None,
+            repeat: 1,
+            shuffle: false,
+            seed: None,
+            sweep: false,
+            scenarios: Vec::new(),
+            claims: None,
+            guest: Guest {
+                accel: vm::Want::Auto,
+                cpus: 2,
+                memory_mib: 1024,
+            },
+            extent: Extent::Whole,
+            require_conclusion: false,
+        }
+    }
 
     #[test]
     fn only_both_lean_arms_are_measured() {
         use Flavour::{Debug, Lean};
-        let one = Some(cli::Arm::Patched);
+        let one = Some(Arm::Patched);
         for (asked, flavour, arm, expected) in [
             (None, Lean, None, Some(ROUNDS)),
             (Some(9), Lean, None, Some(9)),
@@ -625,7 +642,12 @@ mod tests {
             (Some(0), Debug, one, Some(0)),
             (Some(1), Debug, None, None),
         ] {
-            let rounds = rounds_wanted(asked, Extent::Whole, flavour, arm);
+            let rounds = rounds_wanted(&Request {
+                rounds: asked,
+                flavour,
+                arm,
+                ..request()
+            });
             assert_eq!(rounds.ok(), expected, "{asked:?} {flavour:?} {arm:?}");
         }
     }

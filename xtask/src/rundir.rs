@@ -11,6 +11,10 @@ use results::record::Record;
 
 use crate::exit::{Classify, Kind, Result, fail};
 use crate::job::workspace;
+use crate::run::request::Request;
+
+/// What was asked for.
+const REQUEST: &str = "request.json";
 
 /// A folder for a run that begins now: `--out`, else `runs/TIME`.
 pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> {
@@ -45,7 +49,7 @@ pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> 
             }
         }
     };
-    if folder.join("run.json").exists() {
+    if has_run(&folder) {
         return fail(
             Kind::Usage,
             format!(
@@ -56,6 +60,11 @@ pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> 
     }
     fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
     Ok(folder)
+}
+
+/// Whether a folder has a run in it.
+pub fn has_run(folder: &Path) -> bool {
+    folder.join("run.json").exists()
 }
 
 /// Points `runs/latest` at a run that lies beside it.
@@ -79,6 +88,27 @@ pub fn save(folder: &Path, run: &Run) -> Result {
     let mut json = serde_json::to_vec_pretty(run).kind(Kind::Infrastructure)?;
     json.push(b'\n');
     write(&folder.join("run.json"), &json)
+}
+
+/// Writes down what was asked for, so that the run can be resumed.
+pub fn save_request(folder: &Path, request: &Request) -> Result {
+    let mut json = serde_json::to_vec_pretty(request).kind(Kind::Infrastructure)?;
+    json.push(b'\n');
+    write(&folder.join(REQUEST), &json)
+}
+
+/// What the run in a folder was asked to do; none of a folder of an earlier
+/// version, which did not write it down.
+pub fn load_request(folder: &Path) -> Result<Option<Request>> {
+    let path = folder.join(REQUEST);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bytes = fs_err::read(&path).kind(Kind::Usage)?;
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| anyhow::anyhow!("{} is damaged: {error}", path.display()))
+        .kind(Kind::Usage)
 }
 
 /// Writes what a round's guest said. Its console is there already.

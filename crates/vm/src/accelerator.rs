@@ -27,7 +27,8 @@ const PROOF: Duration = Duration::from_secs(8);
 const KVM: &str = "/dev/kvm";
 
 /// What the user asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Want {
     /// KVM where it is proved to work, else TCG.
     Auto,

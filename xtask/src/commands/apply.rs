@@ -2,26 +2,45 @@
 
 use std::fmt::Write;
 
+use clap::Args;
 use kernel::apply::Verdict;
 use serde_json::json;
+use vm::process::Cancel;
 
-use super::{print, print_json};
+use super::options::{Kernels, Series};
 use crate::exit::{Kind, Result, fail};
 use crate::input;
 use crate::job::Job;
 use crate::kernels;
+use crate::output::{print, print_json};
+
+/// `apply`'s options.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    series: Series,
+    #[command(flatten)]
+    kernels: Kernels,
+    /// Use nothing but what is here already
+    #[arg(long)]
+    offline: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
 
 /// Says for each kernel how the series fares. Ends with 3 where it can't be
 /// put to the test on one of them.
-pub fn run(job: Job) -> Result {
-    let work = input::load(&job.options.series)?;
+pub fn run(args: &Options, cancel: &Cancel) -> Result {
+    let job = Job::new(cancel, args.offline)?;
+    let work = input::load(&args.series.from)?;
     let store = kernels::store(&job)?;
     let mut trees = Vec::new();
-    for name in &job.options.kernels {
+    for name in &args.kernels.or_usual() {
         trees.push(kernels::apply(&job, &store, &work, name)?);
     }
     let manifest = &work.manifest;
-    if job.options.json {
+    if args.json {
         print_json(&json!({
             "series": {
                 "name": manifest.name,

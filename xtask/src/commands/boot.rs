@@ -2,29 +2,59 @@
 
 use std::process::Command;
 
+use clap::Args;
+use results::Arm;
 use results::machine::Accel;
+use vm::process::Cancel;
 
-use crate::cli::Arm;
+use super::options::{self, Guest, Setup};
 use crate::exit::{Classify, Kind, Result, fail};
+use crate::flavour::Flavour;
 use crate::guest::Program;
 use crate::job::Job;
 use crate::machine::Machine;
 use crate::{host, input, kernels};
 
+/// `boot`'s options.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    series: options::Series,
+    #[command(flatten)]
+    kernel: options::Kernel,
+    /// How the kernel is configured
+    #[arg(long, value_enum, default_value_t = Flavour::Lean)]
+    flavour: Flavour,
+    /// The arm to boot
+    #[arg(long, value_parser = options::arm(), default_value = "patched")]
+    arm: Arm,
+    #[command(flatten)]
+    guest: Guest,
+    #[command(flatten)]
+    setup: Setup,
+    /// A command to run in the guest instead of a shell
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
 /// Boots through virtme-ng itself, with this host's files as the guest's root,
 /// read-only: the way a developer looks around in a kernel.
-pub fn run(job: Job, arm: Arm, command: &[String]) -> Result {
-    host::ensure(&job, host::Use::Work)?;
-    let work = input::load(&job.options.series)?;
-    let [name] = job.options.kernels.as_slice() else {
-        return fail(Kind::Usage, "boot takes one --kernel");
-    };
-    let kernel = kernels::build(&job, &work, name, &[arm])?;
+pub fn run(args: &Options, cancel: &Cancel) -> Result {
+    let job = Job::new(cancel, args.setup.offline)?;
+    host::ensure(&job, host::Use::Work, args.setup.install())?;
+    let work = input::load(&args.series.from)?;
+    let kernel = kernels::build(&job, &work, &args.kernel.name, args.flavour, &[args.arm])?;
     let Some(built) = kernel.built.first() else {
         return fail(Kind::Build, "nothing was built");
     };
     let program = Program::build(&job)?;
-    let machine = Machine::find(&job, &program, &built.image)?;
+    let machine = Machine::find(
+        &job,
+        &program,
+        &built.image,
+        (&args.guest).into(),
+        args.flavour.timeout_scale(),
+    )?;
     let Some(runner) = host::virtme_run(&job.cache) else {
         return fail(
             Kind::Infrastructure,
@@ -39,14 +69,14 @@ pub fn run(job: Job, arm: Arm, command: &[String]) -> Result {
             "none",
             "--force-9p",
             "--memory",
-            &format!("{}M", job.options.memory),
+            &format!("{}M", args.guest.memory),
         ])
-        .args(["--cpus", &job.options.cpus.to_string()]);
+        .args(["--cpus", &args.guest.cpus.to_string()]);
     if machine.accelerator.kind == Accel::Tcg {
         vm.arg("--disable-kvm");
     }
-    if !command.is_empty() {
-        vm.arg("--script-sh").arg(shell_words::join(command));
+    if !args.command.is_empty() {
+        vm.arg("--script-sh").arg(shell_words::join(&args.command));
     }
     // The terminal is the guest's: virtme-ng stays in its foreground group.
     let status = vm.status().kind(Kind::Infrastructure)?;

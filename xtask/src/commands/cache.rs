@@ -3,23 +3,48 @@
 use std::fmt::Write;
 use std::time::SystemTime;
 
+use clap::{Args, Subcommand};
 use kernel::cache::{self, Entry};
 use serde_json::{Value, json};
 
-use super::{print, print_json, size};
-use crate::cli::{Cache, CacheAction};
+use super::options::bytes;
 use crate::exit::{Classify, Kind, Result};
+use crate::output::{print, print_json, size};
+
+/// `cache`'s options.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// What to do with it
+    #[command(subcommand)]
+    pub action: Option<Action>,
+    /// One JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do with the cache.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// What there is and how large (the default)
+    List,
+    /// Remove what was used longest ago
+    Prune {
+        /// What may stay, such as 20G; 0 for nothing
+        #[arg(long, default_value = "20G", value_parser = bytes)]
+        max: u64,
+    },
+}
 
 /// Lists or prunes.
-pub fn run(args: &Cache) -> Result {
+pub fn run(args: &Options) -> Result {
     let root = cache::Cache::default_root().kind(Kind::Infrastructure)?;
     let cache = cache::Cache::open(&root).kind(Kind::Infrastructure)?;
     match args.action {
-        None | Some(CacheAction::List) => {
+        None | Some(Action::List) => {
             let entries = cache.list().kind(Kind::Infrastructure)?;
             show(&entries, args.json, &root.display().to_string())
         }
-        Some(CacheAction::Prune { max }) => {
+        Some(Action::Prune { max }) => {
             let removed = cache.prune(max).kind(Kind::Infrastructure)?;
             show(&removed, args.json, "removed")
         }

@@ -2,17 +2,31 @@
 
 use std::fmt::Write;
 
+use clap::Args;
 use serde_json::json;
+use vm::process::Cancel;
 
-use super::{print, print_json};
+use super::options::Setup;
 use crate::exit::{Kind, Result, fail};
 use crate::host;
 use crate::job::Job;
+use crate::output::{print, print_json};
+
+/// `doctor`'s options.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    setup: Setup,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
 
 /// Looks, installs with `--setup`, and fails where something is missing still.
-pub fn run(job: Job) -> Result {
-    if job.options.setup {
-        host::ensure(&job, host::Use::Work)?;
+pub fn run(args: &Options, cancel: &Cancel) -> Result {
+    let job = Job::new(cancel, args.setup.offline)?;
+    if args.setup.setup {
+        host::ensure(&job, host::Use::Work, args.setup.install())?;
     }
     let findings = host::inspect(&job.cache, host::Use::Work);
     let missing: Vec<_> = findings
@@ -21,7 +35,7 @@ pub fn run(job: Job) -> Result {
         .map(|f| f.package)
         .collect();
     let accelerator = crate::machine::remembered(&job);
-    if job.options.json {
+    if args.json {
         print_json(&json!({
             "findings": findings,
             "missing": missing,

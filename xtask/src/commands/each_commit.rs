@@ -7,36 +7,46 @@ use evidence::run::{Round, RoundStatus, folder};
 use kernel::build::diagnose::Diagnostic;
 use results::Arm;
 use serde_json::{Value, json};
+use vm::process::Cancel;
 
-use super::{print, print_json};
+use super::build::Options;
 use crate::exit::{Kind, Result, fail};
 use crate::guest::Program;
 use crate::job::Job;
 use crate::kernels::{self, Inspected};
 use crate::machine::Machine;
+use crate::output::{print, print_json};
 use crate::round::{self, Boot};
 use crate::{host, input, rundir, schedule};
 
 /// Builds, inspects and boots every commit of the series.
-pub fn run(job: Job) -> Result {
-    let [name] = job.options.kernels.as_slice() else {
+pub fn run(args: &Options, cancel: &Cancel) -> Result {
+    let job = Job::new(cancel, args.setup.offline)?;
+    let names = args.kernels.or_usual();
+    let [name] = names.as_slice() else {
         return fail(Kind::Usage, "--each-commit takes one --kernel");
     };
     let started = jiff::Timestamp::now();
-    let work = input::load(&job.options.series)?;
-    host::ensure(&job, host::Use::Work)?;
+    let work = input::load(&args.series.from)?;
+    host::ensure(&job, host::Use::Work, args.setup.install())?;
     let program = Program::build(&job)?;
-    let mut chosen = program.select(&job.options.scenarios)?;
-    if job.options.scenarios.is_empty() {
+    let mut chosen = program.select(&args.scenarios)?;
+    if args.scenarios.is_empty() {
         // Whether it boots and kills at all; --scenario asks for more.
         chosen.truncate(1);
     }
-    let commits = kernels::each_commit(&job, &work, name)?;
+    let commits = kernels::each_commit(&job, &work, name, args.flavour)?;
     let Some(first) = commits.first() else {
         return fail(Kind::Usage, "the series has no commit of its own");
     };
-    let machine = Machine::find(&job, &program, &first.built.image)?;
-    let place = rundir::create(job.options.out.as_deref(), &started)?;
+    let machine = Machine::find(
+        &job,
+        &program,
+        &first.built.image,
+        (&args.guest).into(),
+        args.flavour.timeout_scale(),
+    )?;
+    let place = rundir::create(args.out.as_deref(), &started)?;
     let mut rounds = Vec::new();
     for (one, index) in commits.iter().zip(0..) {
         let seed = started.as_second() as u64;
@@ -60,7 +70,7 @@ pub fn run(job: Job) -> Result {
         }
         rounds.push(round);
     }
-    if job.options.json {
+    if args.json {
         let list = commits.iter().zip(&rounds);
         print_json(
             &list

@@ -3,15 +3,25 @@
 use std::fmt::Write;
 use std::io::{BufReader, Read};
 
+use clap::Args;
 use results::console;
 use results::ktap::{self, Test};
 
-use super::{print, print_json};
-use crate::cli::Log;
 use crate::exit::{Classify, Kind, Result, fail};
+use crate::output::{print, print_json};
+
+/// A log to read.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The file, or - for standard input
+    pub file: String,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Reads a KTAP log. Ends with 1 unless all passed or was skipped.
-pub fn ktap(args: &Log) -> Result {
+pub fn ktap(args: &Options) -> Result {
     let report =
         ktap::read(BufReader::with_capacity(1 << 16, open(&args.file)?)).kind(Kind::Usage)?;
     if args.json {
@@ -64,7 +74,7 @@ fn outline(test: &Test, depth: usize, text: &mut String) {
 }
 
 /// Classifies a kernel console. Ends with 1 unless it is clean.
-pub fn triage(args: &Log) -> Result {
+pub fn triage(args: &Options) -> Result {
     let report = vm::console::triage(open(&args.file)?).kind(Kind::Usage)?;
     if args.json {
         print_json(&report)?;

@@ -2,41 +2,171 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::{Args, Subcommand, ValueEnum};
 use evidence::matrix::{Cell, Matrix, Row, SCHEMA, Stage};
 use evidence::render;
 use evidence::run::folder_name;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use vm::process::Cancel;
 
-use super::{print, print_json};
-use crate::cli::{self, Form, MatrixAction, PatchTest, Shared};
+use super::given::Given;
+use super::options::{Kernels, Series, Setup};
+use super::request::{Wanted, agree};
 use crate::exit::{Classify, Failure, Kind, Result, fail};
+use crate::host::Install;
 use crate::input;
 use crate::job::Job;
-use crate::pipeline::{self, Extent, Place};
-use crate::{again, kernels, outcome, rundir, slurm};
+use crate::output::{print, print_json};
+use crate::pipeline::{self, Place};
+use crate::run::request::{Extent, Request};
+use crate::{kernels, outcome, rundir, slurm};
 
 /// What is known of a cell beside its run.
 const CELL: &str = "cell.json";
 /// What a matrix is made of.
 const PLAN: &str = "plan.json";
+/// Its form; that of schema 1 had the words of a command line.
+const PLAN_SCHEMA: u32 = 2;
+
+/// `matrix`' options.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Options {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    cells: Cells,
+    /// The folder for the matrix [default: runs/TIME]
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Resume the interrupted matrix in this folder, with the options that it
+    /// was begun with
+    #[arg(long, value_name = "FOLDER", conflicts_with = "out")]
+    resume: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is done on which kernels.
+#[derive(Debug, Args)]
+struct Cells {
+    #[command(flatten)]
+    kernels: Given<Kernels>,
+    #[command(flatten)]
+    wanted: Given<Wanted>,
+    #[command(flatten)]
+    setup: Given<Setup>,
+}
+
+/// A part of a matrix, for several machines.
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print the cells as JSON, in the form that CI services take
+    Plan {
+        #[command(flatten)]
+        series: Series,
+        #[command(flatten)]
+        kernels: Kernels,
+        /// Whose form
+        #[arg(long, value_enum, default_value_t = Form::Github)]
+        form: Form,
+    },
+    /// Run one cell by itself, into --out/KERNEL
+    Cell(Box<CellOptions>),
+    /// Hand the cells to a batch system as an array job, and the merge behind it
+    Submit {
+        #[command(flatten)]
+        cells: Box<Cells>,
+        /// The folder for the matrix, which every machine sees under this path
+        /// [default: runs/TIME]
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+        /// Slurm, by sbatch
+        #[arg(long, required = true)]
+        slurm: bool,
+    },
+    /// Join the cells below these folders into one report
+    Merge {
+        /// Folders of cells, or of matrices
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+        /// Where to write it [default: the first folder]
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A cell's options: all of them, or a plan that has them.
+#[derive(Debug, Args)]
+struct CellOptions {
+    /// The kernel, in a form that patch-test takes
+    #[arg(long, required_unless_present = "plan")]
+    kernel: Option<String>,
+    #[command(flatten)]
+    wanted: Given<Wanted>,
+    #[command(flatten)]
+    setup: Given<Setup>,
+    /// The folder of the matrix
+    #[arg(long, required_unless_present = "plan")]
+    out: Option<PathBuf>,
+    /// The plan that submit wrote; the cell goes beside it
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "index",
+        conflicts_with_all = ["kernel", "out"]
+    )]
+    plan: Option<PathBuf>,
+    /// Which cell of the plan, counted from 0
+    #[arg(long, value_name = "N", requires = "plan")]
+    index: Option<usize>,
+    /// Write down that the cell was lost, and why
+    #[arg(long, value_name = "WHY", requires = "plan")]
+    lost: Option<String>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// The form of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// GitHub Actions: strategy.matrix
+    Github,
+    /// GitLab: parallel.matrix
+    Gitlab,
+}
 
 /// Runs the whole matrix, or a part of it.
-pub fn run(args: cli::Matrix, cancel: &Cancel) -> Result {
-    match args.action {
-        None => all(&args.test, cancel),
-        Some(MatrixAction::Plan { shared, form }) => plan(&shared, form),
-        Some(MatrixAction::Cell(cell)) => one(*cell, cancel),
-        Some(MatrixAction::Submit { test, .. }) => submit(&test, cancel),
-        Some(MatrixAction::Merge { folders, out, json }) => merge(&folders, out.as_deref(), json),
+pub fn run(args: &Options, cancel: &Cancel) -> Result {
+    match &args.action {
+        None => all(args, cancel),
+        Some(Action::Plan {
+            series,
+            kernels,
+            form,
+        }) => print_json(&in_form(&names(series, kernels)?, *form)),
+        Some(Action::Cell(cell)) => one(cell, cancel),
+        Some(Action::Submit {
+            cells, out, json, ..
+        }) => submit(cells, out.as_deref(), *json, cancel),
+        Some(Action::Merge { folders, out, json }) => merge(folders, out.as_deref(), *json),
     }
 }
 
 /// The kernels that the user names, else those of the manifest.
-fn kernels(shared: &Shared) -> Result<Vec<String>> {
-    let mut names = shared.kernels.clone();
+fn names(series: &Series, kernels: &Kernels) -> Result<Vec<String>> {
+    let mut names = kernels.names.clone();
     if names.is_empty() {
-        names = input::load(&shared.series)?.manifest.kernels;
+        names = input::load(&series.from)?.manifest.kernels;
     }
     if names.is_empty() {
         return fail(
@@ -50,106 +180,115 @@ fn kernels(shared: &Shared) -> Result<Vec<String>> {
 }
 
 /// Every cell in turn. One that fails does not stop the others.
-fn all(test: &PatchTest, cancel: &Cancel) -> Result {
-    let (place, plan) = match &test.resume {
-        Some(folder) => (folder.clone(), resumed(folder, &test.shared)?),
-        None => begin(&test.shared)?,
+fn all(args: &Options, cancel: &Cancel) -> Result {
+    let (place, plan) = match &args.resume {
+        Some(folder) => (folder.clone(), resumed(folder, &args.cells)?),
+        None => begin(&args.cells, args.out.as_deref())?,
     };
-    let begun = plan.test()?;
-    let options = Shared {
-        json: test.shared.json,
-        ..begun.shared.clone()
-    };
-    let job = Job::new(options, cancel)?;
-    for (name, nth) in plan.kernels.iter().zip(1..) {
-        let of = plan.kernels.len();
+    let job = Job::new(cancel, plan.setup.offline)?;
+    for (request, nth) in plan.cells.iter().zip(1..) {
+        let (name, of) = (&request.kernel, plan.cells.len());
         job.progress.note(&format!("Kernel {nth} of {of}: {name}"));
-        let cell = cell(&job, &begun, name, &place)?;
+        let cell = cell(&job, request, plan.setup.install(), &place)?;
         if let Some(error) = &cell.error {
             job.progress.note(&format!("{name}: {error}"));
         }
     }
     rundir::mark_latest(&place);
-    let folders = plan.kernels.iter();
-    let folders = folders.map(|name| place.join(folder_name(name)));
-    finish(rows(folders, &place)?, &place, test.shared.json)
+    let folders = plan.cells.iter();
+    let folders = folders.map(|cell| place.join(folder_name(&cell.kernel)));
+    finish(rows(folders, &place)?, &place, args.json)
 }
 
 /// Begins a matrix: a folder, and its plan in it.
-fn begin(shared: &Shared) -> Result<(PathBuf, Plan)> {
+fn begin(cells: &Cells, out: Option<&Path>) -> Result<(PathBuf, Plan)> {
+    let wanted = &cells.wanted.options;
+    let names = names(&wanted.series, &cells.kernels.options)?;
     let plan = Plan {
-        schema: SCHEMA,
-        args: again::of_cells(given()),
-        kernels: kernels(shared)?,
+        schema: PLAN_SCHEMA,
+        cells: names
+            .iter()
+            .map(|name| wanted.request(name, Extent::Brief))
+            .collect(),
+        setup: cells.setup.options.clone(),
     };
-    let place = rundir::create(shared.out.as_deref(), &jiff::Timestamp::now())?;
+    let place = rundir::create(out, &jiff::Timestamp::now())?;
     let mut json = serde_json::to_vec_pretty(&plan).kind(Kind::Infrastructure)?;
     json.push(b'\n');
     rundir::write(&place.join(PLAN), &json)?;
     Ok((place, plan))
 }
 
-/// The plan of a matrix that was broken off.
-fn resumed(folder: &Path, shared: &Shared) -> Result<Plan> {
+/// The plan of a matrix that was interrupted.
+fn resumed(folder: &Path, given: &Cells) -> Result<Plan> {
     let plan = Plan::load(&folder.join(PLAN))?;
-    let given = given();
-    if shared.kernels.is_empty() || shared.kernels == plan.kernels {
-        again::agree(folder, &plan.args, &again::of_cells(given))?;
-    } else {
-        let kernels = plan.kernels.iter().flat_map(|one| ["--kernel", one]);
-        let begun = kernels.map(str::to_owned).chain(plan.args.iter().cloned());
-        again::agree(folder, &begun.collect::<Vec<_>>(), &given)?;
+    let begun: Vec<&String> = plan.cells.iter().map(|cell| &cell.kernel).collect();
+    let kernels = &given.kernels.options.names;
+    if given.kernels.any && !kernels.iter().eq(begun.iter().copied()) {
+        return fail(
+            Kind::Usage,
+            format!(
+                "{} was begun with other kernels: {begun:?}, not {kernels:?}",
+                folder.display()
+            ),
+        );
     }
-    Ok(plan)
-}
-
-/// The options that this command was given.
-fn given() -> Vec<String> {
-    let words = std::env::args().skip_while(|word| word != "matrix");
-    let mut words = words.skip(1).peekable();
-    words.next_if(|word| word == "submit");
-    again::options(words)
+    if given.wanted.any {
+        for cell in &plan.cells {
+            let given = given.wanted.options.request(&cell.kernel, cell.extent);
+            agree(folder, cell, &given)?;
+        }
+    }
+    Ok(Plan {
+        setup: match given.setup.any {
+            true => given.setup.options.clone(),
+            false => plan.setup,
+        },
+        ..plan
+    })
 }
 
 /// What a matrix is made of: `plan.json`.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Plan {
     schema: u32,
-    kernels: Vec<String>,
-    /// The options of each cell, but for its kernel and its folder.
-    args: Vec<String>,
+    cells: Vec<Request>,
+    setup: Setup,
 }
 
 /// One cell by itself.
-fn one(args: cli::Cell, cancel: &Cancel) -> Result {
-    let (test, place) = match (&args.plan, args.index) {
+fn one(args: &CellOptions, cancel: &Cancel) -> Result {
+    let (request, setup, place) = match (&args.plan, args.index) {
+        (Some(_), _) if args.wanted.any || args.setup.any => {
+            return fail(
+                Kind::Usage,
+                "--plan FILE has the options of its cells: give none beside it",
+            );
+        }
         (Some(plan), Some(index)) => planned(plan, index)?,
         _ => {
-            let place = args.test.shared.out.clone().or(args.test.resume.clone());
-            (args.test, place)
+            let kernel = args.kernel.as_deref().unwrap_or_default();
+            let request = args.wanted.options.request(kernel, Extent::Brief);
+            let place = args.out.clone().unwrap_or_default();
+            (request, args.setup.options.clone(), place)
         }
     };
-    let [name] = test.shared.kernels.as_slice() else {
-        return fail(Kind::Usage, "matrix cell takes one --kernel");
-    };
-    let Some(place) = place else {
-        return fail(Kind::Usage, "matrix cell takes the matrix' folder as --out");
-    };
-    let cell = match args.lost {
+    let folder = place.join(folder_name(&request.kernel));
+    let cell = match &args.lost {
         Some(why) => {
-            let cell = lost(name, why);
-            write(&place.join(folder_name(name)), &cell)?;
+            let cell = lost(&request.kernel, why.clone());
+            write(&folder, &cell)?;
             cell
         }
         None => {
-            let job = Job::new(test.shared.clone(), cancel)?;
-            cell(&job, &test, name, &place)?
+            let job = Job::new(cancel, setup.offline)?;
+            cell(&job, &request, setup.install(), &place)?
         }
     };
-    if test.shared.json {
+    if args.json {
         print_json(&cell)?;
     } else {
-        let row = row(&place.join(folder_name(name)), &place)?;
+        let row = row(&folder, &place)?;
         print(&render::matrix::terminal(&matrix(vec![row])))?;
     }
     end(cell.exit_code, cell.error.as_deref())
@@ -158,52 +297,49 @@ fn one(args: cli::Cell, cancel: &Cancel) -> Result {
 impl Plan {
     fn load(file: &Path) -> Result<Self> {
         let bytes = fs_err::read(file).kind(Kind::Usage)?;
-        let plan: Self = serde_json::from_slice(&bytes)
-            .map_err(|error| anyhow::anyhow!("{} is no plan: {error}", file.display()))
+        let damaged = |error| anyhow::anyhow!("{} is not a plan: {error}", file.display());
+        let json: Value = serde_json::from_slice(&bytes)
+            .map_err(damaged)
             .kind(Kind::Usage)?;
-        if plan.schema != SCHEMA {
-            let (file, found) = (file.display(), plan.schema);
+        if json["schema"] != PLAN_SCHEMA {
+            let (file, found) = (file.display(), &json["schema"]);
             return fail(
                 Kind::Usage,
-                format!("{file} has schema {found}, this version reads {SCHEMA}"),
+                format!("{file} has schema {found}, this version reads {PLAN_SCHEMA}"),
             );
         }
-        Ok(plan)
-    }
-
-    /// What is done on each kernel.
-    fn test(&self) -> Result<PatchTest> {
-        again::parse(&self.args)
+        serde_json::from_value(json)
+            .map_err(damaged)
+            .kind(Kind::Usage)
     }
 }
 
-/// A cell's options by its plan, and where it goes.
-fn planned(file: &Path, index: usize) -> Result<(PatchTest, Option<PathBuf>)> {
-    let plan = Plan::load(file)?;
-    let Some(kernel) = plan.kernels.get(index) else {
+/// A cell by its plan, and where it goes.
+fn planned(file: &Path, index: usize) -> Result<(Request, Setup, PathBuf)> {
+    let mut plan = Plan::load(file)?;
+    if index >= plan.cells.len() {
         return fail(
             Kind::Usage,
             format!("{} has no cell {index}", file.display()),
         );
-    };
-    let mut test = plan.test()?;
-    test.shared.kernels = vec![kernel.clone()];
-    Ok((test, file.parent().map(Path::to_owned)))
+    }
+    let place = file.parent().map(Path::to_owned).unwrap_or_default();
+    Ok((plan.cells.swap_remove(index), plan.setup, place))
 }
 
 /// Hands the cells to Slurm.
-fn submit(test: &PatchTest, cancel: &Cancel) -> Result {
-    let (place, plan) = begin(&test.shared)?;
+fn submit(cells: &Cells, out: Option<&Path>, json: bool, cancel: &Cancel) -> Result {
+    let (place, plan) = begin(cells, out)?;
     let place = fs_err::canonicalize(place).kind(Kind::Infrastructure)?;
-    let job = Job::new(test.shared.clone(), cancel)?;
+    let job = Job::new(cancel, plan.setup.offline)?;
     let submitted = slurm::Batch {
         program: &slurm::this_program()?,
         dir: &std::env::current_dir().kind(Kind::Infrastructure)?,
         place: &place,
-        cells: plan.kernels.len(),
+        cells: plan.cells.len(),
     }
     .submit(&job)?;
-    if test.shared.json {
+    if json {
         return print_json(&submitted);
     }
     print(&format!(
@@ -215,14 +351,14 @@ fn submit(test: &PatchTest, cancel: &Cancel) -> Result {
 }
 
 /// Runs a cell that has not come to its end yet, from where it was broken off.
-fn cell(job: &Job, test: &PatchTest, name: &str, place: &Path) -> Result<Cell> {
-    let folder = place.join(folder_name(name));
+fn cell(job: &Job, request: &Request, install: Install, place: &Path) -> Result<Cell> {
+    let folder = place.join(folder_name(&request.kernel));
     if folder.join(CELL).exists() {
         return load(&folder);
     }
     fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
-    let mut cell = blank(name);
-    if let Err(failure) = fill(job, test, name, &folder, &mut cell) {
+    let mut cell = blank(&request.kernel);
+    if let Err(failure) = fill(job, request, install, &folder, &mut cell) {
         if failure.kind == Kind::Interrupted || job.cancel.cancelled() {
             return Err(failure);
         }
@@ -267,12 +403,12 @@ fn write(folder: &Path, cell: &Cell) -> Result {
 }
 
 /// Does a cell's work, noting how far it came.
-fn fill(job: &Job, test: &PatchTest, name: &str, folder: &Path, cell: &mut Cell) -> Result {
+fn fill(job: &Job, request: &Request, install: Install, folder: &Path, cell: &mut Cell) -> Result {
     cell.ended = Some(Stage::Source);
-    let work = input::load(&job.options.series)?;
+    let work = input::load(&request.series)?;
     cell.series = format!("{} v{}", work.manifest.name, work.manifest.version);
     let store = kernels::store(job)?;
-    let tree = kernels::apply(job, &store, &work, name)
+    let tree = kernels::apply(job, &store, &work, &request.kernel)
         .inspect_err(|failure| cell.ended = Some(stage(failure)))?;
     cell.version = Some(tree.version.clone());
     cell.applies = Some(tree.report.verdict.as_str().to_owned());
@@ -283,15 +419,15 @@ fn fill(job: &Job, test: &PatchTest, name: &str, folder: &Path, cell: &mut Cell)
         cell.ended = Some(Stage::Apply);
         return fail(Kind::Apply, kernels::explain(&tree));
     }
-    let place = if folder.join("run.json").exists() {
+    let place = if rundir::has_run(folder) {
         Place::Resumed(folder)
     } else {
         Place::New(Some(folder))
     };
-    let finished = pipeline::run(job, test, name, place, Extent::Brief)
+    let finished = pipeline::run(job, request, install, place, None)
         .inspect_err(|failure| cell.ended = Some(stage(failure)))?;
     cell.ended = None;
-    outcome::judge(&finished.report, test.require_conclusion)
+    outcome::judge(&finished.report, request.require_conclusion)
 }
 
 /// Where a failure of this kind ends a cell.
@@ -394,12 +530,6 @@ fn end(code: u8, why: Option<&str>) -> Result {
     }
 }
 
-/// Prints the cells for a CI service.
-fn plan(shared: &Shared, form: Form) -> Result {
-    let names = kernels(shared)?;
-    print_json(&in_form(&names, form))
-}
-
 fn in_form(names: &[String], form: Form) -> Value {
     match form {
         Form::Github => {
@@ -428,7 +558,8 @@ fn merge(folders: &[PathBuf], out: Option<&Path>, json: bool) -> Result {
             continue;
         }
         if folder.join(PLAN).exists() {
-            planned.extend(Plan::load(&folder.join(PLAN))?.kernels);
+            let plan = Plan::load(&folder.join(PLAN))?;
+            planned.extend(plan.cells.into_iter().map(|cell| cell.kernel));
         }
         let entries = fs_err::read_dir(folder).kind(Kind::Usage)?;
         for entry in entries {

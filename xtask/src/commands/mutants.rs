@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use evidence::run::{Round, RoundStatus};
 use kernel::build::Built;
 use kernel::selftests::Selftest;
@@ -12,18 +13,52 @@ use results::plan::Plan;
 use results::record::Record;
 use serde::Serialize;
 use series::patch::Patch;
+use vm::process::Cancel;
 
-use super::{print, print_json};
-use crate::cli::{self, Mutants};
+use super::options::{self, Guest, Setup};
 use crate::exit::{Failure, Kind, Result, fail};
+use crate::flavour::Flavour;
 use crate::guest::{Program, matches};
 use crate::input::{self, Work};
 use crate::job::{Job, workspace};
 use crate::kernels::{self, Kernel};
 use crate::machine::Machine;
+use crate::output::{print, print_json};
 use crate::progress::seconds;
 use crate::round::{self, Boot, Sight};
 use crate::{host, rundir, schedule};
+
+/// `mutants`' options.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    series: options::Series,
+    #[command(flatten)]
+    kernel: options::Kernel,
+    /// How the kernels are configured
+    #[arg(long, value_enum, default_value_t = Flavour::Lean)]
+    flavour: Flavour,
+    /// Only the scenarios whose name matches (* and ?; repeatable)
+    #[arg(long = "scenario", value_name = "GLOB")]
+    scenarios: Vec<String>,
+    /// The folder of patches, each on top of the patched arm
+    /// [default: patches/mutants]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Only the mutants whose name matches (* and ?; repeatable)
+    #[arg(long = "mutant", value_name = "GLOB")]
+    mutants: Vec<String>,
+    #[command(flatten)]
+    guest: Guest,
+    /// The folder for consoles and results [default: runs/TIME]
+    #[arg(long)]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    setup: Setup,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
 
 /// The trailer that names the scenarios expected to notice.
 const CAUGHT_BY: &str = "Caught-by";
@@ -84,16 +119,14 @@ impl Verdict {
 }
 
 /// Scores the scenarios.
-pub fn run(job: Job, args: &Mutants) -> Result {
+pub fn run(args: &Options, cancel: &Cancel) -> Result {
+    let job = Job::new(cancel, args.setup.offline)?;
     let started = jiff::Timestamp::now();
-    let [kernel_name] = job.options.kernels.as_slice() else {
-        return fail(Kind::Usage, "mutants takes one --kernel");
-    };
-    let work = input::load(&job.options.series)?;
+    let work = input::load(&args.series.from)?;
     let mutants = read(args)?;
-    host::ensure(&job, host::Use::Work)?;
+    host::ensure(&job, host::Use::Work, args.setup.install())?;
     let program = Program::build(&job)?;
-    let chosen = program.select(&job.options.scenarios)?;
+    let chosen = program.select(&args.scenarios)?;
     for mutant in &mutants {
         if let Some(unknown) = mutant.expected.iter().find(|name| {
             !program
@@ -110,11 +143,23 @@ pub fn run(job: Job, args: &Mutants) -> Result {
             );
         }
     }
-    let kernel = kernels::build(&job, &work, kernel_name, &[cli::Arm::Patched])?;
+    let kernel = kernels::build(
+        &job,
+        &work,
+        &args.kernel.name,
+        args.flavour,
+        &[Arm::Patched],
+    )?;
     let own = program.selftests(&chosen);
     let selftests = kernels::selftests(&job, &kernel, Arm::Patched, &own)?;
-    let machine = Machine::find(&job, &program, kernel.image(Arm::Patched)?)?;
-    let folder = rundir::create(job.options.out.as_deref(), &started)?;
+    let machine = Machine::find(
+        &job,
+        &program,
+        kernel.image(Arm::Patched)?,
+        (&args.guest).into(),
+        args.flavour.timeout_scale(),
+    )?;
+    let folder = rundir::create(args.out.as_deref(), &started)?;
     let bench = Bench {
         job: &job,
         work: &work,
@@ -123,6 +168,7 @@ pub fn run(job: Job, args: &Mutants) -> Result {
         selftests,
         machine: &machine,
         chosen,
+        timeout_scale: args.flavour.timeout_scale(),
         seed: started.as_second() as u64,
         folder: folder.clone(),
     };
@@ -144,7 +190,7 @@ pub fn run(job: Job, args: &Mutants) -> Result {
         let json = serde_json::to_vec_pretty(&document(&fates)).unwrap_or_default();
         rundir::write(&folder.join("mutants.json"), &json)?;
     }
-    if job.options.json {
+    if args.json {
         print_json(&document(&fates))?;
     } else {
         print(&table(&fates))?;
@@ -176,7 +222,7 @@ fn judge(fates: &[Fate]) -> Result {
 }
 
 /// Reads the mutants of a folder, by name.
-fn read(args: &Mutants) -> Result<Vec<Mutant>> {
+fn read(args: &Options) -> Result<Vec<Mutant>> {
     let folder = match &args.dir {
         Some(folder) => folder.clone(),
         None => workspace().join("patches/mutants"),
@@ -223,6 +269,7 @@ struct Bench<'a> {
     selftests: Vec<Selftest>,
     machine: &'a Machine,
     chosen: Vec<String>,
+    timeout_scale: u32,
     seed: u64,
     folder: PathBuf,
 }
@@ -316,7 +363,7 @@ impl Bench<'_> {
         name: &str,
     ) -> Result<Round> {
         let plan = Plan {
-            timeout_scale: self.job.options.flavour.timeout_scale(),
+            timeout_scale: self.timeout_scale,
             ..schedule::plan(self.work, Arm::Patched, scenarios, self.seed)
         };
         let boot = Boot {

@@ -1,18 +1,61 @@
 //! `patch-test`: from a series to a report.
 
-use evidence::render;
+use std::path::{Path, PathBuf};
 
-use super::{print, print_json};
-use crate::cli::PatchTest;
+use clap::{Args, Command, FromArgMatches};
+use evidence::render;
+use vm::process::Cancel;
+
+use super::given::Given;
+use super::options::{Kernel, Setup};
+use super::request::{Wanted, agree};
 use crate::exit::{Classify, Failure, Kind, Result, fail};
 use crate::job::Job;
-use crate::pipeline::{self, Extent, Place};
-use crate::{again, outcome, rundir};
+use crate::output::{print, print_json};
+use crate::pipeline::{self, Place};
+use crate::run::request::{Extent, Fault, Request};
+use crate::{outcome, rundir};
+
+/// `patch-test`'s options.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    kernel: Given<Kernel>,
+    #[command(flatten)]
+    wanted: Given<Wanted>,
+    /// Exit as git bisect run wants it: 0 good, 1 bad, 125 what can't be built
+    /// or booted, 128 and more to stop
+    #[arg(long)]
+    bisect_run: bool,
+    /// The folder for the run [default: runs/TIME]
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Resume the interrupted run in this folder, with the options that it was
+    /// begun with
+    #[arg(long, value_name = "FOLDER", conflicts_with = "out")]
+    resume: Option<PathBuf>,
+    #[command(flatten)]
+    setup: Setup,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+    /// Have the guest of the first patched round commit a fault, to see it named
+    #[arg(long, value_enum, hide = true)]
+    fault: Option<Fault>,
+}
+
+impl Options {
+    fn asked(&self) -> Request {
+        self.wanted
+            .options
+            .request(&self.kernel.options.name, Extent::Whole)
+    }
+}
 
 /// Runs the main job.
-pub fn run(job: Job, args: &PatchTest) -> Result {
+pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let mut judged = false;
-    let result = test(&job, args, &mut judged);
+    let result = test(args, cancel, &mut judged);
     match result {
         Err(failure) if args.bisect_run => Err(Failure {
             kind: failure.kind.for_bisect(judged),
@@ -22,11 +65,30 @@ pub fn run(job: Job, args: &PatchTest) -> Result {
     }
 }
 
-/// The options of a run, or of the one that it goes on with.
-pub fn resumed(given: PatchTest) -> Result<PatchTest> {
-    let Some(folder) = &given.resume else {
+/// What is asked for, or was of the run that is resumed.
+fn request(args: &Options) -> Result<Request> {
+    let given = args.asked();
+    let Some(folder) = &args.resume else {
         return Ok(given);
     };
+    let begun = match rundir::load_request(folder)? {
+        Some(request) => request,
+        None => by_command(folder)?,
+    };
+    if begun.extent != Extent::Whole {
+        return fail(
+            Kind::Usage,
+            format!("{} is a cell of a matrix: resume that", folder.display()),
+        );
+    }
+    if args.kernel.any || args.wanted.any {
+        agree(folder, &begun, &given)?;
+    }
+    Ok(begun)
+}
+
+/// What a run was asked to do whose folder has its command line alone.
+fn by_command(folder: &Path) -> Result<Request> {
     let line = rundir::load(folder)?.command;
     let Some(words) = line.strip_prefix("cargo xtask patch-test") else {
         return fail(
@@ -35,33 +97,29 @@ pub fn resumed(given: PatchTest) -> Result<PatchTest> {
         );
     };
     let words = shell_words::split(words).kind(Kind::Usage)?;
-    let begun = again::options(words);
-    again::agree(folder, &begun, &again::options(std::env::args().skip(2)))?;
-    let mut test = again::parse(&begun)?;
-    test.shared.json = given.shared.json;
-    test.resume = given.resume;
-    Ok(test)
+    let command = Options::augment_args(Command::new("patch-test").no_binary_name(true));
+    let matches = command.try_get_matches_from(words).kind(Kind::Usage)?;
+    Ok(Options::from_arg_matches(&matches)
+        .kind(Kind::Usage)?
+        .asked())
 }
 
-fn test(job: &Job, args: &PatchTest, judged: &mut bool) -> Result {
-    let [kernel] = job.options.kernels.as_slice() else {
-        return fail(
-            Kind::Usage,
-            "patch-test takes one --kernel; for several there is matrix",
-        );
-    };
+fn test(args: &Options, cancel: &Cancel, judged: &mut bool) -> Result {
+    let job = Job::new(cancel, args.setup.offline)?;
+    let request = request(args)?;
     let place = match &args.resume {
         Some(folder) => Place::Resumed(folder),
-        None => Place::New(job.options.out.as_deref()),
+        None => Place::New(args.out.as_deref()),
     };
-    let finished = pipeline::run(job, args, kernel, place, Extent::Whole)?;
+    let install = args.setup.install();
+    let finished = pipeline::run(&job, &request, install, place, args.fault)?;
     *judged = true;
-    if job.options.json {
+    if args.json {
         print_json(&finished.report)?;
     } else {
         let page = finished.folder.join("report.html");
         print(&render::terminal(&finished.report))?;
         print(&format!("\n{}\n", page.display()))?;
     }
-    outcome::judge(&finished.report, args.require_conclusion)
+    outcome::judge(&finished.report, request.require_conclusion)
 }

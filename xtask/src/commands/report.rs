@@ -1,15 +1,52 @@
 //! `report` and `compare`: again, from run folders, without a guest.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use evidence::run::Run;
 use evidence::{Report, calibrate, claims, render};
 
-use super::{print, print_json};
-use crate::cli::{Again, Compare, Verdict};
+use super::options::Verdict;
 use crate::exit::{Classify, Kind, Result, fail};
+use crate::output::{print, print_json};
 use crate::{outcome, rundir};
 
+/// `compare`'s options.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The run folder: base against patched. Two of them: the earlier run
+    /// against the later one, arm by arm. With --calibrate any number
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Set what a changelog claims beside what was measured; the series' own
+    /// changelog where no file is given
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "calibrate")]
+    #[expect(clippy::option_option, reason = "absent, alone, or with a file")]
+    pub claims: Option<Option<PathBuf>>,
+    /// Say what the verdicts are worth: how often boots of one kernel, dealt
+    /// into two arms, are called different, and which change would be seen
+    #[arg(long)]
+    pub calibrate: bool,
+    /// Print a paragraph for the series' changelog
+    #[arg(long, conflicts_with_all = ["calibrate", "claims", "json"])]
+    pub changelog: bool,
+    /// What to do with the findings
+    #[command(flatten)]
+    pub verdict: Verdict,
+}
+
+/// From a run folder.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The run folder
+    pub run: PathBuf,
+    /// What to do with the findings
+    #[command(flatten)]
+    pub verdict: Verdict,
+}
+
 /// Writes every report of a run folder again.
-pub fn run(args: &Again) -> Result {
+pub fn run(args: &Options) -> Result {
     let run = rundir::load(&args.run)?;
     finish(&args.verdict, &outcome::write(&args.run, &run)?)
 }

@@ -5,25 +5,68 @@ mod drafts;
 mod text;
 mod tree;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ::series::index::Found;
 use ::series::lint::{self, Finding, History};
 use ::series::reroll::{self, Reroll};
 use ::series::review::{Collected, Point, Review, Standing};
 use ::series::series::Series;
+use clap::Args;
 use serde_json::{Value, json};
 use vm::process::Cancel;
 
-use super::{print, print_json, printed};
-use crate::cli;
 use crate::exit::{Classify, Kind, Result, fail};
 use crate::input::{self, Mailboxes};
+use crate::output::{is_stdout, print, print_json, printed};
 use crate::rundir;
 use tree::Tree;
 
+/// `review`'s options.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Mail: mbox, gzipped or not, maildir, thread text, folder of patches, or -
+    /// for standard input. Several are read as one
+    #[arg(value_name = "THREAD", required_unless_present = "b4")]
+    pub threads: Vec<String>,
+    /// Of several series in the mail this one: the message id of one of its
+    /// mails, or words of its title
+    #[arg(long, value_name = "WHICH")]
+    pub series: Option<String>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Write the mbox that git am takes, with the trailers collected; - for
+    /// standard output
+    #[arg(long, value_name = "FILE")]
+    pub am: Option<PathBuf>,
+    /// Count conditional trailers (for example "Acked-by, with X fixed")
+    #[arg(long)]
+    pub accept_conditional: bool,
+    /// Draft the next version as a diff to look at, on standard output or into
+    /// this file
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "absent, alone, or with a file")]
+    pub next_version: Option<Option<PathBuf>>,
+    /// Draft the answer, on standard output or into this file
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "absent, alone, or with a file")]
+    pub reply: Option<Option<PathBuf>>,
+    /// The run folder whose findings go into the drafts
+    #[arg(long, value_name = "FOLDER")]
+    pub run: Option<PathBuf>,
+    /// The kernel's git repository: for Fixes tags, and for its own
+    /// checkpatch.pl and get_maintainer.pl
+    #[arg(long, value_name = "GITDIR")]
+    pub kernel_tree: Option<PathBuf>,
+    /// Be an external check of b4: one mail on standard input, a JSON list of
+    /// findings on standard output
+    #[arg(long, conflicts_with_all = ["threads", "series", "json", "am", "next_version", "reply"])]
+    pub b4: bool,
+}
+
 /// Reviews a thread and writes what was asked for.
-pub fn run(args: &cli::Review, cancel: &Cancel) -> Result {
+pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let tree = args.kernel_tree.as_deref();
     let tree = tree.map(|path| Tree::open(path, cancel)).transpose()?;
     let tree = tree.as_ref();
@@ -55,7 +98,7 @@ pub fn run(args: &cli::Review, cancel: &Cancel) -> Result {
         eprintln!("{}", text::am(&review, file, args.accept_conditional));
     }
     let found = findings(review.series(), tree)?;
-    let report = drafts::report(args)?;
+    let report = drafts::report(args.run.as_deref())?;
     if report
         .as_ref()
         .is_some_and(|one| !drafts::is_of(one, review.series()))
@@ -92,13 +135,8 @@ pub fn run(args: &cli::Review, cancel: &Cancel) -> Result {
 
 const JSON: &str = "--json";
 
-/// Whether standard output is meant.
-fn is_stdout(file: &Path) -> bool {
-    file == Path::new("-")
-}
-
 /// What goes onto standard output in place of the review.
-fn on_stdout(args: &cli::Review) -> Result<Option<&'static str>> {
+fn on_stdout(args: &Options) -> Result<Option<&'static str>> {
     let draft = |to: &Option<Option<PathBuf>>| {
         to.as_ref()
             .is_some_and(|file| file.as_deref().is_none_or(is_stdout))
@@ -140,7 +178,7 @@ fn findings(series: &Series, tree: Option<&Tree>) -> Result<Vec<Finding>> {
 }
 
 /// Shows which series there are, where one has to be named.
-fn choose(args: &cli::Review, found: &[Found]) -> Result {
+fn choose(args: &Options, found: &[Found]) -> Result {
     let named: Vec<&str> = (args.threads.iter())
         .map(|place| match place.as_str() {
             "-" => "standard input",

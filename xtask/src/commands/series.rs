@@ -3,16 +3,29 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use clap::Args;
 use serde_json::json;
 
-use super::{print, print_json};
-use crate::cli::SeriesFolder;
 use crate::exit::{Classify, Kind, Result, fail};
 use crate::input;
 use crate::job::workspace;
+use crate::output::{print, print_json};
+
+/// `series`' options.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// mbox, thread text, patch file, folder of patches, or - for standard input
+    pub source: String,
+    /// The folder to make [default: patches/NAME]
+    #[arg(long)]
+    pub into: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Makes the folder.
-pub fn run(args: &SeriesFolder) -> Result {
+pub fn run(args: &Options) -> Result {
     let series = input::series(&args.source)?;
     let files = ::series::format::pack(&series).kind(Kind::Usage)?;
     let folder: PathBuf = args

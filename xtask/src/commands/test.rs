@@ -1,10 +1,23 @@
 //! `test` and `ci`: the project's own tests, guests of both arms among them.
 
-use crate::cli::Arm;
-use crate::commands::{build, print};
+use clap::Args;
+use results::Arm;
+use vm::process::Cancel;
+
+use super::build;
+use super::options::{self, Setup};
 use crate::exit::{Kind, Result, fail};
+use crate::flavour::Flavour;
 use crate::host::{self, Use};
 use crate::job::{Job, workspace};
+use crate::output::print;
+
+/// `test`'s and `ci`'s options.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    setup: Setup,
+}
 
 /// How much to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +29,9 @@ pub enum Extent {
 }
 
 /// Runs them, the quick ones first.
-pub fn run(job: Job, extent: Extent) -> Result {
-    host::ensure(&job, Use::Tests)?;
+pub fn run(args: &Options, cancel: &Cancel, extent: Extent) -> Result {
+    let job = Job::new(cancel, args.setup.offline)?;
+    host::ensure(&job, Use::Tests, args.setup.install())?;
     cargo(&job, &["fmt", "--all", "--check"])?;
     cargo(
         &job,
@@ -34,7 +48,8 @@ pub fn run(job: Job, extent: Extent) -> Result {
         deny(&job)?;
     }
     // The guests' tests need both kernels; built here, one sees how far it is.
-    build::both(&job, &[Arm::Base, Arm::Patched])?;
+    let (series, kernel) = (options::SERIES, options::KERNEL.to_owned());
+    build::kernels(&job, series, &[kernel], Flavour::Lean, &Arm::BOTH)?;
     cargo(&job, &["test", "--workspace", "--locked"])
 }
 

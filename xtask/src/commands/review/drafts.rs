@@ -12,14 +12,13 @@ use series::patch::{Person, is_unprintable};
 use series::review::Review;
 use series::series::Series;
 
-use crate::cli;
-use crate::commands::print;
 use crate::exit::{Kind, Result, fail};
+use crate::output::{is_stdout, print};
 use crate::rundir;
 
 /// Writes a draft to its file, or onto standard output.
 pub fn write(to: Option<&Path>, text: &str) -> Result {
-    let Some(file) = to.filter(|file| !super::is_stdout(file)) else {
+    let Some(file) = to.filter(|file| !is_stdout(file)) else {
         return match std::io::stdout().is_terminal() {
             true => print(&harmless(text)),
             false => print(text),
@@ -39,8 +38,8 @@ fn harmless(text: &str) -> String {
 }
 
 /// The report of the run whose findings go into the drafts.
-pub fn report(args: &cli::Review) -> Result<Option<Report>> {
-    let run = args.run.as_deref().map(rundir::load).transpose()?;
+pub fn report(run: Option<&Path>) -> Result<Option<Report>> {
+    let run = run.map(rundir::load).transpose()?;
     Ok(run.as_ref().map(evidence::analyse))
 }
 

@@ -1,0 +1,193 @@
+//! Groups of options that several commands have.
+
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use results::Arm;
+use serde::{Deserialize, Serialize};
+
+use crate::host::Install;
+use crate::run::request;
+use vm::Want;
+
+/// The series that is meant where none is named, from the workspace.
+pub const SERIES: &str = "patches/oom-reaper-reverse";
+/// The kernel that is meant where none is named.
+pub const KERNEL: &str = "6.12";
+
+/// The series under test.
+#[derive(Debug, Args)]
+pub struct Series {
+    /// The series: mbox, thread text, patch file, folder of patches, folder
+    /// with a manifest, git range REPO:A..B, - for standard input, or none for
+    /// the kernel as it is
+    #[arg(
+        id = "series",
+        long = "series",
+        default_value = SERIES
+    )]
+    pub from: String,
+}
+
+/// What `--kernel` takes.
+const FORMS: &str = "6.12 for the nearest version that Debian packages or else kernel.org \
+                     released, debian:SUITE/VERSION, release:6.17.3 of kernel.org (release:6.17 \
+                     for the newest of its line), git:PATH#REV, a folder or a tarball";
+
+/// One kernel.
+#[derive(Debug, Args)]
+pub struct Kernel {
+    #[arg(
+        id = "kernel",
+        long = "kernel",
+        value_name = "KERNEL",
+        default_value = KERNEL,
+        help = format!("The kernel: {FORMS}")
+    )]
+    pub name: String,
+}
+
+/// One kernel or several.
+#[derive(Debug, Args)]
+pub struct Kernels {
+    #[arg(
+        id = "kernel",
+        long = "kernel",
+        value_name = "KERNEL",
+        help = format!(
+            "The kernel (repeatable): {FORMS} [default: {KERNEL}; for matrix those of the manifest]"
+        )
+    )]
+    pub names: Vec<String>,
+}
+
+impl Kernels {
+    /// Those that were named, or else the usual one.
+    pub fn or_usual(&self) -> Vec<String> {
+        match self.names.is_empty() {
+            true => vec![KERNEL.to_owned()],
+            false => self.names.clone(),
+        }
+    }
+}
+
+/// What to do with the findings.
+#[derive(Debug, Args)]
+pub struct Verdict {
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 6 unless the primary metrics come to a conclusion
+    #[arg(long)]
+    pub require_conclusion: bool,
+}
+
+/// The machine that guests run on.
+#[derive(Debug, Args)]
+pub struct Guest {
+    /// How the guest's instructions are run
+    #[arg(long, default_value_t = Want::Auto, value_parser = accel())]
+    pub accel: Want,
+    /// Virtual CPUs of a guest
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub cpus: u32,
+    /// Memory of a guest, such as 1G or 1536M
+    #[arg(long, default_value = "1G", value_parser = mebibytes)]
+    pub memory: u32,
+}
+
+impl From<&Guest> for request::Guest {
+    fn from(guest: &Guest) -> Self {
+        Self {
+            accel: guest.accel,
+            cpus: guest.cpus,
+            memory_mib: guest.memory,
+        }
+    }
+}
+
+/// What may be done to this host, and fetched.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct Setup {
+    /// Install what is missing
+    #[arg(long)]
+    pub setup: bool,
+    /// Don't ask before installing
+    #[arg(long, requires = "setup")]
+    pub yes: bool,
+    /// Use nothing but what is here already
+    #[arg(long)]
+    pub offline: bool,
+}
+
+impl Setup {
+    /// Whether what is missing is installed.
+    pub fn install(&self) -> Install {
+        match (self.setup, self.yes) {
+            (false, _) => Install::Never,
+            (true, false) => Install::Ask,
+            (true, true) => Install::Unasked,
+        }
+    }
+}
+
+/// Reads `--accel`.
+fn accel() -> impl TypedValueParser<Value = Want> {
+    let value = |want: Want| {
+        PossibleValue::new(want.as_str()).help(match want {
+            Want::Auto => "KVM where a guest proves it, else emulation",
+            Want::Kvm => "KVM, or fail",
+            Want::Tcg => "Emulation",
+        })
+    };
+    PossibleValuesParser::new(Want::ALL.map(value)).try_map(|word| word.parse::<Want>())
+}
+
+/// Reads `--arm`.
+pub fn arm() -> impl TypedValueParser<Value = Arm> {
+    PossibleValuesParser::new([
+        PossibleValue::new("base").help("The kernel with the prerequisites"),
+        PossibleValue::new("patched").help("Base plus the series"),
+    ])
+    .try_map(|word| word.parse::<Arm>())
+}
+
+fn mebibytes(text: &str) -> Result<u32, String> {
+    let size = bytes(text)? >> 20;
+    match u32::try_from(size) {
+        Ok(size @ 256..=1_048_576) => Ok(size),
+        _ => Err(format!("{text} is not between 256M and 1T")),
+    }
+}
+
+/// A size such as `512M` or `20G`, in bytes.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text.get(digits.len()..).unwrap_or_default() {
+        "" => 0,
+        "k" | "K" | "KiB" => 10,
+        "M" | "MiB" => 20,
+        "G" | "GiB" => 30,
+        "T" | "TiB" => 40,
+        unit => return Err(format!("unknown unit {unit}: use K, M, G or T")),
+    };
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(1 << shift))
+        .ok_or_else(|| format!("{text} is not a size such as 512M or 20G"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(bytes("20G"), Ok(20 << 30));
+        assert_eq!(bytes("0"), Ok(0));
+        assert!(bytes("20X").is_err());
+        assert!(bytes("99999999999T").is_err());
+        assert_eq!(mebibytes("1G"), Ok(1024));
+        assert!(mebibytes("1M").is_err());
+    }
+}
