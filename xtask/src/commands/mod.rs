@@ -6,6 +6,8 @@ mod build;
 mod cache;
 mod doctor;
 mod each_commit;
+#[cfg(test)]
+mod examples;
 mod given;
 mod log;
 mod matrix;
@@ -24,7 +26,7 @@ use vm::process::Cancel;
 use crate::exit::Result;
 
 /// Evidence for kernel memory-management patches: apply a series, build the
-/// kernel with and without it, boot both, drive the OOM scenarios, compare.
+/// kernel with and without it, boot both, run the OOM scenarios, compare.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo xtask",
@@ -44,8 +46,8 @@ pub enum Command {
     /// The main job: from a series to a report
     ///
     /// Takes the series, applies it to a kernel with what it needs, builds the
-    /// kernel with and without it, boots both by turns, runs the scenarios and
-    /// says with statistics what the series does.
+    /// kernel with and without it, boots both in alternation, runs the scenarios
+    /// and says with statistics what the series does.
     #[command(after_help = "Example:
   cargo xtask patch-test --setup --yes
   cargo xtask patch-test --series patches/oom-reaper-reverse --kernel 6.12 --rounds 6
@@ -81,7 +83,7 @@ pub enum Command {
   cargo xtask matrix merge cells
   cargo xtask matrix submit --slurm --out /shared/runs/1")]
     Matrix(Box<matrix::Options>),
-    /// Compare again, from the samples of a run folder
+    /// Compare again, from the samples of a run folder, or compare two runs
     #[command(after_help = "Example:
   cargo xtask compare runs/latest --require-conclusion
   cargo xtask compare runs/latest --claims
@@ -112,7 +114,7 @@ pub enum Command {
   git config b4.review-perpatch-check-cmd \\
     'REAPERLAB/target/debug/xtask review --b4 --kernel-tree .'")]
     Review(review::Options),
-    /// Read a KTAP log
+    /// Parse a KTAP log
     #[command(after_help = "Example:
   cargo xtask ktap ktap.log --json")]
     Ktap(log::Options),
@@ -120,7 +122,7 @@ pub enum Command {
     #[command(after_help = "Example:
   cargo xtask triage console.log --json")]
     Triage(log::Options),
-    /// Score the scenarios against wrong versions of the series
+    /// Test the scenarios: does one of them catch each wrong version of the series?
     #[command(after_help = "Example:
   cargo xtask mutants --mutant '*notifier*'")]
     Mutants(mutants::Options),
@@ -167,27 +169,185 @@ pub fn run(command: Command, cancel: &Cancel) -> Result {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::CommandFactory;
+    use clap::error::ErrorKind::MissingRequiredArgument;
 
     use super::*;
+    use crate::job::workspace;
+
+    /// Every command below this one and itself, each with its full name.
+    fn all(command: clap::Command) -> Vec<clap::Command> {
+        let mut all = vec![command.clone()];
+        all.extend(command.get_subcommands().cloned().flat_map(all_of));
+        all
+    }
+
+    fn all_of(command: clap::Command) -> Vec<clap::Command> {
+        match command.get_name() {
+            "help" => Vec::new(),
+            _ => all(command),
+        }
+    }
+
+    fn whole() -> clap::Command {
+        let mut command = Cli::command().term_width(80);
+        command.build();
+        command
+    }
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
 
+    fn examples_of(command: &clap::Command) -> Vec<Vec<String>> {
+        let help = command.get_after_help().map(ToString::to_string);
+        examples::in_shell(&help.unwrap_or_default())
+    }
+
     #[test]
     fn every_command_has_an_example() {
         for command in Cli::command().get_subcommands() {
-            let help = command
-                .get_after_help()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            assert!(
-                help.contains("cargo xtask"),
-                "{} has none",
-                command.get_name()
-            );
+            let name = command.get_name();
+            assert!(!examples_of(command).is_empty(), "{name} has none");
         }
+    }
+
+    /// The files with command lines that users and machines copy.
+    fn documents() -> Vec<(String, Vec<Vec<String>>)> {
+        let root = workspace();
+        let list = |folder: &str| {
+            let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten();
+            entries.map(|entry| entry.unwrap().path())
+        };
+        let mut files: Vec<_> = [".", "docs", ".ci", ".github/workflows"]
+            .into_iter()
+            .flat_map(list)
+            .filter(|path| path.is_file())
+            .collect();
+        files.sort();
+        let read = |path: &Path| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("md") => examples::in_markdown(&text),
+                Some("yml") | None => examples::in_shell(&text.replace("run: ", "")),
+                _ => Vec::new(),
+            }
+        };
+        let named = files.iter().map(|path| {
+            let name = path.strip_prefix(root).unwrap();
+            (name.display().to_string(), read(path))
+        });
+        named.filter(|(_, lines)| !lines.is_empty()).collect()
+    }
+
+    #[test]
+    fn no_command_line_that_is_told_is_refused() {
+        let mut sources = documents();
+        for file in [
+            "README.md",
+            "CONTRIBUTING.md",
+            ".ci/run",
+            ".github/workflows/patch-test.yml",
+        ] {
+            assert!(sources.iter().any(|(name, _)| name == file), "{file}");
+        }
+        for command in all(whole()) {
+            sources.push((
+                format!("{} --help", command.get_name()),
+                examples_of(&command),
+            ));
+        }
+        let mut refused = Vec::new();
+        for (source, lines) in sources {
+            for words in lines {
+                let line = std::iter::once("xtask".to_owned()).chain(words.iter().cloned());
+                let Err(error) = Cli::try_parse_from(line) else {
+                    continue;
+                };
+                // Prose names a command by itself.
+                let named = words.len() == 1 && error.kind() == MissingRequiredArgument;
+                if !named {
+                    let said = error.to_string();
+                    let why = said.lines().next().unwrap_or_default();
+                    refused.push(format!("{source}: {}: {why}", words.join(" ")));
+                }
+            }
+        }
+        assert!(refused.is_empty(), "{}", refused.join("\n"));
+    }
+
+    #[test]
+    fn command_lines_are_found_in_text() {
+        let text = "\
+Run `cargo xtask test
+--yes`, or `make`; `xtask` alone is none.
+
+    cargo xtask apply --kernel 6.12   # a comment
+    a | cargo xtask ktap - && git bisect run ../x/target/debug/xtask boot \\
+        --arm base -- 'uname -a' > log
+    git config check 'X/target/debug/xtask review --b4'
+
+```
+cargo xtask cache
+```
+";
+        let found = examples::in_markdown(text);
+        let found: Vec<String> = found.iter().map(|words| words.join("|")).collect();
+        assert_eq!(
+            found,
+            [
+                "apply|--kernel|6.12",
+                "ktap|-",
+                "boot|--arm|base|--|uname -a",
+                "review|--b4",
+                "cache",
+                "test|--yes",
+            ]
+        );
+    }
+
+    #[test]
+    fn options_that_a_command_does_not_heed_are_refused() {
+        for line in [
+            "apply --setup --rounds 6 --memory 4G",
+            "apply --setup",
+            "apply --rounds 6",
+            "apply --accel kvm",
+            "build --memory 4G",
+            "build --scenario x",
+            "build --rounds 2",
+            "boot --json",
+            "boot --rounds 2",
+            "boot --kernel 6.1 --kernel 6.12",
+            "doctor --accel kvm",
+            "doctor --series x",
+            "test --kernel 6.12",
+            "patch-test --yes",
+            "patch-test --resume a --out b",
+            "matrix --bisect-run",
+            "matrix --fault hang",
+            "matrix plan --rounds 2",
+            "matrix cell --out x",
+            "matrix cell --kernel 6.1",
+            "matrix cell --plan p --index 0 --kernel 6.1",
+            "mutants --rounds 2",
+        ] {
+            let words = ["xtask"].into_iter().chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_err(), "{line}");
+        }
+        let heeded = "xtask build --each-commit --memory 4G --scenario x --out y";
+        assert!(Cli::try_parse_from(heeded.split(' ')).is_ok());
+    }
+
+    #[test]
+    fn help() {
+        let texts = all(whole()).into_iter().map(|mut command| {
+            let name = command.get_bin_name().unwrap_or_default().to_owned();
+            format!("$ {name} --help\n{}", command.render_long_help())
+        });
+        insta::assert_snapshot!(texts.collect::<Vec<_>>().join("\n"));
     }
 }
