@@ -76,8 +76,27 @@ impl Kind {
 pub struct Failure {
     /// Which exit code it gets.
     pub kind: Kind,
-    /// What to tell the user.
+    /// What happened, to what.
     pub error: anyhow::Error,
+    /// What the user can do about it.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure of this kind, with no advice.
+    pub fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            kind,
+            error: error.into(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// The same with one more piece of advice.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
 }
 
 /// What a command returns.
@@ -111,19 +130,25 @@ pub trait Classify<T> {
 
 impl<T, E: Into<anyhow::Error>> Classify<T> for std::result::Result<T, E> {
     fn kind(self, kind: Kind) -> Result<T> {
-        self.map_err(|error| Failure {
-            kind,
-            error: error.into(),
-        })
+        self.map_err(|error| Failure::new(kind, error))
+    }
+}
+
+/// Gives a failure its advice.
+pub trait Advise {
+    /// The same with one more piece of advice, where it is a failure.
+    fn hint(self, hint: impl Into<String>) -> Self;
+}
+
+impl<T> Advise for Result<T> {
+    fn hint(self, hint: impl Into<String>) -> Self {
+        self.map_err(|failure| failure.hint(hint))
     }
 }
 
 /// A failure of `kind` with this message.
 pub fn fail<T>(kind: Kind, message: impl Into<String>) -> Result<T> {
-    Err(Failure {
-        kind,
-        error: anyhow::Error::msg(message.into()),
-    })
+    Err(Failure::new(kind, anyhow::Error::msg(message.into())))
 }
 
 #[cfg(test)]

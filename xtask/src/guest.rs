@@ -10,7 +10,7 @@ use results::plan::{self, Plan};
 use serde::Deserialize;
 use vm::initramfs::{self, File};
 
-use crate::exit::{Classify, Kind, Result, fail};
+use crate::exit::{Advise, Classify, Kind, Result, fail};
 use crate::job::{Job, workspace};
 
 /// The only target whose guests are supported so far.
@@ -192,13 +192,8 @@ impl Program {
             }
             if !matched && chosen.len() == before {
                 let names: Vec<_> = self.scenarios.iter().map(|s| s.name.as_str()).collect();
-                return fail(
-                    Kind::Usage,
-                    format!(
-                        "no scenario matches {glob:?}; there are: {}",
-                        names.join(", ")
-                    ),
-                );
+                return fail(Kind::Usage, format!("no scenario matches {glob:?}"))
+                    .hint(format!("the scenarios are {}", names.join(", ")));
             }
         }
         Ok(chosen.into_values().collect())

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use xshell::{Shell, cmd};
 
-use crate::exit::{Classify, Kind, Result, fail};
+use crate::exit::{Advise, Classify, Kind, Result, fail};
 use crate::job::Job;
 
 /// The virtme-ng that `--setup` installs where the distribution has none.
@@ -213,21 +213,15 @@ pub fn ensure(job: &Job, of: Use, install: Install) -> Result {
         .collect::<Vec<_>>()
         .join("\n");
     if install == Install::Never {
-        return fail(
-            Kind::Infrastructure,
-            format!(
-                "this host lacks:\n{list}\nInstall the packages, or run the command again with --setup"
-            ),
-        );
+        return fail(Kind::Infrastructure, format!("this host lacks:\n{list}"))
+            .hint("install the packages, or run the command again with --setup");
     }
     if job.offline {
-        return fail(
-            Kind::Infrastructure,
-            format!("this host lacks:\n{list}\nand --offline forbids fetching it"),
-        );
+        return fail(Kind::Infrastructure, format!("this host lacks:\n{list}"))
+            .hint("run the command again without --offline, which forbids fetching it");
     }
     if install == Install::Ask {
-        confirm(&format!("--setup installs:\n{list}\nGo on?"))?;
+        confirm(&format!("--setup installs:\n{list}"))?;
     }
     let mut packages: Vec<&str> = missing
         .iter()
@@ -279,11 +273,12 @@ pub fn ensure(job: &Job, of: Use, install: Install) -> Result {
     fail(
         Kind::Infrastructure,
         format!(
-            "installed {}, and {} still can't be found; install it by hand and run `cargo xtask doctor`",
+            "installed {}, but {} still can't be found",
             packages.join(" "),
             still.join(", ")
         ),
     )
+    .hint("install it by hand, then check with `cargo xtask doctor`")
 }
 
 /// virtme-ng in a virtual environment of its own, complete or not at all.
@@ -382,15 +377,16 @@ fn run(job: &Job, command: &mut Vec<String>) -> Result {
     )
 }
 
-fn confirm(question: &str) -> Result {
+fn confirm(what: &str) -> Result {
     if !std::io::stdin().is_terminal() {
         return fail(
             Kind::Usage,
-            format!("{question}\nThere is no terminal to ask on: run again with --yes"),
-        );
+            format!("{what}\nand there is no terminal to ask whether it may"),
+        )
+        .hint("run the command again with --yes");
     }
     let mut err = std::io::stderr().lock();
-    let _ = write!(err, "{question} [y/N] ");
+    let _ = write!(err, "{what}\nGo on? [y/N] ");
     let _ = err.flush();
     let mut answer = String::new();
     std::io::stdin()

@@ -11,7 +11,7 @@ use series::series::Series;
 use series::{format, mailbox, thread};
 use xshell::{Shell, cmd};
 
-use crate::exit::{Classify, Kind, Result, fail};
+use crate::exit::{Advise, Classify, Kind, Result, fail};
 use crate::job::workspace;
 
 /// The largest input that is read, in bytes.
@@ -106,7 +106,7 @@ pub fn series(from: &str) -> Result<Series> {
     }
     fail(
         Kind::Usage,
-        format!("{from} is no file, no folder and no git range (REPO:A..B)"),
+        format!("{from} is not a file, a folder or a git range (REPO:A..B)"),
     )
 }
 
@@ -174,7 +174,10 @@ impl Place {
         if path.exists() {
             return Self::held(fs_err::File::open(path).kind(Kind::Usage)?, place);
         }
-        fail(Kind::Usage, format!("{place} is no file and no folder"))
+        fail(
+            Kind::Usage,
+            format!("{place} is neither a file nor a folder"),
+        )
     }
 
     /// Mail is looked at twice, so what comes once is kept, if it is no more
@@ -187,11 +190,9 @@ impl Place {
         if bytes.len() > thread::MAX_BYTES {
             return fail(
                 Kind::Usage,
-                format!(
-                    "{name} has more than {} MiB; save it into a file and name that",
-                    thread::MAX_BYTES >> 20
-                ),
-            );
+                format!("{name} has more than {} MiB", thread::MAX_BYTES >> 20),
+            )
+            .hint("save it to a file and give that");
         }
         Ok(Self::Held(bytes, name.to_owned()))
     }

@@ -73,7 +73,7 @@ impl Kernel {
             Some(built) => Ok(built),
             None => fail(
                 Kind::Build,
-                format!("the arm {} was not built", arm.as_str()),
+                format!("the {} arm was not built", arm.as_str()),
             ),
         }
     }
@@ -128,10 +128,7 @@ pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> 
                 job.progress.step(progress.files, total, "files");
             }
         })
-        .map_err(|error| Failure {
-            kind: blame(&error),
-            error: error.into(),
-        })?;
+        .map_err(|error| Failure::new(blame(&error), error))?;
     job.progress.finish(&found.version);
     let patches = work.patches_for(&found.version)?;
     let prerequisites: Vec<Prerequisite> = work
@@ -204,7 +201,7 @@ pub fn build(
     let store = store(job)?;
     let tree = apply(job, &store, work, name)?;
     let Some(arms) = tree.arms else {
-        return fail(Kind::Apply, explain(&tree));
+        return Err(refusal(&tree));
     };
     job.progress.note(&in_words(&tree.report));
     let repo = Repository::open_bare(store.path()).kind(Kind::Infrastructure)?;
@@ -283,7 +280,7 @@ pub fn each_commit(job: &Job, work: &Work, name: &str, flavour: Flavour) -> Resu
     let store = store(job)?;
     let tree = apply(job, &store, work, name)?;
     let Some(arms) = &tree.arms else {
-        return fail(Kind::Apply, explain(&tree));
+        return Err(refusal(&tree));
     };
     job.progress.note(&in_words(&tree.report));
     let repo = Repository::open_bare(store.path()).kind(Kind::Infrastructure)?;
@@ -464,10 +461,7 @@ pub fn classify(error: BuildError) -> Failure {
         BuildError::NoSpace { .. } | BuildError::Tool { .. } => Kind::Infrastructure,
         _ => Kind::Build,
     };
-    Failure {
-        kind,
-        error: error.into(),
-    }
+    Failure::new(kind, error)
 }
 
 /// The kernel's own tests of these names, from one arm's tree. Those that do
@@ -549,11 +543,12 @@ pub fn in_words(report: &Report) -> String {
 }
 
 /// Why there are no arms, and what to do.
-pub fn explain(tree: &Tree) -> String {
-    let report = &tree.report;
+pub fn refusal(tree: &Tree) -> Failure {
+    let (report, name) = (&tree.report, &tree.name);
+    let refused = |text: String| Failure::new(Kind::Apply, anyhow::Error::msg(text));
     match report.verdict {
         Verdict::Conflict => {
-            let mut text = format!("the series does not apply to {}", tree.name);
+            let mut text = format!("the series does not apply to {name}");
             for patch in &report.patches {
                 for hunk in &patch.hunks {
                     if let Some(conflict) = &hunk.conflict {
@@ -562,17 +557,15 @@ pub fn explain(tree: &Tree) -> String {
                     }
                 }
             }
-            text
+            refused(text)
         }
-        Verdict::AlreadyApplied => format!(
-            "{} has the series already; name a change that takes it out as [[inverse]] in the manifest",
-            tree.name
-        ),
-        _ => format!(
-            "{} lacks {}; name the patch that provides it as [[prerequisite]] in the manifest",
-            tree.name,
+        Verdict::AlreadyApplied => refused(format!("{name} has the series already"))
+            .hint("name a change that takes it out as [[inverse]] in the manifest"),
+        _ => refused(format!(
+            "{name} lacks {}",
             report.missing_symbols.join(", ")
-        ),
+        ))
+        .hint("name the patch that provides it as [[prerequisite]] in the manifest"),
     }
 }
 

@@ -48,13 +48,19 @@ fn main() -> ExitCode {
     };
     let result = commands::run(cli.command, &cancel);
     if cancel.cancelled() {
-        say("interrupted; what was finished is kept, and the next run goes on from there");
+        say("interrupted; what was finished is kept");
+        for hint in result.err().iter().flat_map(|failure| &failure.hints) {
+            say(hint);
+        }
         return ExitCode::from(Kind::Interrupted.code());
     }
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             say(&format!("error: {failure}"));
+            for hint in &failure.hints {
+                say(&format!("hint: {hint}"));
+            }
             failure.into()
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use evidence::run::Run;
 use evidence::{Report, Status, render};
 
-use crate::exit::{Classify, Kind, Result, fail};
+use crate::exit::{Advise, Classify, Kind, Result, fail};
 use crate::rundir;
 
 /// Writes every report of a run into its folder.
@@ -41,8 +41,9 @@ pub fn judge(report: &Report, require_conclusion: bool) -> Result {
         Status::Infrastructure => fail(Kind::Infrastructure, reasons),
         Status::Passed if require_conclusion && !report.conclusive => fail(
             Kind::Inconclusive,
-            "the primary metrics do not come to a conclusion; run more --rounds",
-        ),
+            "the primary metrics came to no conclusion",
+        )
+        .hint("run more --rounds"),
         Status::Passed => Ok(()),
     }
 }

@@ -17,7 +17,7 @@ use results::text::hex;
 use results::{Arm, Purpose, plan};
 use sha1::{Digest, Sha1};
 
-use crate::exit::{Classify, Failure, Kind, Result, fail};
+use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::flavour::Flavour;
 use crate::guest::Program;
 use crate::host::Install;
@@ -168,7 +168,11 @@ pub fn run(
     // Whatever stopped the rounds, those that ended are kept and reported.
     let report = outcome::write(&folder, &run)?;
     rundir::mark_latest(&folder);
-    finished?;
+    match request.extent {
+        Extent::Whole => finished.hint(rundir::resume_with("patch-test", &folder))?,
+        // Its matrix is what is resumed.
+        Extent::Brief => finished?,
+    }
     Ok(Finished { folder, report })
 }
 
@@ -396,14 +400,8 @@ impl Guests<'_> {
                 &mut || progress.note("  waiting for another command's guests"),
             )
             .map_err(|error| match error {
-                CacheError::Cancelled => Failure {
-                    kind: Kind::Interrupted,
-                    error: error.into(),
-                },
-                error => Failure {
-                    kind: Kind::Infrastructure,
-                    error: error.into(),
-                },
+                CacheError::Cancelled => Failure::new(Kind::Interrupted, error),
+                error => Failure::new(Kind::Infrastructure, error),
             })
     }
 

@@ -9,7 +9,7 @@ use evidence::stored;
 use results::ktap;
 use results::record::Record;
 
-use crate::exit::{Classify, Kind, Result, fail};
+use crate::exit::{Advise, Classify, Kind, Result, fail};
 use crate::job::workspace;
 use crate::run::request::Request;
 
@@ -40,11 +40,9 @@ pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> 
                 None => {
                     return fail(
                         Kind::Infrastructure,
-                        format!(
-                            "can't make a folder in {}; name one with --out",
-                            runs.display()
-                        ),
-                    );
+                        format!("can't make a folder in {}", runs.display()),
+                    )
+                    .hint("name one with --out");
                 }
             }
         }
@@ -52,11 +50,9 @@ pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> 
     if has_run(&folder) {
         return fail(
             Kind::Usage,
-            format!(
-                "{} holds a run already; name another folder",
-                folder.display()
-            ),
-        );
+            format!("{} already holds a run", folder.display()),
+        )
+        .hint("name another folder with --out");
     }
     fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
     Ok(folder)
@@ -65,6 +61,13 @@ pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> 
 /// Whether a folder has a run in it.
 pub fn has_run(folder: &Path) -> bool {
     folder.join("run.json").exists()
+}
+
+/// The command that goes on with what is in a folder, as advice.
+pub fn resume_with(command: &str, folder: &Path) -> String {
+    let folder = folder.display().to_string();
+    let folder = shell_words::quote(&folder);
+    format!("resume with: cargo xtask {command} --resume {folder}")
 }
 
 /// Points `runs/latest` at a run that lies beside it.

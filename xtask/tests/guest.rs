@@ -256,7 +256,11 @@ fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
     }
     while guests_of(&out).is_empty() && child.try_wait().unwrap().is_none() {}
     kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
-    lines.for_each(drop);
+    let resume = format!(
+        "resume with: cargo xtask patch-test --resume {}",
+        out.display()
+    );
+    assert_eq!(lines.last().unwrap().unwrap(), resume);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     no_guest_is_left(&out);
     let kept = read_json(&out.join("run.json"))["rounds"][0].clone();

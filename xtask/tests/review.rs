@@ -122,8 +122,8 @@ fn drafts_go_into_files_and_nowhere_else() {
     let (code, out, err) = world.review(&[&[THREAD], &files[..]].concat(), "");
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("Changelog and trailers"), "{out}");
-    assert!(err.contains("next.diff: a draft"), "{err}");
-    assert!(err.contains("reply.eml: a draft"), "{err}");
+    assert!(err.contains("next.diff: draft written"), "{err}");
+    assert!(err.contains("reply.eml: draft written"), "{err}");
     let read = |name: &str| std::fs::read_to_string(world.path().join(name)).unwrap();
     assert!(read("next.diff").contains("+Reduce those races by reaping"));
     let reply = read("reply.eml");
@@ -140,7 +140,7 @@ fn drafts_go_into_files_and_nowhere_else() {
     let (code, _, err) = world.review(&[THREAD, "--reply", "--json"], "");
     assert_eq!(code, Some(2));
     assert!(
-        err.contains("--json has standard output; give --reply a FILE"),
+        err.contains("--json already writes to standard output\nhint: give --reply a file"),
         "{err}"
     );
 }
@@ -164,7 +164,10 @@ fn standard_output_takes_one_thing() {
         assert_eq!(world.review(&[THREAD, option, "-"], ""), alone);
         let (code, out, err) = world.review(&[THREAD, "--am", "-", option], "");
         assert_eq!((code, out.as_str()), (Some(2), ""));
-        assert!(err.contains("--am has standard output"), "{err}");
+        assert!(
+            err.contains("--am already writes to standard output"),
+            "{err}"
+        );
     }
     assert_eq!(std::fs::read_dir(world.path()).unwrap().count(), 0);
 }
@@ -479,7 +482,7 @@ fn mail_is_read_from_every_place() {
     let (code, _, err) = world.review(&["nowhere"], "");
     assert_eq!(
         (code, err.as_str()),
-        (Some(2), "error: nowhere is no file and no folder\n")
+        (Some(2), "error: nowhere is neither a file nor a folder\n")
     );
     let (code, _, err) = world.review(&["-"], "Dear list,\n");
     assert_eq!(code, Some(2));
@@ -507,7 +510,8 @@ fn of_several_series_one_is_named() {
     mm: another
         v3 by a, 1 patch, 2 mails
         2@a
-    error: standard input: 2 series; name one with --series, by a message id or words of its title
+    error: standard input: 2 series found
+    hint: choose one with --series: a message id, or words of its title
     "##);
     for which in [
         "2@a",

@@ -8,7 +8,7 @@ use serde_json::json;
 use vm::process::Cancel;
 
 use super::options::{Kernels, Series};
-use crate::exit::{Kind, Result, fail};
+use crate::exit::{Failure, Kind, Result};
 use crate::input;
 use crate::job::Job;
 use crate::kernels;
@@ -21,7 +21,7 @@ pub struct Options {
     series: Series,
     #[command(flatten)]
     kernels: Kernels,
-    /// Use nothing but what is here already
+    /// Fetch nothing: use only what is here already
     #[arg(long)]
     offline: bool,
     /// One JSON document on standard output
@@ -36,7 +36,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let work = input::load(&args.series.from)?;
     let store = kernels::store(&job)?;
     let mut trees = Vec::new();
-    for name in &args.kernels.or_usual() {
+    for name in &args.kernels.names {
         trees.push(kernels::apply(&job, &store, &work, name)?);
     }
     let manifest = &work.manifest;
@@ -81,11 +81,16 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let refused: Vec<_> = trees
         .iter()
         .filter(|t| t.arms.is_none() && t.report.verdict != Verdict::AlreadyApplied)
-        .map(kernels::explain)
+        .map(kernels::refusal)
         .collect();
     if refused.is_empty() {
-        Ok(())
-    } else {
-        fail(Kind::Apply, refused.join("\n"))
+        return Ok(());
     }
+    let texts: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    let mut hints: Vec<String> = refused.into_iter().flat_map(|one| one.hints).collect();
+    hints.dedup();
+    Err(Failure {
+        hints,
+        ..Failure::new(Kind::Apply, anyhow::Error::msg(texts.join("\n")))
+    })
 }

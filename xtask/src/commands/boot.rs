@@ -8,7 +8,7 @@ use results::machine::Accel;
 use vm::process::Cancel;
 
 use super::options::{self, Guest, Setup};
-use crate::exit::{Classify, Kind, Result, fail};
+use crate::exit::{Advise, Classify, Kind, Result, fail};
 use crate::flavour::Flavour;
 use crate::guest::Program;
 use crate::job::Job;
@@ -56,10 +56,8 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         args.flavour.timeout_scale(),
     )?;
     let Some(runner) = host::virtme_run(&job.cache) else {
-        return fail(
-            Kind::Infrastructure,
-            "virtme-ng is missing: run `cargo xtask doctor --setup`",
-        );
+        return fail(Kind::Infrastructure, "virtme-ng is missing")
+            .hint("install it with `cargo xtask doctor --setup`");
     };
     let mut vm = Command::new(runner);
     vm.arg("--kimg")

@@ -65,8 +65,13 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.setup.offline)?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let arms = either_or_both(args.arm);
-    let names = args.kernels.or_usual();
-    let kernels = kernels(&job, &args.series.from, &names, args.flavour, &arms)?;
+    let kernels = kernels(
+        &job,
+        &args.series.from,
+        &args.kernels.names,
+        args.flavour,
+        &arms,
+    )?;
     let mut text = String::new();
     let mut list = Vec::new();
     for kernel in &kernels {

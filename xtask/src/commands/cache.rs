@@ -27,9 +27,9 @@ pub struct Options {
 pub enum Action {
     /// What there is and how large (the default)
     List,
-    /// Remove what was used longest ago
+    /// Remove what has not been used for the longest time
     Prune {
-        /// What may stay, such as 20G; 0 for nothing
+        /// How much to keep, such as 20G; 0 removes everything
         #[arg(long, default_value = "20G", value_parser = bytes)]
         max: u64,
     },

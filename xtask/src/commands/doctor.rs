@@ -7,7 +7,7 @@ use serde_json::json;
 use vm::process::Cancel;
 
 use super::options::Setup;
-use crate::exit::{Kind, Result, fail};
+use crate::exit::{Advise, Kind, Result, fail};
 use crate::host;
 use crate::job::Job;
 use crate::output::{print, print_json};
@@ -60,9 +60,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     }
     fail(
         Kind::Infrastructure,
-        format!(
-            "install {} or run `cargo xtask doctor --setup`",
-            missing.join(" ")
-        ),
+        format!("missing packages: {}", missing.join(" ")),
     )
+    .hint("install them, or run `cargo xtask doctor --setup`")
 }

@@ -22,8 +22,7 @@ use crate::{host, input, rundir, schedule};
 /// Builds, inspects and boots every commit of the series.
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.setup.offline)?;
-    let names = args.kernels.or_usual();
-    let [name] = names.as_slice() else {
+    let [name] = args.kernels.names.as_slice() else {
         return fail(Kind::Usage, "--each-commit takes one --kernel");
     };
     let started = jiff::Timestamp::now();

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use vm::process::Cancel;
 
 use super::given::Given;
-use super::options::{Kernels, Series, Setup};
-use super::request::{Wanted, agree};
-use crate::exit::{Classify, Failure, Kind, Result, fail};
+use super::options::{self, Series, Setup};
+use super::request::{RESUME_ALONE, Wanted, agree};
+use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::host::Install;
 use crate::input;
 use crate::job::Job;
@@ -49,6 +49,21 @@ pub struct Options {
     json: bool,
 }
 
+/// The kernels of a matrix.
+#[derive(Debug, Args)]
+struct Kernels {
+    #[arg(
+        id = "kernel",
+        long = "kernel",
+        value_name = "KERNEL",
+        help = format!(
+            "The kernel (repeatable): {} [default: those of the manifest]",
+            options::FORMS
+        )
+    )]
+    names: Vec<String>,
+}
+
 /// What is done on which kernels.
 #[derive(Debug, Args)]
 struct Cells {
@@ -69,13 +84,13 @@ enum Action {
         series: Series,
         #[command(flatten)]
         kernels: Kernels,
-        /// Whose form
+        /// For which CI service
         #[arg(long, value_enum, default_value_t = Form::Github)]
         form: Form,
     },
     /// Run one cell by itself, into --out/KERNEL
     Cell(Box<CellOptions>),
-    /// Hand the cells to a batch system as an array job, and the merge behind it
+    /// Submit the cells to a batch system as an array job, followed by the merge
     Submit {
         #[command(flatten)]
         cells: Box<Cells>,
@@ -128,7 +143,7 @@ struct CellOptions {
     /// Which cell of the plan, counted from 0
     #[arg(long, value_name = "N", requires = "plan")]
     index: Option<usize>,
-    /// Write down that the cell was lost, and why
+    /// Record that the cell was lost, and why
     #[arg(long, value_name = "WHY", requires = "plan")]
     lost: Option<String>,
     /// One JSON document on standard output
@@ -169,10 +184,8 @@ fn names(series: &Series, kernels: &Kernels) -> Result<Vec<String>> {
         names = input::load(&series.from)?.manifest.kernels;
     }
     if names.is_empty() {
-        return fail(
-            Kind::Usage,
-            "no kernels: name some with --kernel, or in the manifest as kernels = [...]",
-        );
+        return fail(Kind::Usage, "no kernel is named")
+            .hint("name some with --kernel, or in the manifest as kernels = [...]");
     }
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|name| seen.insert(folder_name(name)));
@@ -189,7 +202,10 @@ fn all(args: &Options, cancel: &Cancel) -> Result {
     for (request, nth) in plan.cells.iter().zip(1..) {
         let (name, of) = (&request.kernel, plan.cells.len());
         job.progress.note(&format!("Kernel {nth} of {of}: {name}"));
-        let cell = cell(&job, request, plan.setup.install(), &place)?;
+        let cell = cell(&job, request, plan.setup.install(), &place).map_err(|failure| {
+            let hints = vec![rundir::resume_with("matrix", &place)];
+            Failure { hints, ..failure }
+        })?;
         if let Some(error) = &cell.error {
             job.progress.note(&format!("{name}: {error}"));
         }
@@ -231,7 +247,8 @@ fn resumed(folder: &Path, given: &Cells) -> Result<Plan> {
                 "{} was begun with other kernels: {begun:?}, not {kernels:?}",
                 folder.display()
             ),
-        );
+        )
+        .hint(RESUME_ALONE);
     }
     if given.wanted.any {
         for cell in &plan.cells {
@@ -260,10 +277,8 @@ struct Plan {
 fn one(args: &CellOptions, cancel: &Cancel) -> Result {
     let (request, setup, place) = match (&args.plan, args.index) {
         (Some(_), _) if args.wanted.any || args.setup.any => {
-            return fail(
-                Kind::Usage,
-                "--plan FILE has the options of its cells: give none beside it",
-            );
+            return fail(Kind::Usage, "a plan has the options of its cells already")
+                .hint("give --plan and --index alone");
         }
         (Some(plan), Some(index)) => planned(plan, index)?,
         _ => {
@@ -282,7 +297,11 @@ fn one(args: &CellOptions, cancel: &Cancel) -> Result {
         }
         None => {
             let job = Job::new(cancel, setup.offline)?;
-            cell(&job, &request, setup.install(), &place)?
+            let again = "resume with the same command".to_owned();
+            cell(&job, &request, setup.install(), &place).map_err(|failure| Failure {
+                hints: vec![again],
+                ..failure
+            })?
         }
     };
     if args.json {
@@ -297,7 +316,8 @@ fn one(args: &CellOptions, cancel: &Cancel) -> Result {
 impl Plan {
     fn load(file: &Path) -> Result<Self> {
         let bytes = fs_err::read(file).kind(Kind::Usage)?;
-        let damaged = |error| anyhow::anyhow!("{} is not a plan: {error}", file.display());
+        let damaged =
+            |error| anyhow::anyhow!("{} is not a valid plan.json: {error}", file.display());
         let json: Value = serde_json::from_slice(&bytes)
             .map_err(damaged)
             .kind(Kind::Usage)?;
@@ -362,6 +382,9 @@ fn cell(job: &Job, request: &Request, install: Install, place: &Path) -> Result<
         if failure.kind == Kind::Interrupted || job.cancel.cancelled() {
             return Err(failure);
         }
+        for hint in &failure.hints {
+            job.progress.note(&format!("hint: {hint}"));
+        }
         cell.exit_code = failure.kind.code();
         cell.error = Some(failure.to_string());
     }
@@ -417,7 +440,7 @@ fn fill(job: &Job, request: &Request, install: Install, folder: &Path, cell: &mu
     cell.prerequisites.clone_from(&tree.report.prerequisites);
     if tree.arms.is_none() {
         cell.ended = Some(Stage::Apply);
-        return fail(Kind::Apply, kernels::explain(&tree));
+        return Err(kernels::refusal(&tree));
     }
     let place = if rundir::has_run(folder) {
         Place::Resumed(folder)
@@ -444,7 +467,7 @@ fn load(folder: &Path) -> Result<Cell> {
     let path = folder.join(CELL);
     let bytes = fs_err::read(&path).kind(Kind::Usage)?;
     let cell: Cell = serde_json::from_slice(&bytes)
-        .map_err(|error| anyhow::anyhow!("{} is no cell: {error}", path.display()))
+        .map_err(|error| anyhow::anyhow!("{} is not a valid cell.json: {error}", path.display()))
         .kind(Kind::Usage)?;
     if cell.schema != SCHEMA {
         return fail(
@@ -572,7 +595,7 @@ fn merge(folders: &[PathBuf], out: Option<&Path>, json: bool) -> Result {
     if cells.is_empty() && planned.is_empty() {
         return fail(
             Kind::Usage,
-            format!("no folder given has a {CELL} or a {PLAN} in it"),
+            format!("none of the folders has a {CELL} or a {PLAN}"),
         );
     }
     fs_err::create_dir_all(place).kind(Kind::Infrastructure)?;
@@ -580,7 +603,7 @@ fn merge(folders: &[PathBuf], out: Option<&Path>, json: bool) -> Result {
     planned.retain(|kernel| rows.iter().all(|row| row.cell.kernel != *kernel));
     let nothing = planned
         .iter()
-        .map(|kernel| lost(kernel, format!("it was planned, and left no {CELL}")));
+        .map(|kernel| lost(kernel, format!("it was planned, but left no {CELL}")));
     rows.extend(nothing.map(|cell| Row::new(cell, None)));
     rows.sort_by_cached_key(|row| natural(&row.cell.kernel));
     finish(rows, place, json)

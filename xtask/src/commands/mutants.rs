@@ -16,7 +16,7 @@ use series::patch::Patch;
 use vm::process::Cancel;
 
 use super::options::{self, Guest, Setup};
-use crate::exit::{Failure, Kind, Result, fail};
+use crate::exit::{Advise, Failure, Kind, Result, fail};
 use crate::flavour::Flavour;
 use crate::guest::{Program, matches};
 use crate::input::{self, Work};
@@ -62,7 +62,7 @@ pub struct Options {
 
 /// The trailer that names the scenarios expected to notice.
 const CAUGHT_BY: &str = "Caught-by";
-/// The trailer that proves that there is nothing to notice.
+/// The trailer that says why nothing can notice the mutant.
 const EQUIVALENT: &str = "Equivalent";
 
 /// A wrong patch.
@@ -137,7 +137,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
             return fail(
                 Kind::Usage,
                 format!(
-                    "{}: {CAUGHT_BY} names {unknown}, which is no scenario",
+                    "{}: {CAUGHT_BY} names {unknown}, which is not a scenario",
                     mutant.name
                 ),
             );
@@ -205,13 +205,21 @@ fn judge(fates: &[Fate]) -> Result {
         of.map(|fate| fate.name.as_str()).collect()
     };
     for (verdict, kind, what) in [
-        (Verdict::Survived, Kind::Judgement, "no scenario notices"),
+        (
+            Verdict::Survived,
+            Kind::Judgement,
+            "not caught by any scenario:",
+        ),
         (
             Verdict::NotEquivalent,
             Kind::Judgement,
-            "marked as equivalent, and noticed:",
+            "marked as equivalent, but caught:",
         ),
-        (Verdict::Broken, Kind::Build, "no kernel could be built of"),
+        (
+            Verdict::Broken,
+            Kind::Build,
+            "does not apply or does not build:",
+        ),
     ] {
         let names = names(verdict);
         if !names.is_empty() {
@@ -254,7 +262,7 @@ fn read(args: &Options) -> Result<Vec<Mutant>> {
     if mutants.is_empty() {
         return fail(
             Kind::Usage,
-            format!("{} has no such mutant", folder.display()),
+            format!("no mutant in {} has such a name", folder.display()),
         );
     }
     Ok(mutants)
@@ -294,6 +302,7 @@ impl Bench<'_> {
             Err(Failure {
                 kind: Kind::Apply | Kind::Build,
                 error,
+                ..
             }) => {
                 fate.how = Some(error.to_string());
                 return Ok(fate);
@@ -313,8 +322,7 @@ impl Bench<'_> {
             .filter(|name| first.contains(name))
             .cloned()
             .collect();
-        // What is proved to change nothing needs no more than those who would
-        // see the proof fail.
+        // Equivalent mutants run only the scenarios listed in Caught-by.
         let proved = mutant.equivalent.is_some() && !first.is_empty();
         let others = if proved { Vec::new() } else { others };
         let attempts = [(first, "first"), (others, "others")];
@@ -333,12 +341,12 @@ impl Bench<'_> {
                 return fail(
                     Kind::Infrastructure,
                     format!(
-                        "{}: the guest ended as {}; see {}",
+                        "{}: the guest ended as {}",
                         mutant.name,
-                        round.status.as_str(),
-                        place.join("console.log").display()
+                        round.status.as_str()
                     ),
-                );
+                )
+                .hint(format!("see {}", place.join("console.log").display()));
             }
         }
         fate.test_s = began.elapsed().as_secs_f64();

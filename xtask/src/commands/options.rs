@@ -23,13 +23,14 @@ pub struct Series {
     #[arg(
         id = "series",
         long = "series",
+        value_name = "SERIES",
         default_value = SERIES
     )]
     pub from: String,
 }
 
 /// What `--kernel` takes.
-const FORMS: &str = "6.12 for the nearest version that Debian packages or else kernel.org \
+pub const FORMS: &str = "6.12 for the nearest version that Debian packages or else kernel.org \
                      released, debian:SUITE/VERSION, release:6.17.3 of kernel.org (release:6.17 \
                      for the newest of its line), git:PATH#REV, a folder or a tarball";
 
@@ -53,21 +54,10 @@ pub struct Kernels {
         id = "kernel",
         long = "kernel",
         value_name = "KERNEL",
-        help = format!(
-            "The kernel (repeatable): {FORMS} [default: {KERNEL}; for matrix those of the manifest]"
-        )
+        default_value = KERNEL,
+        help = format!("The kernel (repeatable): {FORMS}")
     )]
     pub names: Vec<String>,
-}
-
-impl Kernels {
-    /// Those that were named, or else the usual one.
-    pub fn or_usual(&self) -> Vec<String> {
-        match self.names.is_empty() {
-            true => vec![KERNEL.to_owned()],
-            false => self.names.clone(),
-        }
-    }
 }
 
 /// What to do with the findings.
@@ -114,7 +104,7 @@ pub struct Setup {
     /// Don't ask before installing
     #[arg(long, requires = "setup")]
     pub yes: bool,
-    /// Use nothing but what is here already
+    /// Fetch nothing: use only what is here already
     #[arg(long)]
     pub offline: bool,
 }

@@ -9,7 +9,7 @@ use vm::process::Cancel;
 use super::given::Given;
 use super::options::{Kernel, Setup};
 use super::request::{Wanted, agree};
-use crate::exit::{Classify, Failure, Kind, Result, fail};
+use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::job::Job;
 use crate::output::{print, print_json};
 use crate::pipeline::{self, Place};
@@ -39,7 +39,7 @@ pub struct Options {
     /// One JSON document on standard output
     #[arg(long)]
     json: bool,
-    /// Have the guest of the first patched round commit a fault, to see it named
+    /// Make the guest of the first patched boot fail like this, for tests
     #[arg(long, value_enum, hide = true)]
     fault: Option<Fault>,
 }
@@ -78,8 +78,9 @@ fn request(args: &Options) -> Result<Request> {
     if begun.extent != Extent::Whole {
         return fail(
             Kind::Usage,
-            format!("{} is a cell of a matrix: resume that", folder.display()),
-        );
+            format!("{} is a cell of a matrix", folder.display()),
+        )
+        .hint("resume the matrix, with `cargo xtask matrix --resume`");
     }
     if args.kernel.any || args.wanted.any {
         agree(folder, &begun, &given)?;
@@ -93,8 +94,9 @@ fn by_command(folder: &Path) -> Result<Request> {
     let Some(words) = line.strip_prefix("cargo xtask patch-test") else {
         return fail(
             Kind::Usage,
-            format!("{} was begun with `{line}`: resume that", folder.display()),
-        );
+            format!("{} was begun with `{line}`", folder.display()),
+        )
+        .hint("resume that with the command that began it");
     };
     let words = shell_words::split(words).kind(Kind::Usage)?;
     let command = Options::augment_args(Command::new("patch-test").no_binary_name(true));

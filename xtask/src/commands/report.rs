@@ -18,13 +18,14 @@ pub struct Compare {
     /// against the later one, arm by arm. With --calibrate any number
     #[arg(required = true)]
     pub runs: Vec<PathBuf>,
-    /// Set what a changelog claims beside what was measured; the series' own
-    /// changelog where no file is given
+    /// Compare what a changelog claims with what was measured; without a file
+    /// the series' own changelog
     #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "calibrate")]
     #[expect(clippy::option_option, reason = "absent, alone, or with a file")]
     pub claims: Option<Option<PathBuf>>,
-    /// Say what the verdicts are worth: how often boots of one kernel, dealt
-    /// into two arms, are called different, and which change would be seen
+    /// Estimate what the verdicts are worth: how often boots of one kernel,
+    /// split at random into two arms, are called different, and the smallest
+    /// change that would be detected
     #[arg(long)]
     pub calibrate: bool,
     /// Print a paragraph for the series' changelog
@@ -69,7 +70,7 @@ pub fn compare(args: &Compare) -> Result {
         [_, _] => fail(Kind::Usage, "--claims and --changelog are about one run"),
         _ => fail(
             Kind::Usage,
-            "compare takes one run or two, and more with --calibrate only",
+            "compare takes one run or two, and more only with --calibrate",
         ),
     }
 }
@@ -79,7 +80,7 @@ fn one(args: &Compare, run: &Run) -> Result {
     if args.changelog {
         let text = render::changelog(&report);
         if text.is_empty() {
-            return fail(Kind::Usage, "the run has compared nothing");
+            return fail(Kind::Usage, "the run has no comparison");
         }
         return print(&text);
     }
@@ -125,7 +126,7 @@ fn calibrate(args: &Compare, runs: &[Run]) -> Result {
         return fail(
             Kind::Usage,
             format!(
-                "{} and {} have another base kernel: their boots can't be dealt together",
+                "{} and {} have different base kernels: their boots can't be pooled",
                 args.runs[0].display(),
                 args.runs[at].display()
             ),
@@ -137,7 +138,7 @@ fn calibrate(args: &Compare, runs: &[Run]) -> Result {
         return fail(
             Kind::Usage,
             format!(
-                "{}: too few timed boots of one kernel, 8 are the fewest for two arms of 4",
+                "{}: too few timed boots of one kernel: two arms of 4 need 8",
                 folders.join(", ")
             ),
         );

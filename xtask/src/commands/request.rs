@@ -7,7 +7,7 @@ use clap::Args;
 use results::Arm;
 
 use super::options::{self, Guest, Series};
-use crate::exit::{Kind, Result, fail};
+use crate::exit::{Advise, Kind, Result, fail};
 use crate::flavour::Flavour;
 use crate::run::request::{Extent, Request};
 
@@ -20,7 +20,7 @@ pub struct Wanted {
     #[arg(long, value_enum, default_value_t = Flavour::Lean)]
     pub flavour: Flavour,
     /// Maximum measuring boots per arm; stops early once the deciding metrics
-    /// are decided. As many again measure without probes
+    /// are decided. Outside a matrix as many again measure without probes
     /// [default: 8, in a matrix 4; 0 where nothing can be compared: with
     /// --flavour debug, or one arm alone]
     #[arg(long, value_parser = clap::value_parser!(u32).range(0..=1000))]
@@ -85,6 +85,9 @@ impl Wanted {
     }
 }
 
+/// What to do where the options don't agree.
+pub const RESUME_ALONE: &str = "give --resume alone, or begin anew without it";
+
 /// Whoever resumes what is in a folder gives the options that it was begun with,
 /// or none at all.
 pub fn agree(folder: &Path, begun: &Request, given: &Request) -> Result {
@@ -95,12 +98,12 @@ pub fn agree(folder: &Path, begun: &Request, given: &Request) -> Result {
     fail(
         Kind::Usage,
         format!(
-            "{} was begun with other options: {}\nResume it with --resume alone, or begin anew \
-             without",
+            "{} was begun with other options: {}",
             folder.display(),
             differences.join("; ")
         ),
     )
+    .hint(RESUME_ALONE)
 }
 
 #[cfg(test)]
@@ -149,8 +152,8 @@ mod tests {
         let error = agree(folder, &begun, &request("--rounds 4 --aa --series a")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "runs/1 was begun with other options: aa false, not true; rounds 3, not 4\n\
-             Resume it with --resume alone, or begin anew without"
+            "runs/1 was begun with other options: aa false, not true; rounds 3, not 4"
         );
+        assert_eq!(error.hints, [RESUME_ALONE]);
     }
 }

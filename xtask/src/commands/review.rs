@@ -16,7 +16,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use vm::process::Cancel;
 
-use crate::exit::{Classify, Kind, Result, fail};
+use crate::exit::{Advise, Classify, Kind, Result, fail};
 use crate::input::{self, Mailboxes};
 use crate::output::{is_stdout, print, print_json, printed};
 use crate::rundir;
@@ -29,7 +29,7 @@ pub struct Options {
     /// for standard input. Several are read as one
     #[arg(value_name = "THREAD", required_unless_present = "b4")]
     pub threads: Vec<String>,
-    /// Of several series in the mail this one: the message id of one of its
+    /// Which series, where the mail has several: the message id of one of its
     /// mails, or words of its title
     #[arg(long, value_name = "WHICH")]
     pub series: Option<String>,
@@ -43,12 +43,12 @@ pub struct Options {
     /// Count conditional trailers (for example "Acked-by, with X fixed")
     #[arg(long)]
     pub accept_conditional: bool,
-    /// Draft the next version as a diff to look at, on standard output or into
+    /// Draft the next version as a diff, on standard output or into
     /// this file
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     #[expect(clippy::option_option, reason = "absent, alone, or with a file")]
     pub next_version: Option<Option<PathBuf>>,
-    /// Draft the answer, on standard output or into this file
+    /// Draft the reply, on standard output or into this file
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     #[expect(clippy::option_option, reason = "absent, alone, or with a file")]
     pub reply: Option<Option<PathBuf>>,
@@ -59,7 +59,7 @@ pub struct Options {
     /// checkpatch.pl and get_maintainer.pl
     #[arg(long, value_name = "GITDIR")]
     pub kernel_tree: Option<PathBuf>,
-    /// Be an external check of b4: one mail on standard input, a JSON list of
+    /// Run as an external check of b4: one mail on standard input, a JSON list of
     /// findings on standard output
     #[arg(long, conflicts_with_all = ["threads", "series", "json", "am", "next_version", "reply"])]
     pub b4: bool,
@@ -151,8 +151,9 @@ fn on_stdout(args: &Options) -> Result<Option<&'static str>> {
     match (asked.next(), asked.next()) {
         (Some((one, _)), Some((other, _))) => fail(
             Kind::Usage,
-            format!("{one} has standard output; give {other} a FILE"),
-        ),
+            format!("{one} already writes to standard output"),
+        )
+        .hint(format!("give {other} a file")),
         (one, _) => Ok(one.map(|(option, _)| option)),
     }
 }
@@ -168,7 +169,7 @@ fn findings(series: &Series, tree: Option<&Tree>) -> Result<Vec<Finding>> {
         return Ok(found);
     };
     if history.is_none() {
-        eprintln!("the tree has no history: commits that Fixes: names are not looked up");
+        eprintln!("the tree has no history: commits named in Fixes: are not looked up");
     }
     match tree.checkpatch(&series.patches)? {
         Some(said) => found.extend(said),
@@ -187,13 +188,16 @@ fn choose(args: &Options, found: &[Found]) -> Result {
         .collect();
     let mail = named.join(", ");
     if found.is_empty() {
-        let what = match &args.series {
-            Some(which) => format!(
-                "{mail}: no series has a mail with the id, or a title with the words {which:?}"
+        return match &args.series {
+            Some(which) => fail(
+                Kind::Usage,
+                format!(
+                    "{mail}: no series has a mail with the id, or a title with the words {which:?}"
+                ),
             ),
-            None => format!("{mail}: no patch in it; give the thread that carries the patches"),
+            None => fail(Kind::Usage, format!("{mail}: no patch found"))
+                .hint("give the thread that has the patches"),
         };
-        return fail(Kind::Usage, what);
     }
     if args.json {
         let series: Vec<Value> = found
@@ -214,13 +218,8 @@ fn choose(args: &Options, found: &[Found]) -> Result {
     } else {
         print(&text::list(found))?;
     }
-    fail(
-        Kind::Usage,
-        format!(
-            "{mail}: {} series; name one with --series, by a message id or words of its title",
-            found.len()
-        ),
-    )
+    fail(Kind::Usage, format!("{mail}: {} series found", found.len()))
+        .hint("choose one with --series: a message id, or words of its title")
 }
 
 /// The document of `--json`.

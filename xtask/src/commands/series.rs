@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use crate::exit::{Classify, Kind, Result, fail};
+use crate::exit::{Advise, Classify, Kind, Result, fail};
 use crate::input;
 use crate::job::workspace;
 use crate::output::{print, print_json};
@@ -35,11 +35,9 @@ pub fn run(args: &Options) -> Result {
     if folder.join(::series::manifest::FILE).exists() {
         return fail(
             Kind::Usage,
-            format!(
-                "{} has a manifest already; name another folder with --into",
-                folder.display()
-            ),
-        );
+            format!("{} already has a manifest", folder.display()),
+        )
+        .hint("name another folder with --into");
     }
     fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
     for (name, bytes) in &files {

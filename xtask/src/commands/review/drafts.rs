@@ -25,7 +25,7 @@ pub fn write(to: Option<&Path>, text: &str) -> Result {
         };
     };
     rundir::write(file, text.as_bytes())?;
-    eprintln!("{}: a draft, to look at; nothing was sent", file.display());
+    eprintln!("{}: draft written; nothing was sent", file.display());
     Ok(())
 }
 
@@ -61,7 +61,7 @@ pub fn next_version(
     if measured.as_ref().is_some_and(String::is_empty) {
         return fail(
             Kind::Usage,
-            "the run has compared nothing to put into a changelog",
+            "the run has no comparison to put into a changelog",
         );
     }
     let draft = draft::next_version(review, accept_conditional, measured.as_deref());
@@ -79,7 +79,7 @@ pub fn reply(
 ) -> Result<String> {
     let series = review.series();
     let Some(patch) = series.patches.last() else {
-        return fail(Kind::Usage, "the series has no patch to answer");
+        return fail(Kind::Usage, "the series has no patch to reply to");
     };
     let text = match report {
         Some(report) => format!(
