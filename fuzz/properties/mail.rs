@@ -4,15 +4,15 @@
 use std::sync::LazyLock;
 
 use series::index::Index;
-use series::mailbox::{Mail, Mails};
-use series::patch::{self, Patch};
-use series::review::{Gathered, Review};
-use series::{Series, draft, format, lint, manifest, reroll, series as reader};
+use series::mail::{Mail, Mails};
+use series::patch::{self, Patch, format};
+use series::review::{self, Gathered, Review, draft, lint};
+use series::{Series, manifest};
 
 /// A series to hold others against.
 static THREAD: LazyLock<Series> = LazyLock::new(|| {
     let thread = include_bytes!("../../patches/oom-reaper-reverse/thread.txt");
-    reader::parse(thread).expect("the thread of the series")
+    series::parse(thread).expect("the thread of the series")
 });
 
 /// Reads it in each of the ways that commands read mail.
@@ -20,7 +20,7 @@ pub fn check(input: &[u8]) {
     if let Some(mails) = gathered(input) {
         mails.review().iter().for_each(judge);
     }
-    match reader::parse(input) {
+    match series::parse(input) {
         Ok(series) => reads_back(&series),
         Err(error) => drop(error.to_string()),
     }
@@ -61,10 +61,10 @@ fn each_mail(input: &[u8], look: &mut dyn FnMut(u32, &Mail) -> bool) -> Option<u
 fn judge(review: &Review) {
     for series in &review.versions {
         lint::series(series, Some(&|id: &str| lint::Lookup::One(id.to_owned())));
-        reroll::compare(series, &THREAD);
-        reroll::outcomes(&review.points, &THREAD, series);
+        review::compare(series, &THREAD);
+        review::outcomes(&review.points, &THREAD, series);
     }
-    reroll::rerolls(review);
+    review::rerolls(review);
     draft::next_version(review, true, Some("Measured."));
     for patch in &review.series().patches {
         draft::answer(&draft::Answer {
@@ -92,12 +92,12 @@ fn reads_back(series: &Series) {
     for warning in &series.warnings {
         drop(warning.to_string());
     }
-    let folder = format::pack(series).expect("a folder's files");
+    let folder = series::pack(series).expect("a folder's files");
     let (_, text) = folder.last().expect("a manifest");
     let text = str::from_utf8(text).expect("text");
     assert!(manifest::parse(text).is_ok(), "{text}");
     for patch in &series.patches {
-        let again = patch::parse(&format::diff(&patch.files));
+        let again = patch::parse(&patch::diff(&patch.files));
         assert_eq!(again.as_ref(), Ok(&patch.files));
         if patch.author.email.is_empty() {
             continue;
@@ -109,7 +109,7 @@ fn reads_back(series: &Series) {
 /// Whether a mail has that patch.
 fn is_read_from(mail: &[u8], patch: &Patch) {
     let shown = String::from_utf8_lossy(mail);
-    let again = reader::parse(mail).unwrap_or_else(|error| panic!("{error}\n{shown}"));
+    let again = series::parse(mail).unwrap_or_else(|error| panic!("{error}\n{shown}"));
     let [again] = &again.patches[..] else {
         panic!("{} patches of one\n{shown}", again.patches.len());
     };

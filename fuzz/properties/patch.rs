@@ -1,7 +1,7 @@
 //! What holds of any diff: no path in it leaves the tree, and what is written
 //! of it is read as the same.
 
-use series::{format, patch};
+use series::patch;
 
 /// Reads it, writes it and reads it again.
 pub fn check(input: &[u8]) {
@@ -16,7 +16,7 @@ pub fn check(input: &[u8]) {
     {
         assert_eq!(patch::check_path(path), Ok(()), "{path:?}");
     }
-    let text = format::diff(&files);
+    let text = patch::diff(&files);
     let shown = String::from_utf8_lossy(&text);
     assert_eq!(patch::parse(&text), Ok(files), "{shown}");
 }

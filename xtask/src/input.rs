@@ -3,12 +3,12 @@
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use series::Series;
 use series::index::{Found, Index};
+use series::mail;
 use series::manifest::{self, Manifest};
 use series::patch::Patch;
 use series::review::Gathered;
-use series::series::Series;
-use series::{format, mailbox, thread};
 use xshell::{Shell, cmd};
 
 use crate::exit::{Advise, Classify, Kind, Result, fail};
@@ -184,13 +184,13 @@ impl Place {
     /// than a thread.
     fn held(from: impl Read, name: &str) -> Result<Self> {
         let mut bytes = Vec::new();
-        from.take(thread::MAX_BYTES as u64 + 1)
+        from.take(mail::MAX_BYTES as u64 + 1)
             .read_to_end(&mut bytes)
             .kind(Kind::Usage)?;
-        if bytes.len() > thread::MAX_BYTES {
+        if bytes.len() > mail::MAX_BYTES {
             return fail(
                 Kind::Usage,
-                format!("{name} has more than {} MiB", thread::MAX_BYTES >> 20),
+                format!("{name} has more than {} MiB", mail::MAX_BYTES >> 20),
             )
             .hint("save it to a file and give that");
         }
@@ -199,10 +199,10 @@ impl Place {
 
     /// Looks at each mail. Gives how many patches an archive says were posted.
     /// A folder's file that is no mail is left out from then on.
-    fn each(&mut self, look: &mut dyn FnMut(&mailbox::Mail) -> Result) -> Result<Option<u32>> {
+    fn each(&mut self, look: &mut dyn FnMut(&mail::Mail) -> Result) -> Result<Option<u32>> {
         match self {
             Self::Held(bytes, name) => {
-                each_mail(mailbox::Mails::new(bytes.as_slice()), &shown(name), look)
+                each_mail(mail::Mails::new(bytes.as_slice()), &shown(name), look)
             }
             Self::Files(files) => {
                 let mut announced = None;
@@ -211,7 +211,7 @@ impl Place {
                 for (path, name) in std::mem::take(files) {
                     let file = fs_err::File::open(&path).kind(Kind::Usage)?;
                     let file = BufReader::with_capacity(1 << 18, file);
-                    let mails = mailbox::Mails::new(file);
+                    let mails = mail::Mails::new(file);
                     if let Some(error) = mails.as_ref().err().filter(|one| one.is_no_mail())
                         && !alone
                     {
@@ -234,9 +234,9 @@ fn shown(name: &str) -> String {
 }
 
 fn each_mail(
-    mails: std::result::Result<mailbox::Mails<'_>, thread::Error>,
+    mails: std::result::Result<mail::Mails<'_>, mail::Error>,
     name: &str,
-    look: &mut dyn FnMut(&mailbox::Mail) -> Result,
+    look: &mut dyn FnMut(&mail::Mail) -> Result,
 ) -> Result<Option<u32>> {
     let named = |error| anyhow::anyhow!("{name}: {error}");
     let mut mails = mails.map_err(named).kind(Kind::Usage)?;
@@ -247,11 +247,11 @@ fn each_mail(
 }
 
 fn parse(bytes: &[u8]) -> Result<Series> {
-    series::series::parse(bytes).kind(Kind::Usage)
+    series::parse(bytes).kind(Kind::Usage)
 }
 
 fn plain(series: Series) -> Result<Work> {
-    let files = format::pack(&series).kind(Kind::Usage)?;
+    let files = series::pack(&series).kind(Kind::Usage)?;
     let text = files
         .iter()
         .find(|(name, _)| name == manifest::FILE)
@@ -330,8 +330,8 @@ fn read_files(folder: &Path, names: &[String]) -> Result<Series> {
         let file = fs_err::File::open(folder.join(name)).kind(Kind::Usage)?;
         files.push((name.clone(), read_all(file, name)?));
     }
-    let thread = thread::parse_files(&files).kind(Kind::Usage)?;
-    series::series::from_thread(thread).kind(Kind::Usage)
+    let thread = mail::parse_files(&files).kind(Kind::Usage)?;
+    series::from_thread(thread).kind(Kind::Usage)
 }
 
 /// A folder of patch files, or a maildir.
@@ -341,8 +341,8 @@ fn folder(path: &Path) -> Result<Series> {
         let bytes = read_all(fs_err::File::open(&file).kind(Kind::Usage)?, &name)?;
         files.push((name, bytes));
     }
-    let thread = thread::parse_files(&files).kind(Kind::Usage)?;
-    series::series::from_thread(thread).kind(Kind::Usage)
+    let thread = mail::parse_files(&files).kind(Kind::Usage)?;
+    series::from_thread(thread).kind(Kind::Usage)
 }
 
 /// The mails in a maildir, or the patch files in any other folder, by name.

@@ -364,7 +364,7 @@ fn commits_are_as_git_am_writes_them() {
         "{}",
         String::from_utf8_lossy(&am.stderr)
     );
-    let series = series::series::parse(mail.as_bytes()).unwrap();
+    let series = series::parse(mail.as_bytes()).unwrap();
     let applied = apply(&lab.store, stock.commit, &series.patches).unwrap();
     assert_eq!(applied.verdict, Verdict::Clean);
     let format = "%an|%ae|%ad|%B";
@@ -402,7 +402,7 @@ fn the_version_it_was_made_on_decides_by_three_way_merge() {
     lab.commit("target");
     let target = lab.import();
     let am = lab.run("git", &["am", "-q", "-3"], &mail);
-    let series = series::series::parse(&mail).unwrap();
+    let series = series::parse(&mail).unwrap();
     let applied = apply(&lab.store, target.commit, &series.patches).unwrap();
     assert!(am.status.success());
     assert_eq!(applied.verdict, Verdict::ThreeWay, "{applied:#?}");
@@ -491,7 +491,7 @@ fn a_patch_is_placed_by_one_set_of_rules() {
     lab.commit("target");
     let target = lab.import();
     assert!(lab.run("git", &["am", "-q", "-3"], &mail).status.success());
-    let series = series::series::parse(&mail).unwrap();
+    let series = series::parse(&mail).unwrap();
     let applied = apply(&lab.store, target.commit, &series.patches).unwrap();
     assert_eq!(
         lab.tree_of(applied.commit),

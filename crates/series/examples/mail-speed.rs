@@ -17,7 +17,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use series::index::Index;
-use series::mailbox::Mails;
+use series::mail::Mails;
 use series::review::Gathered;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -144,7 +144,7 @@ fn time(name: &str, reader: &mut Command) -> Result<(f64, String)> {
 
 /// The patches of an mbox for `git am` with their trailers.
 fn trailers(mbox: &Path) -> Result<String> {
-    let series = series::series::parse(&fs::read(mbox)?)?;
+    let series = series::parse(&fs::read(mbox)?)?;
     let mut out = String::new();
     for patch in &series.patches {
         let mut lines: Vec<String> = (patch.trailers.iter())

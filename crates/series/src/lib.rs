@@ -3,35 +3,19 @@
 //! Bytes in, values out: this crate runs nothing, opens nothing and knows no
 //! git. All that it reads is hostile.
 //!
-//! [`mailbox`] gives one mail after another, [`thread`] what they say,
-//! [`series`] the series they carry, [`review`] where that stands.
+//! [`mail`] gives one mail after another, [`patch`] what a diff says,
+//! [`parse`] the series that mails carry, [`review`] where that stands.
 
-pub mod draft;
-pub mod format;
-pub mod index;
-pub mod lint;
-pub mod mailbox;
-pub mod manifest;
+pub mod mail;
 pub mod patch;
-pub mod reroll;
 pub mod review;
-pub mod series;
-pub mod thread;
 
-mod changelog;
-mod mail;
-mod mime;
-mod points;
-mod reply;
-mod union;
-mod versions;
+mod pattern;
+mod person;
+mod series;
+mod text;
 
-pub use series::Series;
-
-#[allow(
-    clippy::expect_used,
-    reason = "constant patterns: a test runs each of them"
-)]
-fn regex(pattern: &str) -> regex::Regex {
-    regex::Regex::new(pattern).expect("a valid pattern")
-}
+pub use person::Person;
+pub use series::{
+    Error, MAX_PATCHES, Offer, Reply, Series, Warning, from_thread, index, manifest, pack, parse,
+};

@@ -5,20 +5,20 @@
 use std::fs;
 use std::path::PathBuf;
 
-use series::{Series, format, manifest, patch, series as reader};
+use series::{Series, manifest, patch};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../patches/oom-reaper-reverse")
 }
 
 fn seed() -> Series {
-    reader::parse(&fs::read(folder().join("thread.txt")).unwrap()).unwrap()
+    series::parse(&fs::read(folder().join("thread.txt")).unwrap()).unwrap()
 }
 
 #[test]
 fn the_committed_patch_is_the_packed_one() {
     let series = seed();
-    let files = format::pack(&series).unwrap();
+    let files = series::pack(&series).unwrap();
     let [(name, bytes), (manifest_name, starting)] = &files[..] else {
         panic!("{files:?}")
     };
@@ -54,13 +54,13 @@ fn every_file_of_the_manifest_is_a_patch() {
     let prerequisites = manifest.prerequisites.iter().map(|one| &one.file);
     let inverses = manifest.inverses.iter().map(|one| &one.file);
     for file in manifest.patches.iter().chain(prerequisites).chain(inverses) {
-        let series = reader::parse(&fs::read(folder().join(file)).unwrap()).unwrap();
+        let series = series::parse(&fs::read(folder().join(file)).unwrap()).unwrap();
         assert_eq!(series.patches.len(), 1, "{file}");
         assert_eq!(series.patches[0].files.len(), 1, "{file}");
     }
     // The prerequisite adds the symbol it is for.
     for one in &manifest.prerequisites {
-        let series = reader::parse(&fs::read(folder().join(&one.file)).unwrap()).unwrap();
+        let series = series::parse(&fs::read(folder().join(&one.file)).unwrap()).unwrap();
         let lines = series.patches[0].files[0]
             .hunks
             .iter()

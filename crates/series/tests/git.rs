@@ -8,8 +8,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use series::patch::{self, FileDiff, LineKind};
-use series::{format, review, series as reader, thread};
+use series::patch::{self, FileDiff, LineKind, format};
+use series::{mail, review};
 
 const THREAD: &[u8] = include_bytes!("../../../patches/oom-reaper-reverse/thread.txt");
 
@@ -181,7 +181,7 @@ fn every_diff_of_git_is_written_back_byte_for_byte() {
         let diff = repo.git(&args);
         let files = patch::parse(&diff).unwrap();
         assert!(files.len() > 15, "{options:?}: {} files", files.len());
-        let written = format::diff(&files);
+        let written = patch::diff(&files);
         assert_eq!(
             String::from_utf8_lossy(&written),
             String::from_utf8_lossy(&diff),
@@ -193,7 +193,7 @@ fn every_diff_of_git_is_written_back_byte_for_byte() {
         args.swap(end - 2, end - 1);
         let diff = repo.git(&args);
         assert!(
-            format::diff(&patch::parse(&diff).unwrap()) == diff,
+            patch::diff(&patch::parse(&diff).unwrap()) == diff,
             "{options:?}, backwards"
         );
     }
@@ -239,7 +239,7 @@ fn a_plain_diff_becomes_one_that_git_applies_alike() {
         files.iter().map(|file| &file.hunks).collect::<Vec<_>>(),
         again.iter().map(|file| &file.hunks).collect::<Vec<_>>()
     );
-    repo.feed(&["apply", "--index"], &format::diff(&again));
+    repo.feed(&["apply", "--index"], &patch::diff(&again));
     assert_eq!(repo.git(&["write-tree"]), expected);
 }
 
@@ -268,7 +268,7 @@ fn images(file: &FileDiff) -> (Vec<u8>, Vec<u8>) {
 
 #[test]
 fn the_threads_patch_is_what_git_am_makes_of_it() {
-    let series = reader::parse(THREAD).unwrap();
+    let series = series::parse(THREAD).unwrap();
     let [patch] = &series.patches[..] else {
         panic!("one patch")
     };
@@ -323,7 +323,7 @@ fn what_format_patch_writes_is_read_and_taken_by_am_again() {
         "--root",
         "main~7..main",
     ]);
-    let series = reader::parse(&mbox).unwrap();
+    let series = series::parse(&mbox).unwrap();
     assert_eq!(
         (series.version, series.total, series.missing.len()),
         (3, 7, 0)
@@ -344,7 +344,7 @@ fn what_format_patch_writes_is_read_and_taken_by_am_again() {
         .collect();
     files.sort_by(|one, other| other.0.cmp(&one.0));
     assert_eq!(
-        reader::from_thread(thread::parse_files(&files).unwrap()).unwrap(),
+        series::from_thread(mail::parse_files(&files).unwrap()).unwrap(),
         series
     );
 
@@ -404,7 +404,7 @@ fn what_format_patch_writes_is_read_and_taken_by_am_again() {
         "-1",
         "main~5",
     ]);
-    let again = reader::parse(&plain).unwrap();
+    let again = series::parse(&plain).unwrap();
     assert_eq!(
         String::from_utf8(format::patch(&again.patches[0])).unwrap(),
         String::from_utf8(plain).unwrap()
@@ -447,7 +447,7 @@ fn what_am_gives_is_the_mails_commit_and_the_trailers() {
             "--add-header=Message-ID: <1@a>",
         ]);
         let mbox = [&mail[..], answers.as_bytes()].concat();
-        let review = review::review(thread::parse(&mbox).unwrap()).unwrap();
+        let review = review::review(mail::parse(&mbox).unwrap()).unwrap();
         // git takes its own mails only with their carriage returns kept.
         repo.git(&["checkout", "-qf", "-B", "theirs", "HEAD~1"]);
         repo.feed(&["am", "-q", "--keep-cr"], &mail);
@@ -474,7 +474,7 @@ fn what_am_gives_is_the_mails_commit_and_the_trailers() {
 
 #[test]
 fn am_takes_the_thread_of_this_series() {
-    let review = review::review(thread::parse(THREAD).unwrap()).unwrap();
+    let review = review::review(mail::parse(THREAD).unwrap()).unwrap();
     let mbox = review.am(false).unwrap();
     // The diff stands in it as it stands in the thread.
     let find = |text: &[u8], what: &str| {
@@ -533,7 +533,7 @@ fn the_diffstat_is_gits() {
     );
     repo.commit("mm: change");
     let mail = repo.git(&["format-patch", "--stdout", "-1"]);
-    let ours = format::patch(&reader::parse(&mail).unwrap().patches[0]);
+    let ours = format::patch(&series::parse(&mail).unwrap().patches[0]);
     let last = |mail: &[u8]| {
         let text = String::from_utf8_lossy(mail).into_owned();
         let stat = text
@@ -569,7 +569,7 @@ fn mails_are_read_as_git_mailinfo_reads_them() {
         };
         let body = repo.feed(&["stripspace"], &fs::read(repo.path().join("msg")).unwrap());
         let body = String::from_utf8(body).unwrap();
-        let series = reader::parse(&mail).unwrap();
+        let series = series::parse(&mail).unwrap();
         let patch = &series.patches[0];
         assert_eq!(patch.author.name, field("Author:"), "{info}");
         assert_eq!(patch.author.email, field("Email:"));
@@ -603,7 +603,7 @@ fn trailers_are_those_of_git_interpret_trailers() {
     ] {
         let diff = "---\ndiff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-x\n+y\n";
         let mail = format!("From: A <a@b>\nSubject: [PATCH] mm: x\n\n{text}{diff}");
-        let series = reader::parse(mail.as_bytes()).unwrap();
+        let series = series::parse(mail.as_bytes()).unwrap();
         let ours: String = (series.patches[0].trailers.iter())
             .map(|trailer| format!("{}: {}\n", trailer.name, trailer.value))
             .collect();
@@ -658,7 +658,7 @@ fn committed(repo: &Repo, branch: &str, commits: &[Made]) -> series::Series {
         }
         repo.commit(&format!("{}\n\n{}", commit.subject, commit.body));
     }
-    reader::parse(&repo.git(&["format-patch", "--stdout", "start"])).unwrap()
+    series::parse(&repo.git(&["format-patch", "--stdout", "start"])).unwrap()
 }
 
 /// A place in the older version, a mark, and a place in the newer.
@@ -684,7 +684,7 @@ fn range_diff(repo: &Repo) -> Vec<Row> {
 fn opinions(repo: &Repo, old: &[Made], new: &[Made]) -> [Vec<Row>; 2] {
     let old = committed(repo, "v1", old);
     let new = committed(repo, "v2", new);
-    let ours = series::reroll::compare(&old, &new)
+    let ours = review::compare(&old, &new)
         .iter()
         .map(|one| (one.old, one.kind.mark(), one.new))
         .collect();

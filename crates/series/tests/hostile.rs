@@ -7,8 +7,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 
 use proptest::prelude::*;
 use series::index::Index;
-use series::mailbox::Mails;
-use series::{format, manifest, patch, series as reader, thread};
+use series::mail::Mails;
+use series::patch::{self, format};
+use series::{mail, manifest};
 
 #[path = "../../../fuzz/properties/mail.rs"]
 mod properties;
@@ -22,7 +23,7 @@ fn mail(diff: &str) -> String {
 }
 
 fn error_of(input: &[u8]) -> String {
-    match reader::parse(input) {
+    match series::parse(input) {
         Ok(series) => panic!("accepted as {:?}", series.title),
         Err(error) => error.to_string(),
     }
@@ -264,10 +265,10 @@ fn size_is_bounded() {
     assert!(error(&change(&"a/".repeat(3000))).contains("longer than any file system"));
     assert!(error(&change(&"a".repeat(300))).contains("255 bytes"));
 
-    let large = vec![b'x'; thread::MAX_BYTES + 1];
+    let large = vec![b'x'; mail::MAX_BYTES + 1];
     assert!(matches!(
-        thread::parse(&large),
-        Err(thread::Error::TooLarge { .. })
+        mail::parse(&large),
+        Err(mail::Error::TooLarge { .. })
     ));
     let long = mail(&one).replace("Body.", &"Body.\n".repeat(200_000));
     assert!(error_of(long.as_bytes()).contains("a changelog of more than 1 MiB"));
@@ -276,7 +277,7 @@ fn size_is_bounded() {
     // A number of patches that nobody sends is no number.
     let mail = mail(&one).replace("1/1", "1/4294967295");
     assert_eq!(
-        reader::parse(mail.as_bytes()).unwrap().missing,
+        series::parse(mail.as_bytes()).unwrap().missing,
         [] as [u32; 0]
     );
 }
@@ -339,7 +340,7 @@ fn a_gzip_that_grows_without_measure_is_refused() {
     let count = |input: &[u8]| {
         let mut mails = Mails::new(input)?;
         while mails.next()?.is_some() {}
-        Ok::<_, thread::Error>(())
+        Ok::<_, mail::Error>(())
     };
     let error = |input: &[u8]| count(input).unwrap_err().to_string();
     let mbox = "From a@b Mon Sep 17 00:00:00 2001\nFrom: a@b.c\nSubject: x\n\n";
@@ -362,7 +363,7 @@ fn answer(n: u32, head: &str, subject: &str, text: &str) -> String {
 fn many_versions_are_not_multiplied() {
     let review = |mails: &mut dyn Iterator<Item = String>| {
         let mbox: String = mails.collect();
-        series::review::review(thread::parse(mbox.as_bytes()).unwrap())
+        series::review::review(mail::parse(mbox.as_bytes()).unwrap())
     };
     let body = format!("Body.\n---\n{}", change("a"));
     // Each lacks thousands of patches.
@@ -400,7 +401,7 @@ fn a_mailbox_that_is_all_of_one_kind_ends() {
             index.add(&mail).unwrap();
         }
         let _ = index.series(None);
-        let thread = thread::parse(mbox.as_bytes()).unwrap();
+        let thread = mail::parse(mbox.as_bytes()).unwrap();
         let _ = series::review::review(thread);
     };
     let many = 5000;
@@ -447,13 +448,13 @@ fn what_names_say_can_be_shown() {
     let mail = mail(&change("a"))
         .replace("A <a@b.c>", "=?UTF-8?q?=1B[31mEvil=0A=3Cx=3E?= <a@b.c>")
         .replace("mm: x", "mm: =?UTF-8?q?=1B]0;title=07x?=");
-    let series = reader::parse(mail.as_bytes()).unwrap();
+    let series = series::parse(mail.as_bytes()).unwrap();
     let patch = &series.patches[0];
     assert!(
         !format!("{}{}{}", patch.author.name, patch.subject, series.title)
             .contains(char::is_control)
     );
-    let again = reader::parse(&format::patch(patch)).unwrap();
+    let again = series::parse(&format::patch(patch)).unwrap();
     assert_eq!(again.patches[0], *patch);
 }
 
@@ -548,7 +549,7 @@ proptest! {
         properties::check(&input);
         properties::check(&[HEADERS.as_bytes(), &input].concat());
         let _ = patch::parse(&input);
-        let _ = thread::parse_files(&[("b".to_owned(), input.clone()), ("a".to_owned(), input)]);
+        let _ = mail::parse_files(&[("b".to_owned(), input.clone()), ("a".to_owned(), input)]);
     }
 
     #[test]
@@ -589,6 +590,6 @@ proptest! {
             similarity: None,
             hunks: vec![hunk],
         };
-        prop_assert_eq!(patch::parse(&format::diff(std::slice::from_ref(&file))), Ok(vec![file]));
+        prop_assert_eq!(patch::parse(&patch::diff(std::slice::from_ref(&file))), Ok(vec![file]));
     }
 }

@@ -4,13 +4,13 @@
 
 use std::io::Write;
 
+use series::mail;
 use series::review::{self, Review};
-use series::thread;
 
 const THREAD: &[u8] = include_bytes!("../../../patches/oom-reaper-reverse/thread.txt");
 
 fn review(mbox: &[u8]) -> Review {
-    review::review(thread::parse(mbox).unwrap()).unwrap()
+    review::review(mail::parse(mbox).unwrap()).unwrap()
 }
 
 /// Version, patches with what they say and do, missing, trailers, warnings.
@@ -220,7 +220,7 @@ fn every_form_of_one_mail_says_the_same() {
         Reviewed-by: b <b@example.org> (given to this patch)
     "##);
     for (form, mbox) in forms {
-        let read = review::review(thread::parse(&mbox).unwrap());
+        let read = review::review(mail::parse(&mbox).unwrap());
         let read = read.map(|review| summary(&review));
         assert_eq!(read, Ok(plain.clone()), "{form}");
     }

@@ -7,11 +7,10 @@ mod tree;
 
 use std::path::PathBuf;
 
+use ::series::Series;
 use ::series::index::Found;
-use ::series::lint::{self, Finding, History};
-use ::series::reroll::{self, Reroll};
-use ::series::review::{Collected, Point, Review, Standing};
-use ::series::series::Series;
+use ::series::review::lint::{self, Finding, History};
+use ::series::review::{self, Collected, Point, Reroll, Review, Standing};
 use clap::Args;
 use serde_json::{Value, json};
 use vm::process::Cancel;
@@ -84,7 +83,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         eprintln!(
             "warning: {} mail(s) of more than {} MiB are left out",
             mails.cut(),
-            ::series::mailbox::MAX_MAIL >> 20
+            ::series::mail::MAX_MAIL >> 20
         );
     }
     let review = mails.review().kind(Kind::Usage)?;
@@ -121,7 +120,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     if shown.is_some_and(|what| what != JSON) {
         return Ok(());
     }
-    let rerolls = reroll::rerolls(&review);
+    let rerolls = review::rerolls(&review);
     if args.json {
         return print_json(&document(&review, &found, &rerolls));
     }

@@ -27,7 +27,7 @@ pub struct Options {
 /// Makes the folder.
 pub fn run(args: &Options) -> Result {
     let series = input::series(&args.source)?;
-    let files = ::series::format::pack(&series).kind(Kind::Usage)?;
+    let files = ::series::pack(&series).kind(Kind::Usage)?;
     let folder: PathBuf = args
         .into
         .clone()

@@ -141,7 +141,7 @@ impl Trial {
     }
 
     fn try_ours(&mut self, target: &Files, mail: &[u8], objects: Option<&str>) {
-        let series = match series::series::parse(mail) {
+        let series = match series::parse(mail) {
             Ok(series) => series,
             Err(error) => return self.unread = error.to_string(),
         };

@@ -9,7 +9,8 @@ use std::process::{Command, Output, Stdio};
 
 use kernel::import::{Input, import};
 use kernel::store::{Kernel, Oid, Origin, Store};
-use series::patch::{Patch, Person};
+use series::Person;
+use series::patch::Patch;
 
 pub struct Lab {
     pub dir: tempfile::TempDir,

@@ -5,25 +5,22 @@
 //! of each tool it keeps one, and shows details line by line.
 
 use serde_json::{Value, json};
-use series::lint::{self, Finding, Severity};
-use series::{series as reader, thread};
+use series::review::lint::{self, Finding, Severity};
+use series::{Error, Series, mail};
 
 use crate::exit::Result;
 
 /// What b4 is told of a mail: nothing of one that carries no patch, as a cover
 /// letter.
-pub fn results(
-    mail: &[u8],
-    find: &dyn Fn(&reader::Series) -> Result<Vec<Finding>>,
-) -> Result<Vec<Value>> {
-    let unread = |error: reader::Error| {
+pub fn results(mail: &[u8], find: &dyn Fn(&Series) -> Result<Vec<Finding>>) -> Result<Vec<Value>> {
+    let unread = |error: Error| {
         let details = error.to_string();
         object("fail", "the patch can't be read", "", details)
     };
-    Ok(match reader::parse(mail) {
+    Ok(match series::parse(mail) {
         Ok(series) => vec![result(&find(&series)?)],
-        Err(reader::Error::NoPatch { .. } | reader::Error::NoDiff { .. }) => Vec::new(),
-        Err(reader::Error::Thread(thread::Error::Empty)) => Vec::new(),
+        Err(Error::NoPatch { .. } | Error::NoDiff { .. }) => Vec::new(),
+        Err(Error::Thread(mail::Error::Empty)) => Vec::new(),
         Err(error) => vec![unread(error)],
     })
 }
@@ -83,7 +80,7 @@ mod tests {
         "---\n x | 2 +-\n\ndiff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
 
     fn told(mail: &str) -> String {
-        let find = |series: &reader::Series| Ok(lint::series(series, None));
+        let find = |series: &Series| Ok(lint::series(series, None));
         let results = results(mail.as_bytes(), &find).unwrap();
         serde_json::to_string_pretty(&results).unwrap()
     }

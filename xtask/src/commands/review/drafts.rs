@@ -6,11 +6,12 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use evidence::{Report, Status, render};
-use series::draft::{self, Answer};
-use series::lint::Finding;
-use series::patch::{Person, is_unprintable};
+use series::Person;
+use series::Series;
+use series::patch::is_unprintable;
 use series::review::Review;
-use series::series::Series;
+use series::review::draft::{self, Answer};
+use series::review::lint::Finding;
 
 use crate::exit::{Kind, Result, fail};
 use crate::output::{is_stdout, print};
@@ -141,11 +142,12 @@ mod fixture;
 mod tests {
     use super::*;
     use results::ktap::Outcome;
-    use series::{lint, review, thread};
+    use series::review::lint;
+    use series::{mail, review};
 
     fn thread() -> Review {
         let thread = include_bytes!("../../../../patches/oom-reaper-reverse/thread.txt");
-        review::review(thread::parse(thread).unwrap()).unwrap()
+        review::review(mail::parse(thread).unwrap()).unwrap()
     }
 
     #[test]

@@ -5,12 +5,11 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::Path;
 
+use series::Series;
 use series::index::Found;
-use series::lint::{Finding, Severity};
 use series::patch::is_unprintable;
-use series::reroll::{Change, Outcome, Reroll, Verdict};
-use series::review::{Collected, Point, Review, Standing};
-use series::series::Series;
+use series::review::lint::{Finding, Severity};
+use series::review::{Change, Collected, Outcome, Point, Reroll, Review, Standing, Verdict};
 
 const WIDTH: usize = 76;
 /// The most series of a list; the newest are at its end.

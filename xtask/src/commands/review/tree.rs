@@ -8,9 +8,9 @@ use kernel::build::Toolchain;
 use kernel::cache::Cache;
 use kernel::store::Store;
 use kernel::{checkpatch, maintainers};
-use series::format;
-use series::lint::{Finding, Lookup, Severity};
-use series::patch::{Patch, Person};
+use series::Person;
+use series::patch::{Patch, format};
+use series::review::lint::{Finding, Lookup, Severity};
 use vm::process::Cancel;
 
 use crate::exit::{Classify, Kind, Result};

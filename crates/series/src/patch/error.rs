@@ -1,0 +1,92 @@
+//! Why a diff was refused.
+
+/// Why a diff was refused. `line` counts from 1 in the text that was read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A path that could leave the tree, hide, or not be written.
+    #[error(
+        "line {line}: the path {path:?} {why}; such a patch is not applied, look at where it came from"
+    )]
+    Path {
+        /// Where it stands.
+        line: usize,
+        /// The path as read.
+        path: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Binary content.
+    #[error(
+        "line {line}: {path:?} is changed as a binary file; only text patches can be tested, ask for the patch without it"
+    )]
+    Binary {
+        /// Where it says so.
+        line: usize,
+        /// The file.
+        path: String,
+    },
+    /// Neither a plain nor an executable file.
+    #[error(
+        "line {line}: {path:?} has mode {mode}, which is {what}; only regular files can be changed"
+    )]
+    Mode {
+        /// Where it stands.
+        line: usize,
+        /// The file.
+        path: String,
+        /// The mode as read.
+        mode: String,
+        /// What such a mode means.
+        what: &'static str,
+    },
+    /// Fewer lines than the hunk's header promises.
+    #[error(
+        "{path:?}, hunk {hunk} (line {line}): its header promises {missing} more line(s); the patch is cut off or damaged, fetch it again"
+    )]
+    Truncated {
+        /// Where the hunk begins.
+        line: usize,
+        /// The file.
+        path: String,
+        /// Which hunk of the file, from 1.
+        hunk: usize,
+        /// How many lines are missing, old and new side added.
+        missing: u64,
+    },
+    /// More lines than the hunk's header promises, or lines out of place.
+    #[error(
+        "{path:?}, hunk {hunk} (line {line}): {why}; the patch is cut off, damaged or edited by hand, fetch it again"
+    )]
+    Hunk {
+        /// Where the fault is.
+        line: usize,
+        /// The file.
+        path: String,
+        /// Which hunk of the file, from 1.
+        hunk: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Headers that contradict each other or that can't be read.
+    #[error(
+        "line {line}: {why} ({text:?}); the patch is cut off, damaged or edited by hand, fetch it again"
+    )]
+    Header {
+        /// Where the fault is.
+        line: usize,
+        /// What is wrong.
+        why: &'static str,
+        /// The line, shortened.
+        text: String,
+    },
+    /// Larger than any patch that people review.
+    #[error("line {line}: more than {limit} {what}; this is no patch for review, split it")]
+    TooLarge {
+        /// Where the limit was passed.
+        line: usize,
+        /// What there is too much of.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+}

@@ -1,0 +1,20 @@
+//! One patch, as its author sent it: the reader of its diff, and its writer.
+
+mod diffstat;
+mod error;
+pub mod format;
+mod model;
+mod parse;
+mod path;
+mod trailers;
+mod write;
+
+pub use error::Error;
+pub use model::{FileDiff, FileKind, Hunk, Line, LineKind, Patch, Trailer};
+pub use parse::{MAX_FILES, MAX_HUNKS, MAX_LINE, MAX_LINES, parse};
+pub use path::{check_path, is_unprintable};
+pub use write::diff;
+
+pub(crate) use diffstat::Diffstat;
+pub(crate) use model::changelog;
+pub(crate) use trailers::{is, is_report, meant, rank, sorted, split_trailers, trailer};

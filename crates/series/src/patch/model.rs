@@ -1,0 +1,130 @@
+//! What a patch is.
+
+use serde::{Deserialize, Serialize};
+
+use crate::person::Person;
+
+/// One line `Name: value` of the block that ends a changelog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trailer {
+    /// `Signed-off-by`, as spelled.
+    pub name: String,
+    /// What stands behind the colon.
+    pub value: String,
+}
+
+/// A patch of a series.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patch {
+    /// Place in the series, from 1.
+    pub index: u32,
+    /// How many the series says it has.
+    pub total: u32,
+    /// The reroll, from 1.
+    pub version: u32,
+    /// Who wrote it (an in-body `From:` goes before the mail's).
+    pub author: Person,
+    /// When, as RFC 2822; none where the source does not tell.
+    pub date: Option<String>,
+    /// The subject without its `[PATCH …]`.
+    pub subject: String,
+    /// The changelog's text above the trailers, as sent.
+    pub body: String,
+    /// Every trailer, those above a stray blank line included.
+    pub trailers: Vec<Trailer>,
+    /// The commit message as `git am` would write it: subject, blank line, the
+    /// changelog with its trailers untouched.
+    pub message: String,
+    /// The files it changes.
+    pub files: Vec<FileDiff>,
+}
+
+/// What a patch does to one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileDiff {
+    /// The path before; none for a new file. Relative, safe, without `a/`.
+    pub old_path: Option<String>,
+    /// The path after; none for a deleted file.
+    pub new_path: Option<String>,
+    /// The mode before, where the patch names it (octal, 0o100644).
+    pub old_mode: Option<u32>,
+    /// The mode after, where the patch names it.
+    pub new_mode: Option<u32>,
+    /// The (abbreviated) blob id before, from the `index` line.
+    pub old_blob: Option<String>,
+    /// The (abbreviated) blob id after.
+    pub new_blob: Option<String>,
+    /// Whether it is a rename or a copy.
+    pub kind: FileKind,
+    /// How much a rename or copy kept, in percent, where the patch tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub similarity: Option<u8>,
+    /// The changes, by place.
+    pub hunks: Vec<Hunk>,
+}
+
+/// How a file came to its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileKind {
+    /// Changed in place, created or deleted.
+    Plain,
+    /// Moved from its old path.
+    Rename,
+    /// Copied from its old path, which stays.
+    Copy,
+}
+
+/// One `@@` block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hunk {
+    /// First line before, from 1 (0 where there are none).
+    pub old_start: u32,
+    /// Lines before.
+    pub old_lines: u32,
+    /// First line after.
+    pub new_start: u32,
+    /// Lines after.
+    pub new_lines: u32,
+    /// What stands behind the second `@@`; invalid UTF-8 replaced, since it is
+    /// only for the reader.
+    pub section: String,
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+/// A line of a hunk. Bytes, since kernel files are not all UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// On which side it stands.
+    pub kind: LineKind,
+    /// The line with its newline, unless it is the file's last and has none.
+    pub text: Vec<u8>,
+}
+
+/// On which side a line of a hunk stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LineKind {
+    /// On both.
+    Context,
+    /// On the old side only.
+    Removed,
+    /// On the new side only.
+    Added,
+}
+
+impl FileDiff {
+    /// The path to show: the one after, or of a deleted file the one before.
+    pub fn path(&self) -> &str {
+        self.new_path
+            .as_deref()
+            .or(self.old_path.as_deref())
+            .unwrap_or_default()
+    }
+}
+
+/// The changelog below the subject, trailers included.
+pub(crate) fn changelog(patch: &Patch) -> &str {
+    (patch.message.split_once("\n\n")).map_or("", |(_, text)| text)
+}

@@ -1,0 +1,27 @@
+//! Text in lines of a mail's width.
+
+/// The width of a mail.
+const WIDTH: usize = 72;
+
+/// Text in lines of a mail's width, the first and the others with what goes
+/// before them. A word is never broken.
+pub fn wrapped(text: &str, first: &str, others: &str) -> String {
+    let mut out = String::new();
+    let mut line = first.to_owned();
+    let mut empty = true;
+    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    for word in clean.collect::<String>().split(' ') {
+        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            out += line.trim_end();
+            out.push('\n');
+            line = others.to_owned();
+        } else if !empty {
+            line.push(' ');
+        }
+        line += word;
+        empty = false;
+    }
+    out += line.trim_end();
+    out.push('\n');
+    out
+}

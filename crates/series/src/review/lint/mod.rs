@@ -1,0 +1,14 @@
+//! What the kernel's documentation asks of a changelog and its trailers, held
+//! against a patch. Each rule names the document and section that it is taken
+//! from; what only words can show is a hint, and says what it went by.
+
+mod finding;
+mod prose;
+mod rules;
+mod source;
+
+pub use finding::{Finding, History, Lookup, Severity};
+pub use rules::{COLUMNS, SUBJECT, patch, series};
+pub use source::url;
+
+pub(crate) use prose::is_prose;

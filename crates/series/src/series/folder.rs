@@ -1,0 +1,36 @@
+//! The folder that `patches/` keeps of a series.
+
+use super::manifest::{self, Manifest};
+use super::model::Series;
+use crate::patch::format::{file_name, patch};
+
+/// The files of a series' folder, by name: its patches, and a manifest to
+/// start from.
+///
+/// # Errors
+/// Where the series has a value that no manifest can hold.
+pub fn pack(series: &Series) -> Result<Vec<(String, Vec<u8>)>, manifest::Error> {
+    let mut files: Vec<_> = series
+        .patches
+        .iter()
+        .map(|one| (file_name(one), patch(one)))
+        .collect();
+    let manifest = Manifest {
+        name: series.name.clone(),
+        title: series.title.clone(),
+        version: series.version,
+        patches: files.iter().map(|file| file.0.clone()).collect(),
+        kernels: Vec::new(),
+        missing: series.missing.clone(),
+        missing_note: None,
+        source: None,
+        expect: manifest::Expect::default(),
+        measure: None,
+        prerequisites: Vec::new(),
+        inverses: Vec::new(),
+        variants: Vec::new(),
+        probes: Vec::new(),
+    };
+    files.push((manifest::FILE.to_owned(), manifest.to_toml()?.into_bytes()));
+    Ok(files)
+}

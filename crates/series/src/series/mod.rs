@@ -1,0 +1,24 @@
+//! Mails, read as the series that they carry: which version, which patches,
+//! what is missing, and what was answered.
+
+mod answer;
+mod error;
+mod folder;
+pub mod index;
+pub mod manifest;
+mod model;
+mod people;
+mod post;
+mod read;
+mod read_patch;
+mod union;
+mod versions;
+
+pub use error::Error;
+pub use folder::pack;
+pub use model::{MAX_PATCHES, Offer, Reply, Series, Warning};
+pub use read::{from_thread, parse};
+
+pub(crate) use answer::{Answer, Paragraph, line_hash, offer};
+pub(crate) use post::Mail;
+pub(crate) use versions::{Version, Versions};

@@ -1,0 +1,211 @@
+//! What a series is, and what its reader should know of it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::patch::Patch;
+use crate::person::Person;
+
+/// The most patches of a series; its numbers have four digits at most.
+pub const MAX_PATCHES: u32 = 9_999;
+
+/// One version of a patch series.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series {
+    /// A short name made of the title, fit for a folder.
+    pub name: String,
+    /// The cover letter's subject, or the first patch's.
+    pub title: String,
+    /// The reroll, from 1.
+    pub version: u32,
+    /// How many patches it says it has.
+    pub total: u32,
+    /// Those that are there, by their place.
+    pub patches: Vec<Patch>,
+    /// The places of those that are not.
+    pub missing: Vec<u32>,
+    /// The answers to this version, in the thread's order.
+    pub replies: Vec<Reply>,
+    /// What a reader should know about how it was read.
+    pub warnings: Vec<Warning>,
+}
+
+/// An answer to a patch or to the cover letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// Who wrote it; the address is empty where nothing tells it.
+    pub by: Person,
+    /// When, as RFC 2822.
+    pub date: Option<String>,
+    /// Which patch it answers; 0 is the cover letter.
+    pub to_patch: u32,
+    /// What it says itself: without quotes, the line that introduces them, and
+    /// the signature.
+    pub body: String,
+    /// The trailers that it offers.
+    pub trailers: Vec<Offer>,
+}
+
+/// A trailer in an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// `Acked-by`, as spelled.
+    pub name: String,
+    /// What stands behind the colon.
+    pub value: String,
+    /// The sentence that makes it conditional ("with a changelog clarified").
+    /// Recognised by its words, so a human decides; none where it is plain.
+    pub condition: Option<String>,
+}
+
+/// Something about a series that is not as it should be, yet does not stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Warning {
+    /// A newer version is less complete than the one used.
+    NewerIncomplete {
+        /// The newer version.
+        version: u32,
+        /// The one used.
+        used: u32,
+    },
+    /// A patch was sent twice; the later mail is used.
+    Resent {
+        /// Its place.
+        index: u32,
+    },
+    /// A patch is taken from an answer, since none was sent by itself.
+    FromAnswer {
+        /// Its place.
+        index: u32,
+    },
+    /// An answer has a patch that was also sent by itself; that one is used.
+    InAnswer {
+        /// Its place.
+        index: u32,
+    },
+    /// A version that sends only some patches again, as answers to those of the
+    /// version before, from which the others are taken.
+    Partial {
+        /// The version before.
+        from: u32,
+        /// The places of those that are taken from it.
+        indices: Vec<u32>,
+    },
+    /// A patch in the thread that belongs to another series.
+    Stranger {
+        /// Its subject.
+        subject: String,
+    },
+    /// A patch without a number stands in a series that has numbers.
+    Unnumbered {
+        /// Its subject.
+        subject: String,
+    },
+    /// The archive says another number of patches than the subjects.
+    Announced {
+        /// What the archive says.
+        announced: u32,
+        /// What the subjects say.
+        total: u32,
+    },
+    /// No source tells the author's address.
+    NoAddress {
+        /// The author.
+        name: String,
+    },
+    /// No source tells when it was sent.
+    NoDate {
+        /// The patch's place.
+        index: u32,
+    },
+    /// The date comes from a reply's words and lacks its time zone.
+    DateInexact {
+        /// The patch's place.
+        index: u32,
+    },
+    /// A blank line stands inside the trailers.
+    SplitTrailers {
+        /// The patch's place.
+        index: u32,
+        /// The trailers that git's tools don't see for it.
+        lost: Vec<String>,
+    },
+    /// The diffstat counts other lines than the diff has.
+    Diffstat {
+        /// The patch's place.
+        index: u32,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NewerIncomplete { version, used } => write!(
+                f,
+                "version {version} is not complete in this thread, so version {used} is used"
+            ),
+            Self::Resent { index } => {
+                write!(
+                    f,
+                    "patch {index} was sent more than once; the last mail is used"
+                )
+            }
+            Self::FromAnswer { index } => {
+                write!(
+                    f,
+                    "patch {index} was only sent in an answer, and is taken from it"
+                )
+            }
+            Self::InAnswer { index } => write!(
+                f,
+                "an answer has another patch {index}; the one that was sent by itself is used"
+            ),
+            Self::Partial { from, indices } => {
+                let places: Vec<String> = indices.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "only some patches were sent again; {} as in version {from}",
+                    places.join(", ")
+                )
+            }
+            Self::Stranger { subject } => {
+                write!(f, "{subject:?} is of another series and is left out")
+            }
+            Self::Unnumbered { subject } => {
+                write!(
+                    f,
+                    "{subject:?} has no number in a numbered series and is left out"
+                )
+            }
+            Self::Announced { announced, total } => {
+                write!(
+                    f,
+                    "the archive counts {announced} patches, the subjects {total}"
+                )
+            }
+            Self::NoAddress { name } => {
+                write!(f, "nothing in the thread tells the address of {name}")
+            }
+            Self::NoDate { index } => write!(f, "nothing tells when patch {index} was sent"),
+            Self::DateInexact { index } => {
+                write!(
+                    f,
+                    "the date of patch {index} is taken from a reply, without its time zone"
+                )
+            }
+            Self::SplitTrailers { index, lost } => write!(
+                f,
+                "a blank line splits the trailers of patch {index}: git sees only the last \
+                 block and loses {}",
+                lost.join(", ")
+            ),
+            Self::Diffstat { index } => write!(
+                f,
+                "the diffstat of patch {index} counts other lines than its diff has; \
+                 the diff was edited by hand or damaged"
+            ),
+        }
+    }
+}
