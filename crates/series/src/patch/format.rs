@@ -31,21 +31,13 @@ pub fn patch(patch: &Patch) -> Vec<u8> {
     let mut rest = format!("---\n{}\n", diffstat(&patch.files)).into_bytes();
     rest.extend(diff(&patch.files));
     rest.extend_from_slice(b"-- \nreaperlab\n\n");
-    mail(patch, None, changelog(patch), &rest)
-}
-
-/// A patch's message without its subject.
-fn changelog(patch: &Patch) -> &str {
-    patch
-        .message
-        .split_once("\n\n")
-        .map_or("", |(_, text)| text.trim_end_matches('\n'))
+    mail(patch, None, patch.changelog(), &rest)
 }
 
 /// Writes a patch as a mail of an mbox that `git am` takes, with these trailers
 /// behind its own, and with what its mail had below the changelog byte for byte.
 pub fn am(patch: &Patch, source: &Source, trailers: &[Trailer]) -> Vec<u8> {
-    let text = with_trailers(changelog(patch), trailers);
+    let text = with_trailers(patch.changelog(), trailers);
     let mut rest = source.tail.clone();
     if !rest.ends_with(b"\n") {
         rest.push(b'\n');

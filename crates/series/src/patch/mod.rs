@@ -16,5 +16,4 @@ pub use path::{check_path, is_unprintable};
 pub use write::diff;
 
 pub(crate) use diffstat::Diffstat;
-pub(crate) use model::changelog;
-pub(crate) use trailers::{is, is_report, meant, rank, sorted, split_trailers, trailer};
+pub(crate) use trailers::{has_place, in_order, known_spelling, split_trailers, trailer};

@@ -1,5 +1,7 @@
 //! What a patch is.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::person::Person;
@@ -11,6 +13,25 @@ pub struct Trailer {
     pub name: String,
     /// What stands behind the colon.
     pub value: String,
+}
+
+impl Trailer {
+    /// Whether it has that name, in whatever case.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// Whether it is `Reported-by`, or `Reported-and-tested-by`.
+    pub(crate) fn is_report(&self) -> bool {
+        let name = self.name.to_ascii_lowercase();
+        name.starts_with("reported-") && name.ends_with("-by")
+    }
+}
+
+impl fmt::Display for Trailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.value)
+    }
 }
 
 /// A patch of a series.
@@ -114,6 +135,14 @@ pub enum LineKind {
     Added,
 }
 
+impl Patch {
+    /// The changelog below the subject, trailers included.
+    pub(crate) fn changelog(&self) -> &str {
+        let parts = self.message.split_once("\n\n");
+        parts.map_or("", |(_, text)| text.trim_end_matches('\n'))
+    }
+}
+
 impl FileDiff {
     /// The path to show: the one after, or of a deleted file the one before.
     pub fn path(&self) -> &str {
@@ -122,9 +151,4 @@ impl FileDiff {
             .or(self.old_path.as_deref())
             .unwrap_or_default()
     }
-}
-
-/// The changelog below the subject, trailers included.
-pub(crate) fn changelog(patch: &Patch) -> &str {
-    (patch.message.split_once("\n\n")).map_or("", |(_, text)| text)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::model::Point;
 use super::rangediff::{diff_text, pair};
 use super::wordings::wordings;
-use crate::patch::{Patch, changelog, meant};
+use crate::patch::{Patch, known_spelling};
 use crate::pattern::regex;
 use crate::series::Series;
 
@@ -111,8 +111,7 @@ struct Texts {
 
 impl Texts {
     fn new<'a>(patches: impl Iterator<Item = &'a Patch> + Clone) -> Self {
-        let text =
-            |patch: &Patch| format!("{}\n\n{}\n", patch.subject, changelog(patch).trim_end());
+        let text = |patch: &Patch| format!("{}\n\n{}\n", patch.subject, patch.changelog());
         Self {
             changelog: patches.clone().map(text).collect(),
             diff: patches
@@ -121,7 +120,9 @@ impl Texts {
                 .collect(),
             trailers: patches
                 .flat_map(|patch| &patch.trailers)
-                .map(|one| meant(&one.name).map_or_else(|| one.name.clone(), str::to_owned))
+                .map(|one| {
+                    known_spelling(&one.name).map_or_else(|| one.name.clone(), str::to_owned)
+                })
                 .collect(),
         }
     }

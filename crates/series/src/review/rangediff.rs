@@ -11,7 +11,7 @@ use serde::Serialize;
 use similar::TextDiff;
 
 use super::assign::{CONTEXT, Lines, assign};
-use crate::patch::{FileDiff, FileKind, LineKind, Patch, changelog};
+use crate::patch::{FileDiff, FileKind, LineKind, Patch};
 use crate::series::Series;
 
 /// The most patches of one side that are compared with each other. Above it
@@ -122,7 +122,7 @@ fn changed(old: &Patch, new: &Patch) -> Change {
         let diff = TextDiff::from_lines(old, new);
         diff.unified_diff().context_radius(CONTEXT).to_string()
     };
-    let text = |patch: &Patch| format!("{}\n", changelog(patch).trim_end());
+    let text = |patch: &Patch| format!("{}\n", patch.changelog());
     let changelog = unified(&text(old), &text(new));
     let diff = unified(&diff_text(&old.files), &diff_text(&new.files));
     let renamed_from = (old.subject != new.subject).then(|| old.subject.clone());

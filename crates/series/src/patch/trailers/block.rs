@@ -71,11 +71,7 @@ pub(crate) fn split_trailers(text: &str) -> (String, Vec<Trailer>, Vec<String>) 
             }
         }
         if at + 1 < blocks.len() {
-            lost.extend(
-                trailers[start..]
-                    .iter()
-                    .map(|t| format!("{}: {}", t.name, t.value)),
-            );
+            lost.extend(trailers[start..].iter().map(ToString::to_string));
         }
     }
     (above.join("\n\n"), trailers, lost)

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use similar::TextDiff;
 
 use super::wrap::wrapped;
-use crate::patch::{Patch, Trailer, format, meant, sorted};
+use crate::patch::{Patch, Trailer, format, in_order, known_spelling};
 use crate::person::{Person, person};
 use crate::review::lint::{self, Severity};
 use crate::review::model::{Collected, Review, Standing};
@@ -119,7 +119,7 @@ impl Next {
                 .push("Take the blank line out of the trailers".to_owned());
         }
         for one in &mut self.patch.trailers {
-            if let Some(name) = meant(&one.name) {
+            if let Some(name) = known_spelling(&one.name) {
                 self.changes.push(format!("Spell {name} as it is"));
                 one.name = name.to_owned();
             }
@@ -154,7 +154,7 @@ impl Next {
         if !added.is_empty() {
             self.changes.push(format!("Collect {}", added.join(", ")));
         }
-        let ordered = sorted(&self.patch.trailers);
+        let ordered = in_order(&self.patch.trailers);
         if added.is_empty() && ordered != self.patch.trailers {
             self.changes.push("Put the trailers in order".to_owned());
         }
@@ -164,9 +164,7 @@ impl Next {
     /// The patch, and what stands below its `---`.
     fn end(mut self) -> (Patch, String) {
         let patch = &mut self.patch;
-        let trailers: Vec<String> = (patch.trailers.iter())
-            .map(|one| format!("{}: {}", one.name, one.value))
-            .collect();
+        let trailers: Vec<String> = (patch.trailers.iter()).map(ToString::to_string).collect();
         let parts = [&patch.subject, patch.body.trim_end(), &trailers.join("\n")];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         patch.message = parts.join("\n\n") + "\n";

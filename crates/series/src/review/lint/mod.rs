@@ -2,13 +2,17 @@
 //! against a patch. Each rule names the document and section that it is taken
 //! from; what only words can show is a hint, and says what it went by.
 
+mod case;
+mod check;
 mod finding;
 mod prose;
 mod rules;
 mod source;
+#[cfg(test)]
+mod testing;
 
+pub use check::{patch, series};
 pub use finding::{Finding, History, Lookup, Severity};
-pub use rules::{COLUMNS, SUBJECT, patch, series};
 pub use source::url;
 
 pub(crate) use prose::is_prose;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::patch::{meant, rank, trailer};
+use crate::patch::{has_place, known_spelling, trailer};
 use crate::pattern::regex;
 
 /// Whether a line is one that an author wraps: no log, quote, table, URL, or
@@ -18,27 +18,10 @@ pub(crate) fn is_prose(line: &str) -> bool {
     let is_table = line.trim().contains("   ") || line.contains('\t') || line.contains(" | ");
     let one_word = !line.trim().contains(' ');
     let is_trailer =
-        trailer(line).is_some_and(|(name, _)| meant(name).is_some() || rank(name).is_some());
+        trailer(line).is_some_and(|(name, _)| known_spelling(name).is_some() || has_place(name));
     // A reference to a commit must not be broken either.
     let refers = line.contains("://") || line.contains("(\"");
     !(QUOTED.is_match(line) || is_table || one_word || is_trailer || refers)
-}
-
-/// Whether a text tells what somebody saw: a word for a symptom, a figure with
-/// a unit, or lines out of a log.
-pub(super) fn tells_symptom(text: &str) -> bool {
-    static WORD: LazyLock<Regex> = LazyLock::new(|| {
-        regex(concat!(
-            r"(?i)\b(?:observ|crash|panic|oops|hang|hung|lock-?up|stall|deadlock|livelock|leak|",
-            r"slow|latenc|regress|fail|splat|corrupt|stuck|time[sd]?[ -]?out|starv|",
-            r"misbehav|use-after-free|double[ -]free|out-of-bounds|null pointer|deref|",
-            r"unresponsive|freez(?:e|es|ing)\b|broke|wrong|incorrect|unexpected|",
-            r"warns?\b|warning|bug:|kasan|kcsan|ubsan|kmsan|lockdep|syzbot|syzkaller)"
-        ))
-    });
-    static LOG: LazyLock<Regex> =
-        LazyLock::new(|| regex(r"(?m)^\s*(?:\[ *\d+\.\d+\]|Call Trace:|BUG|WARNING)"));
-    WORD.is_match(text) || LOG.is_match(text) || has_figure(text)
 }
 
 /// Whether a text has a figure with a unit, or two figures to compare.
@@ -58,4 +41,18 @@ pub(super) fn has_figure(text: &str) -> bool {
         regex(r"(?m)^.*\d[\d,.]*\s*[|\t].*\d[\d,.]*|^.*\S\s{2,}\d[\d,.]*\s{2,}\d[\d,.]*")
     });
     UNIT.is_match(text) || PAIR.is_match(text) || TABLE.is_match(text)
+}
+
+/// Text out of a mail, fit for a line of a report.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 240;
+    let mut out: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(LONGEST)
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        out.push('…');
+    }
+    out
 }
