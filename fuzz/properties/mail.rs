@@ -4,9 +4,9 @@
 use std::sync::LazyLock;
 
 use series::index::Index;
-use series::mail::{Mail, Mails};
+use series::mail::{Mails, RawMail};
 use series::patch::{self, Patch, format};
-use series::review::{self, Gathered, Review, draft, lint};
+use series::review::{Review, SeriesMails, draft, lint, reroll};
 use series::{Series, manifest};
 
 /// A series to hold others against.
@@ -27,7 +27,7 @@ pub fn check(input: &[u8]) {
 }
 
 /// The mails of the first series, found by headers alone.
-fn gathered(input: &[u8]) -> Option<Gathered> {
+fn gathered(input: &[u8]) -> Option<SeriesMails> {
     let mut index = Index::default();
     index.next_place();
     let count = each_mail(input, &mut |_, mail| index.add(mail).is_ok())?;
@@ -37,7 +37,7 @@ fn gathered(input: &[u8]) -> Option<Gathered> {
         assert!(one.mails.iter().all(|at| *at < count), "{one:?}");
     }
     let wanted = &series.first()?.mails;
-    let mut found = Gathered::default();
+    let mut found = SeriesMails::default();
     each_mail(input, &mut |at, mail| {
         wanted.binary_search(&at).is_err() || found.add(mail).is_ok()
     })?;
@@ -45,7 +45,7 @@ fn gathered(input: &[u8]) -> Option<Gathered> {
 }
 
 /// How many mails there are, if all can be read and looked at.
-fn each_mail(input: &[u8], look: &mut dyn FnMut(u32, &Mail) -> bool) -> Option<u32> {
+fn each_mail(input: &[u8], look: &mut dyn FnMut(u32, &RawMail) -> bool) -> Option<u32> {
     let mut mails = Mails::new(input).ok()?;
     let mut count = 0;
     while let Some(mail) = mails.next().ok()? {
@@ -61,10 +61,10 @@ fn each_mail(input: &[u8], look: &mut dyn FnMut(u32, &Mail) -> bool) -> Option<u
 fn judge(review: &Review) {
     for series in &review.versions {
         lint::series(series, Some(&|id: &str| lint::Lookup::One(id.to_owned())));
-        review::compare(series, &THREAD);
-        review::outcomes(&review.points, &THREAD, series);
+        reroll::compare(series, &THREAD);
+        reroll::outcomes(&review.points, &THREAD, series);
     }
-    review::rerolls(review);
+    reroll::rerolls(review);
     draft::next_version(review, true, Some("Measured."));
     for patch in &review.series().patches {
         draft::answer(&draft::Answer {

@@ -8,7 +8,7 @@ use series::index::{Found, Index};
 use series::mail;
 use series::manifest::{self, Manifest};
 use series::patch::Patch;
-use series::review::Gathered;
+use series::review::SeriesMails;
 use xshell::{Shell, cmd};
 
 use crate::exit::{Advise, Classify, Kind, Result, fail};
@@ -113,7 +113,7 @@ pub fn series(from: &str) -> Result<Series> {
 /// What mailboxes have.
 pub enum Mailboxes {
     /// The series that was asked for, or the only one.
-    One(Gathered),
+    One(SeriesMails),
     /// Several, or none.
     Several(Vec<Found>),
 }
@@ -135,7 +135,7 @@ pub fn mailboxes(places: &[String], which: Option<&str>) -> Result<Mailboxes> {
         return Ok(Mailboxes::Several(series));
     };
     let mut wanted = std::mem::take(&mut one.mails).into_iter().peekable();
-    let mut found = Gathered::default();
+    let mut found = SeriesMails::default();
     let mut at = 0;
     for place in &mut places {
         let announced = place.each(&mut |mail| {
@@ -199,7 +199,7 @@ impl Place {
 
     /// Looks at each mail. Gives how many patches an archive says were posted.
     /// A folder's file that is no mail is left out from then on.
-    fn each(&mut self, look: &mut dyn FnMut(&mail::Mail) -> Result) -> Result<Option<u32>> {
+    fn each(&mut self, look: &mut dyn FnMut(&mail::RawMail) -> Result) -> Result<Option<u32>> {
         match self {
             Self::Held(bytes, name) => {
                 each_mail(mail::Mails::new(bytes.as_slice()), &shown(name), look)
@@ -236,7 +236,7 @@ fn shown(name: &str) -> String {
 fn each_mail(
     mails: std::result::Result<mail::Mails<'_>, mail::Error>,
     name: &str,
-    look: &mut dyn FnMut(&mail::Mail) -> Result,
+    look: &mut dyn FnMut(&mail::RawMail) -> Result,
 ) -> Result<Option<u32>> {
     let named = |error| anyhow::anyhow!("{name}: {error}");
     let mut mails = mails.map_err(named).kind(Kind::Usage)?;

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use series::index::Index;
 use series::mail::Mails;
-use series::review::Gathered;
+use series::review::SeriesMails;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -52,7 +52,7 @@ fn read(mbox: &str, id: &str, out: &str) -> Result<()> {
     let found = index.series(Some(id));
     let series = found.first().ok_or("the series is not found")?;
     let mut wanted = series.mails.iter().copied().peekable();
-    let mut kept = Gathered::default();
+    let mut kept = SeriesMails::default();
     let mut mails = Mails::new(open()?)?;
     let mut at = 0;
     while let Some(mail) = mails.next()? {

@@ -5,13 +5,12 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde::{Deserialize, Serialize};
 
 use crate::pattern::regex;
 use crate::text::clean;
 
 /// A name and an address, as mail writes them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Person {
     /// The name, or the address where there is none.
     pub name: String,
@@ -20,6 +19,19 @@ pub struct Person {
 }
 
 impl Person {
+    /// `Name <address>`, with or without something behind it.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        static PERSON: LazyLock<Regex> =
+            LazyLock::new(|| regex(r#"^\s*"?([^<>"]*?)"?\s*<([^<>\s]+@[^<>\s]+)>"#));
+        let found = PERSON.captures(text)?;
+        let email = clean(&found[2]);
+        let name = clean(&found[1]);
+        Some(Self {
+            name: if name.is_empty() { email.clone() } else { name },
+            email,
+        })
+    }
+
     /// What tells one from another: the address, or the name where there is
     /// none.
     pub(crate) fn key(&self) -> String {
@@ -52,17 +64,4 @@ impl fmt::Display for Person {
         }
         write!(f, "{} <{}>", self.name, self.email)
     }
-}
-
-/// `Name <address>`, with or without something behind it.
-pub(crate) fn person(text: &str) -> Option<Person> {
-    static PERSON: LazyLock<Regex> =
-        LazyLock::new(|| regex(r#"^\s*"?([^<>"]*?)"?\s*<([^<>\s]+@[^<>\s]+)>"#));
-    let found = PERSON.captures(text)?;
-    let email = clean(&found[2]);
-    let name = clean(&found[1]);
-    Some(Person {
-        name: if name.is_empty() { email.clone() } else { name },
-        email,
-    })
 }

@@ -684,7 +684,7 @@ fn range_diff(repo: &Repo) -> Vec<Row> {
 fn opinions(repo: &Repo, old: &[Made], new: &[Made]) -> [Vec<Row>; 2] {
     let old = committed(repo, "v1", old);
     let new = committed(repo, "v2", new);
-    let ours = review::compare(&old, &new)
+    let ours = review::reroll::compare(&old, &new)
         .iter()
         .map(|one| (one.old, one.kind.mark(), one.new))
         .collect();

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use ::series::Series;
 use ::series::index::Found;
 use ::series::review::lint::{self, Finding, History};
-use ::series::review::{self, Collected, Point, Reroll, Review, Standing};
+use ::series::review::reroll::{self, Reroll};
+use ::series::review::{Collected, Point, Review, Standing};
 use clap::Args;
 use serde_json::{Value, json};
 use vm::process::Cancel;
@@ -120,7 +121,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     if shown.is_some_and(|what| what != JSON) {
         return Ok(());
     }
-    let rerolls = review::rerolls(&review);
+    let rerolls = reroll::rerolls(&review);
     if args.json {
         return print_json(&document(&review, &found, &rerolls));
     }

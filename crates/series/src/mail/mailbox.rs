@@ -11,7 +11,7 @@ use super::lines::{is_separator, lines};
 use super::mbox::{Mbox, read_line};
 use super::message::Message;
 use super::mime;
-use super::raw::{Inner, Mail};
+use super::raw::{Inner, RawMail};
 use crate::text::{clean, text_of};
 
 /// The mails of one input.
@@ -97,17 +97,17 @@ impl<'a> Mails<'a> {
         clippy::should_implement_trait,
         reason = "a mail is lent until the next one is asked for"
     )]
-    pub fn next(&mut self) -> Result<Option<Mail<'_>>, Error> {
+    pub fn next(&mut self) -> Result<Option<RawMail<'_>>, Error> {
         Ok(match &mut self.form {
             Form::Mbox(mbox) => mbox.next()?,
             Form::Lone(raw) => raw.take().map(|raw| {
-                Mail(Inner::Raw {
+                RawMail(Inner::Raw {
                     bytes: Cow::Owned(raw),
                     quoted: false,
                     cut: false,
                 })
             }),
-            Form::Archive(messages) => messages.next().map(|one| Mail(Inner::Read(one))),
+            Form::Archive(messages) => messages.next().map(|one| RawMail(Inner::Read(one))),
         })
     }
 }

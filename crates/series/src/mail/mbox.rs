@@ -9,7 +9,7 @@ use regex::bytes::Regex as BytesRegex;
 use super::error::Error;
 use super::gzip::error;
 use super::lines::{is_header, is_separator};
-use super::raw::{Inner, MAX_MAIL, Mail};
+use super::raw::{Inner, MAX_MAIL, RawMail};
 use crate::pattern::bytes_regex;
 
 /// Of a mail that is too large this much is kept, for its headers.
@@ -45,7 +45,7 @@ impl<'a> Mbox<'a> {
         }
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<Mail<'_>>, Error> {
+    pub(super) fn next(&mut self) -> Result<Option<RawMail<'_>>, Error> {
         loop {
             if self.separator.is_none() {
                 if self.held.len() > MAX_MAIL {
@@ -84,8 +84,8 @@ impl<'a> Mbox<'a> {
         }
     }
 
-    fn lend(&mut self, by_git: bool) -> Mail<'_> {
-        Mail(Inner::Raw {
+    fn lend(&mut self, by_git: bool) -> RawMail<'_> {
+        RawMail(Inner::Raw {
             bytes: Cow::Borrowed(&self.mail),
             quoted: !by_git,
             cut: std::mem::take(&mut self.cut),

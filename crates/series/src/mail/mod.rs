@@ -23,7 +23,7 @@ mod thread;
 pub use error::{Error, MAX_BYTES, MAX_MESSAGES};
 pub use mailbox::Mails;
 pub use message::{Layout, Message, Thread};
-pub use raw::{MAX_MAIL, Mail};
+pub use raw::{MAX_MAIL, RawMail};
 pub use thread::{parse, parse_files};
 
 pub(crate) use body::{changelog_end, has_diff, inner_headers, stripspace};

@@ -14,7 +14,7 @@ use crate::pattern::bytes_regex;
 pub const MAX_MAIL: usize = 32 << 20;
 
 /// One mail, not yet read.
-pub struct Mail<'a>(pub(super) Inner<'a>);
+pub struct RawMail<'a>(pub(super) Inner<'a>);
 
 pub(super) enum Inner<'a> {
     Raw {
@@ -25,7 +25,7 @@ pub(super) enum Inner<'a> {
     Read(Message),
 }
 
-impl Mail<'_> {
+impl RawMail<'_> {
     /// Whether it is larger than [`MAX_MAIL`], so that only its headers are
     /// here.
     pub fn is_cut(&self) -> bool {

@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::person::Person;
 
 /// One line `Name: value` of the block that ends a changelog.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trailer {
     /// `Signed-off-by`, as spelled.
     pub name: String,
@@ -35,7 +33,7 @@ impl fmt::Display for Trailer {
 }
 
 /// A patch of a series.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
     /// Place in the series, from 1.
     pub index: u32,
@@ -61,7 +59,7 @@ pub struct Patch {
 }
 
 /// What a patch does to one file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileDiff {
     /// The path before; none for a new file. Relative, safe, without `a/`.
     pub old_path: Option<String>,
@@ -78,15 +76,13 @@ pub struct FileDiff {
     /// Whether it is a rename or a copy.
     pub kind: FileKind,
     /// How much a rename or copy kept, in percent, where the patch tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub similarity: Option<u8>,
     /// The changes, by place.
     pub hunks: Vec<Hunk>,
 }
 
 /// How a file came to its path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// Changed in place, created or deleted.
     Plain,
@@ -97,7 +93,7 @@ pub enum FileKind {
 }
 
 /// One `@@` block.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hunk {
     /// First line before, from 1 (0 where there are none).
     pub old_start: u32,
@@ -115,7 +111,7 @@ pub struct Hunk {
 }
 
 /// A line of a hunk. Bytes, since kernel files are not all UTF-8.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// On which side it stands.
     pub kind: LineKind,
@@ -124,8 +120,7 @@ pub struct Line {
 }
 
 /// On which side a line of a hunk stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineKind {
     /// On both.
     Context,

@@ -18,19 +18,19 @@ pub fn review(thread: Thread) -> Result<Review, series::Error> {
 
 /// The mails of one series, taken one by one out of mailboxes of any size.
 #[derive(Default)]
-pub struct Gathered {
+pub struct SeriesMails {
     mails: Vec<Mail>,
     announced: Option<u32>,
     bytes: usize,
     cut: usize,
 }
 
-impl Gathered {
+impl SeriesMails {
     /// Keeps what a review needs of a mail.
     ///
     /// # Errors
     /// [`mail::Error::TooLarge`] beyond what a thread has.
-    pub fn add(&mut self, mail: &mail::Mail) -> Result<(), mail::Error> {
+    pub fn add(&mut self, mail: &mail::RawMail) -> Result<(), mail::Error> {
         if mail.is_cut() {
             self.cut += 1;
             return Ok(());

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::model::{Collected, Standing};
 use crate::patch::Patch;
-use crate::person::{Person, person};
+use crate::person::Person;
 use crate::series::{Mail, Series, Version, Versions};
 
 /// The most trailers of a review. A thread has some dozens.
@@ -14,7 +14,7 @@ const MAX_TRAILERS: usize = 20_000;
 
 /// What tells a trailer from another: its name, and the address or the text.
 fn key(name: &str, value: &str) -> (String, String) {
-    let of = person(value).map(|person| person.email);
+    let of = Person::parse(value).map(|person| person.email);
     (
         name.to_lowercase(),
         of.unwrap_or_else(|| value.to_owned()).to_lowercase(),
@@ -144,7 +144,7 @@ fn standings<'a>(
 ) -> Vec<(&'a str, &'a str, Standing)> {
     let mut found = Vec::new();
     for offer in &mail.answer.offers {
-        let named = person(&offer.value);
+        let named = Person::parse(&offer.value);
         let standing = if is_objection(&offer.name) {
             Standing::Objection
         } else if named.is_some_and(|named| !named.is_same(from)) {

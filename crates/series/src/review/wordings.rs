@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde::Serialize;
 
 use crate::pattern::regex;
 
@@ -13,7 +12,7 @@ const LONGEST: usize = 200;
 const WHOLE: usize = 25;
 
 /// A wording that a reviewer proposes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wording {
     /// The words, without the marks around them.
     pub text: String,

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
 use super::union::Union;
-use crate::mail::{Error, Mail, Subject};
+use crate::mail::{Error, RawMail, Subject};
 use crate::person::Person;
 
 /// The most mails that are looked at.
@@ -107,7 +107,7 @@ impl Index {
     ///
     /// # Errors
     /// [`Error::TooLarge`] behind more mails than anyone has.
-    pub fn add(&mut self, mail: &Mail) -> Result<(), Error> {
+    pub fn add(&mut self, mail: &RawMail) -> Result<(), Error> {
         if self.mails.len() == MAX_MAILS || self.present.len() > MAX_NODES {
             return Err(Error::TooLarge {
                 what: "mails",
@@ -147,7 +147,7 @@ impl Index {
                         self.groups.join(before, node);
                     }
                     if parents.is_empty() {
-                        self.stand_in_row(&subject, sender, node);
+                        self.join_row(&subject, sender, node);
                     }
                     What::Patch(Box::new(Patch {
                         title: subject.title,
@@ -177,7 +177,7 @@ impl Index {
 
     /// Joins a patch that names no mail to those right before it, where its
     /// number is one of theirs that they lack.
-    fn stand_in_row(&mut self, subject: &Subject, sender: String, node: usize) {
+    fn join_row(&mut self, subject: &Subject, sender: String, node: usize) {
         let Some((index, total)) = subject.number else {
             return;
         };
@@ -223,7 +223,7 @@ impl Index {
     /// with a mail of this message id (or web address that ends with it), or
     /// with these words in a title.
     pub fn series(mut self, which: Option<&str>) -> Vec<Found> {
-        self.join_astray();
+        self.join_by_title();
         self.join_places();
         let which = which.map(|which| self.filter(which));
         let mut found: BTreeMap<usize, (Vec<u32>, Vec<&Patch>)> = BTreeMap::new();
@@ -260,7 +260,7 @@ impl Index {
     }
 
     /// Answers whose ids lead nowhere find their patch by its title.
-    fn join_astray(&mut self) {
+    fn join_by_title(&mut self) {
         for entry in &self.mails {
             let What::Answer {
                 title,

@@ -5,10 +5,10 @@ mod answer;
 mod error;
 mod folder;
 pub mod index;
+mod mail;
 pub mod manifest;
 mod model;
 mod people;
-mod post;
 mod read;
 mod read_patch;
 mod union;
@@ -20,5 +20,5 @@ pub use model::{MAX_PATCHES, Offer, Reply, Series, Warning};
 pub use read::{from_thread, parse};
 
 pub(crate) use answer::{Answer, Paragraph, line_hash, offer};
-pub(crate) use post::Mail;
+pub(crate) use mail::Mail;
 pub(crate) use versions::{Version, Versions};

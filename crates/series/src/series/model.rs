@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::patch::Patch;
 use crate::person::Person;
 
@@ -11,7 +9,7 @@ use crate::person::Person;
 pub const MAX_PATCHES: u32 = 9_999;
 
 /// One version of a patch series.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Series {
     /// A short name made of the title, fit for a folder.
     pub name: String,
@@ -32,7 +30,7 @@ pub struct Series {
 }
 
 /// An answer to a patch or to the cover letter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// Who wrote it; the address is empty where nothing tells it.
     pub by: Person,
@@ -48,7 +46,7 @@ pub struct Reply {
 }
 
 /// A trailer in an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
     /// `Acked-by`, as spelled.
     pub name: String,
@@ -60,8 +58,7 @@ pub struct Offer {
 }
 
 /// Something about a series that is not as it should be, yet does not stop.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
     /// A newer version is less complete than the one used.
     NewerIncomplete {
@@ -94,7 +91,7 @@ pub enum Warning {
         indices: Vec<u32>,
     },
     /// A patch in the thread that belongs to another series.
-    Stranger {
+    OtherSeries {
         /// Its subject.
         subject: String,
     },
@@ -170,7 +167,7 @@ impl fmt::Display for Warning {
                     places.join(", ")
                 )
             }
-            Self::Stranger { subject } => {
+            Self::OtherSeries { subject } => {
                 write!(f, "{subject:?} is of another series and is left out")
             }
             Self::Unnumbered { subject } => {

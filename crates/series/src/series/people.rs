@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::post::Mail;
-use crate::person::person;
+use super::mail::Mail;
+use crate::person::Person;
 
 /// Addresses by lower-case name, as the thread tells them; the first one
 /// counts.
@@ -20,7 +20,7 @@ impl People {
                 people.add(&told.name, told.email.as_deref().unwrap_or_default());
             }
             for offer in &mail.answer.offers {
-                if let Some(person) = person(&offer.value) {
+                if let Some(person) = Person::parse(&offer.value) {
                     people.add(&person.name, &person.email);
                 }
             }

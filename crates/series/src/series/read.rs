@@ -1,8 +1,8 @@
 //! A thread, read as the series that it carries.
 
 use super::error::Error;
+use super::mail::Mail;
 use super::model::Series;
-use super::post::Mail;
 use super::versions::Versions;
 use crate::mail::{self, Thread};
 

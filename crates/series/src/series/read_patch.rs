@@ -1,12 +1,12 @@
 //! One patch, read out of its mail.
 
 use super::error::Error;
+use super::mail::{MAX_TEXT, Mail};
 use super::model::Warning;
 use super::people::People;
-use super::post::{MAX_TEXT, Mail};
 use crate::mail::{Subject, inner_headers, stripspace};
 use crate::patch::{self, Diffstat, Patch, split_trailers};
-use crate::person::person;
+use crate::person::Person;
 use crate::text::same;
 
 /// Where a patch stands.
@@ -78,7 +78,7 @@ pub(crate) fn read_patch<'a>(
         let signed = trailers
             .iter()
             .filter(|trailer| trailer.name.eq_ignore_ascii_case("signed-off-by"))
-            .filter_map(|trailer| person(&trailer.value))
+            .filter_map(|trailer| Person::parse(&trailer.value))
             .find(|signer| same(&signer.name, &author.name));
         match signed
             .map(|signer| signer.email)

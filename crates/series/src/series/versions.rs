@@ -5,9 +5,9 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::error::Error;
+use super::mail::{Kind, Mail};
 use super::model::{MAX_PATCHES, Reply, Series, Warning};
 use super::people::People;
-use super::post::{Kind, Mail};
 use super::read_patch::{Place, read_patch};
 use super::union::Union;
 use crate::mail;
@@ -25,8 +25,8 @@ pub(crate) struct Versions<'a> {
     /// The newest complete one, else the one that lacks least.
     pub(crate) chosen: usize,
     known: People,
-    /// What is of another series.
-    strangers: Vec<Warning>,
+    /// Patches of other series.
+    others: Vec<Warning>,
 }
 
 /// The mails of one version, and the place of each.
@@ -53,10 +53,10 @@ impl<'a> Versions<'a> {
                 limit: MAX_LINES,
             }));
         }
-        let (ours, strangers) = lineage(mails);
+        let (ours, others) = main_series(mails);
         // Where an id leads; nowhere if it is of another series.
         let mut ids: HashMap<&str, Option<(u32, u32)>> = HashMap::new();
-        for mail in &strangers {
+        for mail in &others {
             ids.extend(mail.id.iter().map(|id| (id.as_str(), None)));
         }
         let mut by_number: BTreeMap<u32, Vec<&Mail>> = BTreeMap::new();
@@ -108,11 +108,11 @@ impl<'a> Versions<'a> {
             });
         };
         sort_answers(&mut list, mails, &ids);
-        let strangers = strangers.iter().map(|mail| Warning::Stranger {
+        let others = others.iter().map(|mail| Warning::OtherSeries {
             subject: mail.line.clone(),
         });
         Ok(Self {
-            strangers: strangers.collect(),
+            others: others.collect(),
             known: People::collect(mails),
             list,
             chosen,
@@ -129,7 +129,7 @@ impl<'a> Versions<'a> {
                 version: newest.number,
                 used: version.number,
             }));
-            warnings.extend(self.strangers.iter().cloned());
+            warnings.extend(self.others.iter().cloned());
         }
         warnings.extend(version.warnings.iter().cloned());
         if let Some(announced) = announced.filter(|announced| *announced != version.total) {
@@ -356,7 +356,7 @@ fn sort_answers<'a>(
 
 /// The patches of the series that has most of them, and those of others: what
 /// a reviewer sent instead, or what merely lies in the same mailbox.
-fn lineage(mails: &[Mail]) -> (Vec<&Mail>, Vec<&Mail>) {
+fn main_series(mails: &[Mail]) -> (Vec<&Mail>, Vec<&Mail>) {
     let patches: Vec<&Mail> = mails.iter().filter(|mail| mail.is_patch()).collect();
     // Files of `git format-patch` have no sender; their author says nothing.
     let sent = patches.iter().all(|mail| mail.id.is_some());

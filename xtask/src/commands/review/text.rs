@@ -9,7 +9,8 @@ use series::Series;
 use series::index::Found;
 use series::patch::is_unprintable;
 use series::review::lint::{Finding, Severity};
-use series::review::{Change, Collected, Outcome, Point, Reroll, Review, Standing, Verdict};
+use series::review::reroll::{Change, Outcome, Reroll, Verdict};
+use series::review::{Collected, Point, Review, Standing};
 
 const WIDTH: usize = 76;
 /// The most series of a list; the newest are at its end.

@@ -6,7 +6,7 @@ use similar::TextDiff;
 
 use super::wrap::wrapped;
 use crate::patch::{Patch, Trailer, format, in_order, known_spelling};
-use crate::person::{Person, person};
+use crate::person::Person;
 use crate::review::lint::{self, Severity};
 use crate::review::model::{Collected, Review, Standing};
 use crate::review::wordings::{Wording, wordings};
@@ -191,7 +191,7 @@ impl Next {
 }
 
 fn is_same(has: &Trailer, one: &Collected) -> bool {
-    let by_person = match (person(&has.value), person(&one.value)) {
+    let by_person = match (Person::parse(&has.value), Person::parse(&one.value)) {
         (Some(has), Some(one)) => same(&has.email, &one.email),
         _ => has.value == one.value,
     };

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::model::Paragraph;
 use crate::patch::trailer;
 use crate::pattern::regex;
-use crate::person::person;
+use crate::person::Person;
 use crate::series::model::Offer;
 
 /// The most trailers that are taken from one answer.
@@ -91,7 +91,7 @@ fn is_offer((name, value): (&str, &str)) -> bool {
     match name.as_str() {
         "fixes" => COMMIT.is_match(value),
         "closes" | "link" => value.starts_with("https://") || value.starts_with("http://"),
-        _ => name.ends_with("-by") && person(value).is_some(),
+        _ => name.ends_with("-by") && Person::parse(value).is_some(),
     }
 }
 

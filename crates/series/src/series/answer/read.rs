@@ -6,7 +6,7 @@ use super::attribution::{attribution, attributions};
 use super::model::{Answer, Paragraph, Stray};
 use super::offers::{MAX_OFFER, MAX_OFFERS, offers};
 use crate::patch::trailer;
-use crate::person::person;
+use crate::person::Person;
 use crate::text::clean;
 
 impl Answer {
@@ -112,7 +112,7 @@ fn stray(strays: &mut Vec<Stray>, line: &str, signature: bool) {
         && let Some((name, value)) = trailer(line)
         && name.len() > 3
         && name.as_bytes()[name.len() - 3..].eq_ignore_ascii_case(b"-by")
-        && person(value).is_some()
+        && Person::parse(value).is_some()
     {
         strays.push(Stray {
             name: name.to_owned(),

@@ -1,6 +1,6 @@
 //! The author has signed, and so has whoever developed it with the author.
 
-use crate::person::{Person, person};
+use crate::person::Person;
 use crate::review::lint::case::{Case, Report};
 use crate::review::lint::prose::shown;
 use crate::review::lint::source;
@@ -10,7 +10,7 @@ pub(super) fn author(case: &Case, report: &mut Report) {
     let author = &case.patch.author;
     let signers: Vec<Person> = (case.patch.trailers.iter())
         .filter(|one| one.is("signed-off-by"))
-        .filter_map(|one| person(&one.value))
+        .filter_map(|one| Person::parse(&one.value))
         .collect();
     let by_email = |one: &&Person| same(&one.email, &author.email);
     let by_name = |one: &&Person| same(&one.name, &author.name);
@@ -41,7 +41,7 @@ pub(super) fn co_developers(case: &Case, report: &mut Report) {
             continue;
         }
         let signed = trailers.get(at + 1).is_some_and(|next| {
-            let (one, next_by) = (person(&one.value), person(&next.value));
+            let (one, next_by) = (Person::parse(&one.value), Person::parse(&next.value));
             next.is("signed-off-by")
                 && one.is_some_and(|one| next_by.is_some_and(|by| same(&by.email, &one.email)))
         });

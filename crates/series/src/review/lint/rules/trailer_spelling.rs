@@ -1,7 +1,7 @@
 //! Trailers have their names, and people their addresses.
 
 use crate::patch::known_spelling;
-use crate::person::person;
+use crate::person::Person;
 use crate::review::lint::case::{Case, Report};
 use crate::review::lint::prose::shown;
 use crate::review::lint::source;
@@ -13,7 +13,7 @@ pub(super) fn check(case: &Case, report: &mut Report) {
             report.warning("trailers", source::TAGS, text);
         }
         let names = one.name.to_ascii_lowercase().ends_with("-by");
-        if names && person(&one.value).is_none() {
+        if names && Person::parse(&one.value).is_none() {
             let text = format!("{} has no `Name <address>`", shown(&one.to_string()));
             report.warning("trailers", source::TAGS, text);
         }

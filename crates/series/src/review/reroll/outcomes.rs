@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Serialize;
 
-use super::model::Point;
 use super::rangediff::{diff_text, pair};
-use super::wordings::wordings;
 use crate::patch::{Patch, known_spelling};
 use crate::pattern::regex;
+use crate::review::model::Point;
+use crate::review::wordings::wordings;
 use crate::series::Series;
 
 /// What can be seen of a request in the next version.
@@ -296,9 +296,9 @@ fn of_line(about: &str, before: &Texts, after: &Texts) -> Option<(Verdict, Strin
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::PointKind;
     use super::*;
     use crate::person::Person;
+    use crate::review::model::PointKind;
 
     /// A series of one patch, with an answer.
     fn version(number: u32, text: &str, line: &str, answer: &str) -> Series {

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::model::Review;
 use super::outcomes::{Outcome, outcomes};
 use super::rangediff::{Change, compare};
+use crate::review::model::Review;
 
 /// One version against the one before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
