@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::pattern::regex;
-use crate::text::clean;
+use crate::text::one_line;
 
 /// A name and an address, as mail writes them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,8 +24,8 @@ impl Person {
         static PERSON: LazyLock<Regex> =
             LazyLock::new(|| regex(r#"^\s*"?([^<>"]*?)"?\s*<([^<>\s]+@[^<>\s]+)>"#));
         let found = PERSON.captures(text)?;
-        let email = clean(&found[2]);
-        let name = clean(&found[1]);
+        let email = one_line(&found[2]);
+        let name = one_line(&found[1]);
         Some(Self {
             name: if name.is_empty() { email.clone() } else { name },
             email,

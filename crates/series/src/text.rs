@@ -1,26 +1,27 @@
-//! Text out of mail: on one line, without what a terminal would obey.
+//! Text out of mail, as it may be shown.
 
-/// Text on one line, blanks collapsed, controls dropped: a terminal shows it
-/// as it is.
-pub(crate) fn clean(text: &str) -> String {
-    let text = text.replace(char::is_whitespace, " ");
-    let visible: String = text.chars().filter(|c| !c.is_control()).collect();
-    visible
-        .split(' ')
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+/// Text with a blank for each control character: a terminal shows it as it is.
+pub(crate) fn printable(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// Text on one line, printable, each run of blanks as one.
+pub(crate) fn one_line(text: &str) -> String {
+    let text = printable(text);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The same, and without what an address would be told by.
-pub(crate) fn clean_name(name: &str) -> String {
-    clean(&name.replace(['<', '>'], ""))
+pub(crate) fn plain_name(name: &str) -> String {
+    one_line(&name.replace(['<', '>'], ""))
 }
 
-pub(crate) fn text_of(bytes: &[u8]) -> String {
+/// Bytes as text, invalid UTF-8 replaced.
+pub(crate) fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// Whether two names or addresses are the same but for case.
 pub(crate) fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }

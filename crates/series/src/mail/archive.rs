@@ -9,7 +9,7 @@ use super::lines::{is_header, lines, without_transport_cr};
 use super::message::{Layout, Message, Thread};
 use crate::pattern::bytes_regex;
 use crate::person::Person;
-use crate::text::{clean, clean_name, text_of};
+use crate::text::{lossy, one_line, plain_name};
 
 static ANNOUNCED: LazyLock<BytesRegex> =
     LazyLock::new(|| bytes_regex(r"\A.+ posted (\d{1,4}) patch(?:es)?\s"));
@@ -44,7 +44,7 @@ pub(crate) fn archive(input: &[u8]) -> Result<Option<Thread>, Error> {
                     limit: MAX_MESSAGES,
                 });
             }
-            starts.push((at - before.len(), before.to_vec(), text_of(name.as_bytes())));
+            starts.push((at - before.len(), before.to_vec(), lossy(name.as_bytes())));
             bodies.push(at + line.len());
         } else if starts.is_empty() && at > 0 && is_header(line) && announced.is_none() {
             // A mail that quotes such a text somewhere.
@@ -67,9 +67,9 @@ pub(crate) fn archive(input: &[u8]) -> Result<Option<Thread>, Error> {
         .zip(bodies)
         .zip(ends)
         .map(|(((_, subject, name), body), end)| Message {
-            subject: clean(&text_of(&subject)),
+            subject: one_line(&lossy(&subject)),
             from: Some(Person {
-                name: clean_name(&name),
+                name: plain_name(&name),
                 email: String::new(),
             }),
             date: None,

@@ -4,7 +4,7 @@
 use mail_parser::MessageParser;
 
 use crate::person::Person;
-use crate::text::{clean, clean_name};
+use crate::text::{one_line, plain_name};
 
 /// Where the changelog ends: at `---`, or where a diff begins.
 pub(crate) fn changelog_end(body: &[u8]) -> usize {
@@ -36,14 +36,14 @@ pub(crate) fn has_diff(text: &[u8]) -> bool {
 /// Headers at the top of a body go before the mail's own: a patch is sent on
 /// for its author.
 #[derive(Default)]
-pub(crate) struct Inner {
+pub(crate) struct InnerHeaders {
     pub(crate) from: Option<Person>,
     pub(crate) date: Option<String>,
     pub(crate) subject: Option<String>,
 }
 
-pub(crate) fn inner_headers(text: &str) -> (Inner, &str) {
-    let mut inner = Inner::default();
+pub(crate) fn inner_headers(text: &str) -> (InnerHeaders, &str) {
+    let mut inner = InnerHeaders::default();
     let mut rest = text.trim_start_matches(['\n', '\r', ' ', '\t']);
     let is_inner = |line: &str| {
         ["from:", "date:", "subject:"].iter().any(|name| {
@@ -67,18 +67,18 @@ pub(crate) fn inner_headers(text: &str) -> (Inner, &str) {
         let header = rest[..end].trim_end();
         if let Some(mail) = MessageParser::new().parse_headers(&format!("{header}\n\n")) {
             if let Some(from) = mail.from().and_then(|from| from.first()) {
-                let email = from.address.as_deref().map(clean).unwrap_or_default();
+                let email = from.address.as_deref().map(one_line).unwrap_or_default();
                 let name = from
                     .name
                     .as_deref()
-                    .map_or_else(|| email.clone(), clean_name);
+                    .map_or_else(|| email.clone(), plain_name);
                 inner.from = Some(Person { name, email }).filter(|from| !from.email.is_empty());
             }
             if let Some(date) = mail.date().filter(|date| date.is_valid()) {
                 inner.date = Some(date.to_rfc822());
             }
             if let Some(subject) = mail.subject() {
-                inner.subject = Some(clean(subject));
+                inner.subject = Some(one_line(subject));
             }
         }
         any = true;
@@ -87,7 +87,7 @@ pub(crate) fn inner_headers(text: &str) -> (Inner, &str) {
     if any {
         (inner, rest)
     } else {
-        (Inner::default(), text)
+        (InnerHeaders::default(), text)
     }
 }
 

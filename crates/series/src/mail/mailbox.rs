@@ -12,7 +12,7 @@ use super::mbox::{Mbox, read_line};
 use super::message::Message;
 use super::mime;
 use super::raw::{Inner, RawMail};
-use crate::text::{clean, text_of};
+use crate::text::{lossy, one_line};
 
 /// The mails of one input.
 pub struct Mails<'a> {
@@ -76,7 +76,7 @@ impl<'a> Mails<'a> {
         }
         if mime::head(&input).is_none() {
             let shown = &first[..first.len().min(80)];
-            return Err(Error::Unrecognised(clean(&text_of(shown))));
+            return Err(Error::Unrecognised(one_line(&lossy(shown))));
         }
         Ok(Self {
             form: Form::Lone(Some(input)),

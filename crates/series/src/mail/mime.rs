@@ -11,7 +11,7 @@ use super::body::has_diff;
 use super::lines::{is_header, is_separator, lines, without_transport_cr};
 use super::message::{Layout, Message};
 use crate::person::Person;
-use crate::text::clean;
+use crate::text::one_line;
 
 /// The most that a mail's or a part's headers have, in bytes.
 const MAX_HEADERS: usize = 256 << 10;
@@ -86,8 +86,8 @@ pub(super) fn head(raw: &[u8]) -> Option<Message> {
     }
     let ids = |value: &HeaderValue| -> Vec<String> {
         match value {
-            HeaderValue::Text(id) => vec![clean(id)],
-            HeaderValue::TextList(ids) => ids.iter().rev().map(|id| clean(id)).collect(),
+            HeaderValue::Text(id) => vec![one_line(id)],
+            HeaderValue::TextList(ids) => ids.iter().rev().map(|id| one_line(id)).collect(),
             _ => Vec::new(),
         }
     };
@@ -95,13 +95,13 @@ pub(super) fn head(raw: &[u8]) -> Option<Message> {
     let mut answers = ids(mail.in_reply_to());
     answers.extend(ids(mail.references()));
     Some(Message {
-        subject: clean(mail.subject().unwrap_or_default()),
+        subject: one_line(mail.subject().unwrap_or_default()),
         from,
         date: mail
             .date()
             .filter(|date| date.is_valid())
             .map(mail_parser::DateTime::to_rfc822),
-        id: mail.message_id().map(clean),
+        id: mail.message_id().map(one_line),
         answers,
         to: Vec::new(),
         body: Vec::new(),
@@ -111,8 +111,8 @@ pub(super) fn head(raw: &[u8]) -> Option<Message> {
 }
 
 fn person(address: &Addr) -> Option<Person> {
-    let email = address.address.as_deref().map(clean).unwrap_or_default();
-    let name = address.name.as_deref().map(clean);
+    let email = address.address.as_deref().map(one_line).unwrap_or_default();
+    let name = address.name.as_deref().map(one_line);
     let name = name
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| email.clone());
@@ -263,7 +263,7 @@ impl Texts {
         }
         let attribute = |name| kind.and_then(|kind| kind.attribute(name));
         let charset = attribute("charset")
-            .map(clean)
+            .map(one_line)
             .filter(|name| !name.is_empty());
         if is_file && is_mail(&decoded) {
             self.files.push(File {

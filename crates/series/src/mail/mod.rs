@@ -26,6 +26,6 @@ pub use message::{Layout, Message, Thread};
 pub use raw::{MAX_MAIL, RawMail};
 pub use thread::{parse, parse_files};
 
-pub(crate) use body::{changelog_end, has_diff, inner_headers, stripspace};
+pub(crate) use body::{InnerHeaders, changelog_end, has_diff, inner_headers, stripspace};
 pub(crate) use encode::{address, encoded, header, quoted_printable};
 pub(crate) use subject::Subject;

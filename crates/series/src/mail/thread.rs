@@ -4,7 +4,7 @@ use super::error::{Error, MAX_BYTES, MAX_MESSAGES};
 use super::mailbox::Mails;
 use super::message::Thread;
 use super::raw::MAX_MAIL;
-use crate::text::clean;
+use crate::text::one_line;
 
 /// Reads a thread in whichever of the known forms it is.
 ///
@@ -62,7 +62,7 @@ pub fn parse_files(files: &[(String, Vec<u8>)]) -> Result<Thread, Error> {
     let mut all = Thread::default();
     for (name, bytes) in files {
         let thread = parse(bytes).map_err(|error| Error::File {
-            name: clean(name),
+            name: one_line(name),
             error: Box::new(error),
         })?;
         all.messages.extend(thread.messages);

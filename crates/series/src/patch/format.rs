@@ -9,7 +9,7 @@ use super::trailers::is_last_block;
 use super::write::diff;
 use crate::mail::{address, encoded, header, quoted_printable};
 use crate::person::Person;
-use crate::text::clean;
+use crate::text::one_line;
 
 /// The longest stem of a patch file's name, as git has it.
 const STEM: usize = 57;
@@ -56,7 +56,7 @@ fn with_trailers(text: &str, trailers: &[Trailer]) -> String {
     }
     let lines: Vec<String> = trailers
         .iter()
-        .map(|one| format!("{}: {}", one.name, clean(&one.value)))
+        .map(|one| format!("{}: {}", one.name, one_line(&one.value)))
         .collect();
     out + &lines.join("\n")
 }

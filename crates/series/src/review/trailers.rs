@@ -13,7 +13,9 @@ use crate::series::{Mail, Series, Version, Versions};
 const MAX_TRAILERS: usize = 20_000;
 
 /// What tells a trailer from another: its name, and the address or the text.
-fn key(name: &str, value: &str) -> (String, String) {
+type Key = (String, String);
+
+fn key(name: &str, value: &str) -> Key {
     let of = Person::parse(value).map(|person| person.email);
     (
         name.to_lowercase(),
@@ -28,119 +30,183 @@ pub(super) fn collect(
     latest: usize,
 ) -> Vec<Vec<Collected>> {
     let series = versions[latest].1;
-    let prints: Vec<Vec<u64>> = versions
-        .iter()
-        .map(|(_, series)| series.patches.iter().map(fingerprint).collect())
-        .collect();
-    // What someone gave, or the author wrote down, is no stray where it is
-    // quoted.
-    let mut given: HashSet<(String, String)> = HashSet::new();
-    for (version, series) in versions {
-        let written = series.patches.iter().flat_map(|patch| &patch.trailers);
-        given.extend(written.map(|one| key(&one.name, &one.value)));
-        let offers = version
-            .answers
-            .iter()
-            .flat_map(|(_, mail)| &mail.answer.offers);
-        given.extend(offers.map(|one| key(&one.name, &one.value)));
-    }
-    let mut collected: Vec<Vec<Collected>> = Vec::new();
-    // For each patch where a trailer stands among those collected; none where
-    // the patch has it already.
-    let mut places: Vec<HashMap<(String, String), Option<usize>>> = Vec::new();
-    for patch in &series.patches {
-        collected.push(Vec::new());
-        let own = patch.trailers.iter();
-        places.push(own.map(|one| (key(&one.name, &one.value), None)).collect());
-    }
-    let by_index: HashMap<u32, usize> = (series.patches.iter().enumerate())
-        .map(|(at, patch)| (patch.index, at))
-        .collect();
-    let by_print: HashMap<u64, usize> = (prints[latest].iter().enumerate())
-        .map(|(at, print)| (*print, at))
-        .collect();
-    let by_title: HashMap<String, usize> = (series.patches.iter().enumerate())
-        .map(|(at, patch)| (patch.subject.to_lowercase(), at))
-        .collect();
-    let mut count = 0;
+    let given = given(versions);
+    let latest_patches = Latest::new(series);
+    let mut lists = Lists::new(series);
     for (at, (version, old)) in versions.iter().enumerate() {
-        // Where the patches of this version are in the latest one, and whether
-        // they are the same.
-        let pairs: HashMap<u32, (usize, bool)> = (old.patches.iter().zip(&prints[at]))
-            .filter_map(|(patch, print)| {
-                let same = match at == latest {
-                    true => by_index.get(&patch.index),
-                    false => by_print.get(print),
-                };
-                let pair = same.map(|at| (*at, true)).or_else(|| {
-                    let title = by_title.get(&patch.subject.to_lowercase());
-                    let place = by_index.get(&patch.index);
-                    let place = place.filter(|_| old.total == series.total);
-                    title.or(place).map(|at| (*at, false))
-                });
-                Some((patch.index, pair?))
-            })
-            .collect();
+        let is_latest = at == latest;
+        let successors = latest_patches.successors(old, is_latest);
         let mut seen = HashSet::new();
         for (to, mail) in &version.answers {
-            let targets: Vec<(usize, bool)> = match to {
-                0 => {
-                    let mut all: Vec<_> = pairs.values().copied().collect();
-                    all.sort_unstable();
-                    all
-                }
-                index => pairs.get(index).copied().into_iter().collect(),
-            };
+            let targets = targets(&successors, *to);
             let from = found.author(mail);
             for (name, value, standing) in standings(mail, &from, &given) {
                 // Said before of the same patch.
                 if !seen.insert((*to, key(name, value), standing.rank())) {
                     continue;
                 }
-                for &(target, same) in &targets {
-                    let standing = match &standing {
-                        Standing::Given if !same => Standing::Changed,
-                        Standing::Given if at != latest => Standing::Unchanged,
-                        Standing::Given if *to == 0 => Standing::Cover,
-                        Standing::Conditional(_) if !same => Standing::Changed,
-                        other => other.clone(),
-                    };
+                for target in &targets {
                     let one = Collected {
                         name: name.to_owned(),
                         value: value.to_owned(),
                         from: from.clone(),
                         version: version.number,
                         to_patch: *to,
-                        standing,
+                        standing: on_latest(&standing, target.same, is_latest, *to),
                     };
-                    let list = &mut collected[target];
-                    match places[target].entry(key(name, value)) {
-                        Entry::Occupied(place) => {
-                            if let Some(place) = *place.get()
-                                && one.standing.rank() < list[place].standing.rank()
-                            {
-                                list[place] = one;
-                            }
-                        }
-                        Entry::Vacant(place) if count < MAX_TRAILERS => {
-                            place.insert(Some(list.len()));
-                            list.push(one);
-                            count += 1;
-                        }
-                        Entry::Vacant(_) => return collected,
+                    if !lists.add(target.at, one) {
+                        return lists.collected;
                     }
                 }
             }
         }
     }
-    collected
+    lists.collected
+}
+
+/// What someone gave, or the author wrote down: it is no stray where it is
+/// quoted.
+fn given(versions: &[(&Version, &Series)]) -> HashSet<Key> {
+    let mut given = HashSet::new();
+    for (version, series) in versions {
+        let written = series.patches.iter().flat_map(|patch| &patch.trailers);
+        given.extend(written.map(|one| key(&one.name, &one.value)));
+        let answers = version.answers.iter();
+        let offers = answers.flat_map(|(_, mail)| &mail.answer.offers);
+        given.extend(offers.map(|one| key(&one.name, &one.value)));
+    }
+    given
+}
+
+/// The patches of the latest version, by what they are found by.
+struct Latest {
+    total: u32,
+    by_index: HashMap<u32, usize>,
+    by_print: HashMap<u64, usize>,
+    by_title: HashMap<String, usize>,
+}
+
+/// What a patch of an older version became in the latest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Successor {
+    /// Its place in the list of patches.
+    at: usize,
+    /// Whether its diff is the same.
+    same: bool,
+}
+
+impl Latest {
+    fn new(series: &Series) -> Self {
+        let patches = || series.patches.iter().zip(0..);
+        let title = |patch: &Patch| patch.subject.to_lowercase();
+        Self {
+            total: series.total,
+            by_index: patches().map(|(one, at)| (one.index, at)).collect(),
+            by_print: patches().map(|(one, at)| (fingerprint(one), at)).collect(),
+            by_title: patches().map(|(one, at)| (title(one), at)).collect(),
+        }
+    }
+
+    /// For the place of each patch in a version what became of it: found by
+    /// its diff, else by its title, else by its place.
+    fn successors(&self, old: &Series, is_latest: bool) -> HashMap<u32, Successor> {
+        let successor = |patch: &Patch| {
+            let same = match is_latest {
+                true => self.by_index.get(&patch.index),
+                false => self.by_print.get(&fingerprint(patch)),
+            };
+            if let Some(at) = same {
+                return Some(Successor {
+                    at: *at,
+                    same: true,
+                });
+            }
+            let place = self.by_index.get(&patch.index);
+            let place = place.filter(|_| old.total == self.total);
+            let title = self.by_title.get(&patch.subject.to_lowercase());
+            title.or(place).map(|at| Successor {
+                at: *at,
+                same: false,
+            })
+        };
+        let patches = old.patches.iter();
+        patches
+            .filter_map(|patch| Some((patch.index, successor(patch)?)))
+            .collect()
+    }
+}
+
+/// The patches that an answer to one patch, or to the cover letter, is about.
+fn targets(successors: &HashMap<u32, Successor>, to: u32) -> Vec<Successor> {
+    if to > 0 {
+        return successors.get(&to).copied().into_iter().collect();
+    }
+    let mut all: Vec<Successor> = successors.values().copied().collect();
+    all.sort_unstable();
+    all
+}
+
+/// How a trailer stands on the latest version.
+fn on_latest(standing: &Standing, same: bool, is_latest: bool, to: u32) -> Standing {
+    match standing {
+        Standing::Given if !same => Standing::Changed,
+        Standing::Given if !is_latest => Standing::Unchanged,
+        Standing::Given if to == 0 => Standing::Cover,
+        Standing::Conditional(_) if !same => Standing::Changed,
+        other => other.clone(),
+    }
+}
+
+/// What is collected for each patch.
+struct Lists {
+    collected: Vec<Vec<Collected>>,
+    /// For each patch where a trailer stands among those collected; none where
+    /// the patch has it already.
+    places: Vec<HashMap<Key, Option<usize>>>,
+    count: usize,
+}
+
+impl Lists {
+    fn new(series: &Series) -> Self {
+        let own = |patch: &Patch| {
+            let own = patch.trailers.iter();
+            own.map(|one| (key(&one.name, &one.value), None)).collect()
+        };
+        Self {
+            collected: vec![Vec::new(); series.patches.len()],
+            places: series.patches.iter().map(own).collect(),
+            count: 0,
+        }
+    }
+
+    /// Adds a trailer for the patch at a place, or lets it replace one that
+    /// says the same and counts for less. False where there are too many.
+    fn add(&mut self, at: usize, one: Collected) -> bool {
+        let list = &mut self.collected[at];
+        match self.places[at].entry(key(&one.name, &one.value)) {
+            Entry::Occupied(place) => {
+                if let Some(place) = *place.get()
+                    && one.standing.rank() < list[place].standing.rank()
+                {
+                    list[place] = one;
+                }
+            }
+            Entry::Vacant(place) if self.count < MAX_TRAILERS => {
+                place.insert(Some(list.len()));
+                list.push(one);
+                self.count += 1;
+            }
+            Entry::Vacant(_) => return false,
+        }
+        true
+    }
 }
 
 /// The trailers in an answer, and how each stands by itself.
 fn standings<'a>(
     mail: &'a Mail,
     from: &Person,
-    given: &HashSet<(String, String)>,
+    given: &HashSet<Key>,
 ) -> Vec<(&'a str, &'a str, Standing)> {
     let mut found = Vec::new();
     for offer in &mail.answer.offers {

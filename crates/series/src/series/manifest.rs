@@ -60,6 +60,7 @@ use serde::{Deserialize, Serialize};
 use super::model::MAX_PATCHES;
 use crate::patch::check_path;
 use crate::pattern::regex;
+use crate::text::printable;
 
 /// The file's name in the series' folder.
 pub const FILE: &str = "manifest.toml";
@@ -393,7 +394,7 @@ impl Manifest {
         };
 
         name("name", &self.name)?;
-        if self.title.is_empty() || self.title.chars().any(char::is_control) {
+        if self.title.is_empty() || printable(&self.title) != self.title {
             return fail("title", &self.title, "is not one line of text");
         }
         if self.version == 0 {

@@ -1,5 +1,7 @@
 //! Text in lines of a mail's width.
 
+use crate::text::printable;
+
 /// The width of a mail.
 const WIDTH: usize = 72;
 
@@ -9,8 +11,7 @@ pub fn wrapped(text: &str, first: &str, others: &str) -> String {
     let mut out = String::new();
     let mut line = first.to_owned();
     let mut empty = true;
-    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    for word in clean.collect::<String>().split(' ') {
+    for word in printable(text).split(' ') {
         if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
             out += line.trim_end();
             out.push('\n');

@@ -6,6 +6,7 @@ use regex::Regex;
 
 use crate::patch::{has_place, known_spelling, trailer};
 use crate::pattern::regex;
+use crate::text::printable;
 
 /// Whether a line is one that an author wraps: no log, quote, table, URL, or
 /// trailer.
@@ -46,13 +47,9 @@ pub(super) fn has_figure(text: &str) -> bool {
 /// Text out of a mail, fit for a line of a report.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 240;
-    let mut out: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(LONGEST)
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        out.push('…');
+    let text = printable(text);
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
-    out
 }

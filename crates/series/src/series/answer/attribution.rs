@@ -8,7 +8,7 @@ use regex::Regex;
 
 use crate::pattern::regex;
 use crate::person::Person;
-use crate::text::{clean, same};
+use crate::text::{one_line, same};
 
 /// The line that introduces a quote: who wrote what follows, and when.
 pub(crate) struct Attribution {
@@ -72,7 +72,7 @@ pub(super) fn attribution(line: &str) -> Option<Attribution> {
     if line.len() > 500 || !(line.starts_with("On ") || line.starts_with("* ")) {
         return None;
     }
-    let text = |found: &regex::Captures, at| found.get(at).map(|part| clean(part.as_str()));
+    let text = |found: &regex::Captures, at| found.get(at).map(|part| one_line(part.as_str()));
     if let Some(found) = STARRED.captures(line) {
         let when = civil("%y%m%d %H:%M", &found[3]);
         let when = when.map(|text| When { doubt: 2, text });

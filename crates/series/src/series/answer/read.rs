@@ -7,7 +7,7 @@ use super::model::{Answer, Paragraph, Stray};
 use super::offers::{MAX_OFFER, MAX_OFFERS, offers};
 use crate::patch::trailer;
 use crate::person::Person;
-use crate::text::clean;
+use crate::text::{one_line, printable};
 
 impl Answer {
     pub(crate) fn read(text: &str) -> Self {
@@ -99,11 +99,10 @@ pub(super) fn take_apart(text: &str) -> Answer {
     answer
 }
 
-/// Without what would move a terminal's cursor.
+/// A printable line that keeps its tabs.
 fn visible(line: &str) -> String {
-    line.chars()
-        .filter(|c| !c.is_control() || *c == '\t')
-        .collect()
+    let parts: Vec<String> = line.split('\t').map(printable).collect();
+    parts.join("\t")
 }
 
 fn stray(strays: &mut Vec<Stray>, line: &str, signature: bool) {
@@ -116,7 +115,7 @@ fn stray(strays: &mut Vec<Stray>, line: &str, signature: bool) {
     {
         strays.push(Stray {
             name: name.to_owned(),
-            value: clean(value),
+            value: one_line(value),
             signature,
         });
     }
