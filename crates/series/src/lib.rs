@@ -16,6 +16,4 @@ mod series;
 mod text;
 
 pub use person::Person;
-pub use series::{
-    Error, MAX_PATCHES, Offer, Reply, Series, Warning, from_thread, index, manifest, pack, parse,
-};
+pub use series::{Error, Offer, Reply, Series, Warning, from_thread, index, manifest, pack, parse};

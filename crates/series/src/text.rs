@@ -1,9 +1,6 @@
 //! Text out of mail, as it may be shown.
 
-/// Text with a blank for each control character: a terminal shows it as it is.
-pub(crate) fn printable(text: &str) -> String {
-    text.replace(char::is_control, " ")
-}
+use results::text::printable;
 
 /// Text on one line, printable, each run of blanks as one.
 pub(crate) fn one_line(text: &str) -> String {

@@ -3,29 +3,21 @@
 /// The largest input, in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
 /// The most messages of one thread.
-pub const MAX_MESSAGES: usize = 100_000;
+pub(crate) const MAX_MESSAGES: usize = 100_000;
 
-/// Why an input is no thread.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Nothing there.
     #[error("the input is empty; give a mail thread, an mbox or files of `git format-patch`")]
     Empty,
     /// More bytes or messages than a thread has.
     #[error("the input has more than {limit} {what}; save only the thread of the series")]
-    TooLarge {
-        /// What there is too much of.
-        what: &'static str,
-        /// The limit.
-        limit: usize,
-    },
+    TooLarge { what: &'static str, limit: usize },
     /// A gzip that is cut, damaged, or grows beyond all measure.
     #[error("the gzipped input {0}")]
     Gzip(String),
     /// The place that it comes from fails.
     #[error("the input can't be read: {0}")]
     Read(String),
-    /// A diff alone.
     #[error(
         "the input is a bare diff, without author, date and changelog; commit it and give the file that `git format-patch` writes"
     )]
@@ -37,12 +29,7 @@ pub enum Error {
     Unrecognised(String),
     /// One file of several.
     #[error("{name}: {error}")]
-    File {
-        /// The file.
-        name: String,
-        /// What is wrong with it.
-        error: Box<Error>,
-    },
+    File { name: String, error: Box<Error> },
 }
 
 impl Error {

@@ -29,7 +29,6 @@ pub(super) fn error(error: io::Error) -> Error {
     }
 }
 
-/// What is wrong with a gzip.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct GzipFault(String);

@@ -7,10 +7,9 @@ use crate::person::Person;
 /// Messages, in the order of the input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Thread {
-    /// The messages.
-    pub messages: Vec<Message>,
+    pub(crate) messages: Vec<Message>,
     /// How many patches the archive says were posted, where it says so.
-    pub announced: Option<u32>,
+    pub(crate) announced: Option<u32>,
 }
 
 /// One mail. Header texts are decoded, on one line, and without control
@@ -20,27 +19,26 @@ pub struct Message {
     /// The subject with its `Re:` and `[PATCH …]`.
     pub subject: String,
     /// The sender; the address is empty where an archive does not show it.
-    pub from: Option<Person>,
+    pub(crate) from: Option<Person>,
     /// When it was sent, as RFC 2822.
-    pub date: Option<String>,
+    pub(crate) date: Option<String>,
     /// Its message id, without angle brackets.
-    pub id: Option<String>,
+    pub(crate) id: Option<String>,
     /// The ids that it answers, the nearest first.
-    pub answers: Vec<String>,
+    pub(crate) answers: Vec<String>,
     /// To whom it was sent, copies too.
-    pub to: Vec<Person>,
+    pub(crate) to: Vec<Person>,
     /// The text parts one after another, transfer encoding undone.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     /// The charset of the text, where the mail names one.
-    pub charset: Option<String>,
+    pub(crate) charset: Option<String>,
     /// How its lines are meant.
-    pub layout: Layout,
+    pub(crate) layout: Layout,
 }
 
 /// How the lines of a text are meant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Layout {
-    /// As they are.
+pub(crate) enum Layout {
     #[default]
     Fixed,
     /// `format=flowed` (RFC 3676): a line that ends in a blank goes on.
@@ -53,7 +51,7 @@ pub enum Layout {
 impl Message {
     /// Decodes bytes of this message's body: by its charset, else as UTF-8,
     /// else as Latin-1, which is how git guesses.
-    pub fn decode(&self, bytes: &[u8]) -> String {
+    pub(crate) fn decode(&self, bytes: &[u8]) -> String {
         let decoder = self
             .charset
             .as_deref()

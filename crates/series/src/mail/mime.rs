@@ -119,7 +119,6 @@ fn person(address: &Addr) -> Option<Person> {
     (!name.is_empty()).then_some(Person { name, email })
 }
 
-/// To whom a mail was sent.
 fn recipients(raw: &[u8]) -> Vec<Person> {
     let (headers, _) = split_headers(raw);
     let headers = only(headers, &["to", "cc"]);

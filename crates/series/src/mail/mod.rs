@@ -20,12 +20,14 @@ mod raw;
 mod subject;
 mod thread;
 
-pub use error::{Error, MAX_BYTES, MAX_MESSAGES};
+pub use error::{Error, MAX_BYTES};
 pub use mailbox::Mails;
-pub use message::{Layout, Message, Thread};
+pub use message::{Message, Thread};
 pub use raw::{MAX_MAIL, RawMail};
 pub use thread::{parse, parse_files};
 
 pub(crate) use body::{InnerHeaders, changelog_end, has_diff, inner_headers, stripspace};
 pub(crate) use encode::{address, encoded, header, quoted_printable};
+pub(crate) use error::MAX_MESSAGES;
+pub(crate) use message::Layout;
 pub(crate) use subject::Subject;

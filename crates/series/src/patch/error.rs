@@ -8,35 +8,22 @@ pub enum Error {
         "line {line}: the path {path:?} {why}; such a patch is not applied, look at where it came from"
     )]
     Path {
-        /// Where it stands.
         line: usize,
-        /// The path as read.
         path: String,
-        /// What is wrong with it.
         why: &'static str,
     },
-    /// Binary content.
     #[error(
         "line {line}: {path:?} is changed as a binary file; only text patches can be tested, ask for the patch without it"
     )]
-    Binary {
-        /// Where it says so.
-        line: usize,
-        /// The file.
-        path: String,
-    },
+    Binary { line: usize, path: String },
     /// Neither a plain nor an executable file.
     #[error(
         "line {line}: {path:?} has mode {mode}, which is {what}; only regular files can be changed"
     )]
     Mode {
-        /// Where it stands.
         line: usize,
-        /// The file.
         path: String,
-        /// The mode as read.
         mode: String,
-        /// What such a mode means.
         what: &'static str,
     },
     /// Fewer lines than the hunk's header promises.
@@ -46,7 +33,6 @@ pub enum Error {
     Truncated {
         /// Where the hunk begins.
         line: usize,
-        /// The file.
         path: String,
         /// Which hunk of the file, from 1.
         hunk: usize,
@@ -58,13 +44,10 @@ pub enum Error {
         "{path:?}, hunk {hunk} (line {line}): {why}; the patch is cut off, damaged or edited by hand, fetch it again"
     )]
     Hunk {
-        /// Where the fault is.
         line: usize,
-        /// The file.
         path: String,
         /// Which hunk of the file, from 1.
         hunk: usize,
-        /// What is wrong with it.
         why: &'static str,
     },
     /// Headers that contradict each other or that can't be read.
@@ -72,21 +55,15 @@ pub enum Error {
         "line {line}: {why} ({text:?}); the patch is cut off, damaged or edited by hand, fetch it again"
     )]
     Header {
-        /// Where the fault is.
         line: usize,
-        /// What is wrong.
         why: &'static str,
-        /// The line, shortened.
         text: String,
     },
     /// Larger than any patch that people review.
     #[error("line {line}: more than {limit} {what}; this is no patch for review, split it")]
     TooLarge {
-        /// Where the limit was passed.
         line: usize,
-        /// What there is too much of.
         what: &'static str,
-        /// The limit.
         limit: usize,
     },
 }

@@ -11,7 +11,7 @@ mod write;
 
 pub use error::Error;
 pub use model::{FileDiff, FileKind, Hunk, Line, LineKind, Patch, Trailer};
-pub use parse::{MAX_FILES, MAX_HUNKS, MAX_LINE, MAX_LINES, parse};
+pub use parse::{MAX_FILES, MAX_LINE, MAX_LINES, parse};
 pub use path::{check_path, is_unprintable};
 pub use write::diff;
 

@@ -32,7 +32,6 @@ impl fmt::Display for Trailer {
     }
 }
 
-/// A patch of a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
     /// Place in the series, from 1.
@@ -54,7 +53,6 @@ pub struct Patch {
     /// The commit message as `git am` would write it: subject, blank line, the
     /// changelog with its trailers untouched.
     pub message: String,
-    /// The files it changes.
     pub files: Vec<FileDiff>,
 }
 
@@ -81,12 +79,10 @@ pub struct FileDiff {
     pub hunks: Vec<Hunk>,
 }
 
-/// How a file came to its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// Changed in place, created or deleted.
     Plain,
-    /// Moved from its old path.
     Rename,
     /// Copied from its old path, which stays.
     Copy,
@@ -97,36 +93,27 @@ pub enum FileKind {
 pub struct Hunk {
     /// First line before, from 1 (0 where there are none).
     pub old_start: u32,
-    /// Lines before.
     pub old_lines: u32,
-    /// First line after.
     pub new_start: u32,
-    /// Lines after.
     pub new_lines: u32,
     /// What stands behind the second `@@`; invalid UTF-8 replaced, since it is
     /// only for the reader.
     pub section: String,
-    /// The lines.
     pub lines: Vec<Line>,
 }
 
 /// A line of a hunk. Bytes, since kernel files are not all UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// On which side it stands.
     pub kind: LineKind,
     /// The line with its newline, unless it is the file's last and has none.
     pub text: Vec<u8>,
 }
 
-/// On which side a line of a hunk stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineKind {
-    /// On both.
     Context,
-    /// On the old side only.
     Removed,
-    /// On the new side only.
     Added,
 }
 

@@ -13,4 +13,3 @@ mod wordings;
 
 pub use model::{Collected, Point, PointKind, Review, Standing, Unreadable};
 pub use read::{SeriesMails, review};
-pub use wordings::{Wording, wordings};

@@ -27,9 +27,7 @@ pub struct Review {
 /// A version that can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// Its number.
     pub version: u32,
-    /// Why.
     pub error: Error,
 }
 
@@ -124,13 +122,11 @@ impl Standing {
 /// Something that a reviewer wants from the author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
-    /// Who wrote it.
     pub by: Person,
     /// The version that the reply is to.
     pub version: u32,
     /// The patch of that version; 0 is its cover letter.
     pub to_patch: u32,
-    /// What it is.
     pub kind: PointKind,
     /// The sentence, or the few that belong together, in the reviewer's words.
     pub quote: String,
@@ -140,19 +136,14 @@ pub struct Point {
     pub answer: Option<String>,
 }
 
-/// What a reviewer wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PointKind {
-    /// An answer.
     Question,
-    /// A change.
     Request,
-    /// The patch gone.
     Objection,
 }
 
 impl PointKind {
-    /// Its name in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Question => "question",

@@ -91,7 +91,6 @@ struct Latest {
 struct Successor {
     /// Its place in the list of patches.
     at: usize,
-    /// Whether its diff is the same.
     same: bool,
 }
 

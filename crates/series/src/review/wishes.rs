@@ -10,7 +10,6 @@ use super::model::PointKind;
 use crate::pattern::regex;
 use crate::series::{Answer, Paragraph, line_hash, offer};
 
-/// The most points of one answer.
 const MAX_POINTS: usize = 100;
 /// The longest quote of a point, in bytes.
 const MAX_QUOTE: usize = 2000;

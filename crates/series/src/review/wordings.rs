@@ -13,19 +13,19 @@ const WHOLE: usize = 25;
 
 /// A wording that a reviewer proposes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wording {
+pub(crate) struct Wording {
     /// The words, without the marks around them.
-    pub text: String,
+    pub(crate) text: String,
     /// Whether it seems to stand for the whole changelog: called a wording of
     /// it, and long enough.
-    pub whole: bool,
+    pub(crate) whole: bool,
 }
 
 /// The wordings that an answer's own words propose: what stands between lines
 /// of quotation marks, fences or scissors, in quotation marks over several
 /// lines, or indented, behind a line that introduces it ("My wording would
 /// be").
-pub fn wordings(body: &str) -> Vec<Wording> {
+pub(crate) fn wordings(body: &str) -> Vec<Wording> {
     static INTRODUCES: LazyLock<Regex> = LazyLock::new(|| {
         regex(concat!(
             r"(?i)\b(?:wording|changelogs?|commit (?:message|log|description)|description|phras\w+|",

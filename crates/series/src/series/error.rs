@@ -2,7 +2,6 @@
 
 use crate::{mail, patch};
 
-/// Why a thread gives no series.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// It could not be read as mail.
@@ -13,23 +12,18 @@ pub enum Error {
         "no patch in {messages} message(s), the first of which is {first:?}; give the thread, or the mails, that carry the patches"
     )]
     NoPatch {
-        /// How many messages there were.
         messages: usize,
         /// The subject of the first.
         first: String,
     },
     /// A patch mail that has no diff.
     #[error("{subject:?} is called a patch but has no diff; the mail is cut off, fetch it again")]
-    NoDiff {
-        /// The mail's subject.
-        subject: String,
-    },
+    NoDiff { subject: String },
     /// A patch with fewer files than its diffstat.
     #[error(
         "{subject:?} changes {found} of the {promised} files in its diffstat; the mail is cut off, fetch it again"
     )]
     Cut {
-        /// The mail's subject.
         subject: String,
         /// The files in the diff.
         found: usize,
@@ -39,17 +33,10 @@ pub enum Error {
     /// A diff that was refused.
     #[error("{subject:?}: {error}")]
     Patch {
-        /// The mail's subject.
         subject: String,
-        /// Why.
         error: patch::Error,
     },
     /// A mail that can't become a commit.
     #[error("{subject:?} {why}; no commit can be made of it, fetch the mail again")]
-    Unusable {
-        /// The mail's subject.
-        subject: String,
-        /// What it lacks or has.
-        why: &'static str,
-    },
+    Unusable { subject: String, why: &'static str },
 }

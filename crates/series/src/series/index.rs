@@ -15,7 +15,7 @@ use crate::mail::{Error, RawMail, Subject};
 use crate::person::Person;
 
 /// The most mails that are looked at.
-pub const MAX_MAILS: usize = 2_000_000;
+const MAX_MAILS: usize = 2_000_000;
 /// The most ids that a mail names that are followed: its parent, and the last
 /// ones of a long list.
 const MAX_PARENTS: usize = 8;
@@ -83,7 +83,6 @@ struct Patch {
 pub struct Found {
     /// Its newest version's cover letter, or its first patch.
     pub title: String,
-    /// Who sent it.
     pub by: Option<Person>,
     /// When, as RFC 2822.
     pub date: Option<String>,

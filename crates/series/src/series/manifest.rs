@@ -55,17 +55,16 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 use results::plan::{Order, Probe};
+use results::text::printable;
 use serde::{Deserialize, Serialize};
 
 use super::model::MAX_PATCHES;
 use crate::patch::check_path;
 use crate::pattern::regex;
-use crate::text::printable;
 
 /// The file's name in the series' folder.
 pub const FILE: &str = "manifest.toml";
 
-/// One series' manifest.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -120,7 +119,6 @@ pub struct Manifest {
 pub struct Prerequisite {
     /// The C identifier whose absence calls for it.
     pub symbol: String,
-    /// The patch file.
     pub file: String,
     /// Why, and since when kernels have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,9 +129,7 @@ pub struct Prerequisite {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inverse {
-    /// The patch file.
     pub file: String,
-    /// Which kernels it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -142,7 +138,6 @@ pub struct Inverse {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
-    /// Which kernels.
     pub kernels: KernelRange,
     /// The patch files, in the order to apply them.
     pub patches: Vec<String>,
@@ -167,9 +162,7 @@ impl Expect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArmOrders {
-    /// Without the series.
     pub base: Order,
-    /// With it.
     pub patched: Order,
 }
 
@@ -318,7 +311,6 @@ impl From<KernelRange> for String {
     }
 }
 
-/// Why a manifest was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not TOML, or not these fields.
@@ -327,9 +319,7 @@ pub enum Error {
     /// A field that has no sensible value.
     #[error("the manifest's {field} {value:?} {why}")]
     Value {
-        /// Which field.
         field: &'static str,
-        /// Its value.
         value: String,
         /// What is wrong with it, as the end of the sentence.
         why: &'static str,

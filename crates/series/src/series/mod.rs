@@ -16,7 +16,7 @@ mod versions;
 
 pub use error::Error;
 pub use folder::pack;
-pub use model::{MAX_PATCHES, Offer, Reply, Series, Warning};
+pub use model::{Offer, Reply, Series, Warning};
 pub use read::{from_thread, parse};
 
 pub(crate) use answer::{Answer, Paragraph, line_hash, offer};

@@ -6,7 +6,7 @@ use crate::patch::Patch;
 use crate::person::Person;
 
 /// The most patches of a series; its numbers have four digits at most.
-pub const MAX_PATCHES: u32 = 9_999;
+pub(super) const MAX_PATCHES: u32 = 9_999;
 
 /// One version of a patch series.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,6 @@ pub struct Reply {
     /// What it says itself: without quotes, the line that introduces them, and
     /// the signature.
     pub body: String,
-    /// The trailers that it offers.
     pub trailers: Vec<Offer>,
 }
 
@@ -61,45 +60,24 @@ pub struct Offer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
     /// A newer version is less complete than the one used.
-    NewerIncomplete {
-        /// The newer version.
-        version: u32,
-        /// The one used.
-        used: u32,
-    },
+    NewerIncomplete { version: u32, used: u32 },
     /// A patch was sent twice; the later mail is used.
-    Resent {
-        /// Its place.
-        index: u32,
-    },
+    Resent { index: u32 },
     /// A patch is taken from an answer, since none was sent by itself.
-    FromAnswer {
-        /// Its place.
-        index: u32,
-    },
+    FromAnswer { index: u32 },
     /// An answer has a patch that was also sent by itself; that one is used.
-    InAnswer {
-        /// Its place.
-        index: u32,
-    },
+    InAnswer { index: u32 },
     /// A version that sends only some patches again, as answers to those of the
     /// version before, from which the others are taken.
     Partial {
-        /// The version before.
         from: u32,
         /// The places of those that are taken from it.
         indices: Vec<u32>,
     },
     /// A patch in the thread that belongs to another series.
-    OtherSeries {
-        /// Its subject.
-        subject: String,
-    },
+    OtherSeries { subject: String },
     /// A patch without a number stands in a series that has numbers.
-    Unnumbered {
-        /// Its subject.
-        subject: String,
-    },
+    Unnumbered { subject: String },
     /// The archive says another number of patches than the subjects.
     Announced {
         /// What the archive says.
@@ -108,32 +86,19 @@ pub enum Warning {
         total: u32,
     },
     /// No source tells the author's address.
-    NoAddress {
-        /// The author.
-        name: String,
-    },
+    NoAddress { name: String },
     /// No source tells when it was sent.
-    NoDate {
-        /// The patch's place.
-        index: u32,
-    },
+    NoDate { index: u32 },
     /// The date comes from a reply's words and lacks its time zone.
-    DateInexact {
-        /// The patch's place.
-        index: u32,
-    },
+    DateInexact { index: u32 },
     /// A blank line stands inside the trailers.
     SplitTrailers {
-        /// The patch's place.
         index: u32,
         /// The trailers that git's tools don't see for it.
         lost: Vec<String>,
     },
     /// The diffstat counts other lines than the diff has.
-    Diffstat {
-        /// The patch's place.
-        index: u32,
-    },
+    Diffstat { index: u32 },
 }
 
 impl fmt::Display for Warning {

@@ -40,7 +40,6 @@ pub(crate) struct Version<'a> {
     total: u32,
     warnings: Vec<Warning>,
     titles: HashMap<&'a str, u32>,
-    /// Who sent it.
     pub(crate) senders: HashSet<String>,
 }
 

@@ -6,7 +6,7 @@ use crate::patch::error::Error;
 use crate::patch::model::{FileDiff, Hunk, Line, LineKind};
 
 /// The most hunks of one diff, over all its files.
-pub const MAX_HUNKS: usize = 50_000;
+const MAX_HUNKS: usize = 50_000;
 /// The most lines in the hunks of one diff, over all its files.
 pub const MAX_LINES: usize = 1_000_000;
 /// The longest line of a diff, in bytes.

@@ -12,4 +12,4 @@ mod names;
 mod reader;
 
 pub use file::{MAX_FILES, parse};
-pub use hunk::{MAX_HUNKS, MAX_LINE, MAX_LINES};
+pub use hunk::{MAX_LINE, MAX_LINES};

@@ -15,10 +15,8 @@ const QUOTE_WIDTH: usize = 78;
 /// The most lines of a changelog that an answer quotes.
 const QUOTED: usize = 20;
 
-/// What an answer is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
-    /// The patch that it answers.
     pub to: &'a Patch,
     /// The message id of its mail, without angle brackets.
     pub id: Option<&'a str>,

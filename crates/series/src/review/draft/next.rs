@@ -15,9 +15,7 @@ use crate::text::same;
 /// The next version, to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// Its number.
     pub version: u32,
-    /// Its patches.
     pub patches: Vec<Patch>,
     /// The mails of the version that there is against those of the next, as a
     /// unified diff. What the sender must settle stands below each `---`, in

@@ -1,8 +1,7 @@
 //! Text in lines of a mail's width.
 
-use crate::text::printable;
+use results::text::printable;
 
-/// The width of a mail.
 const WIDTH: usize = 72;
 
 /// Text in lines of a mail's width, the first and the others with what goes

@@ -4,7 +4,6 @@ use super::finding::{Finding, History, Severity};
 use crate::patch::Patch;
 use crate::series::Reply;
 
-/// The most findings of one patch.
 const MAX_FINDINGS: usize = 200;
 
 /// A rule's name, and what it looks at.
@@ -28,7 +27,6 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Runs all rules.
     pub(super) fn of(case: &Case, rules: &[Rule]) -> Vec<Finding> {
         let mut report = Self {
             patch: format!("{}/{}", case.patch.index, case.patch.total),

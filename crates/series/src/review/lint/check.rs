@@ -29,7 +29,7 @@ pub fn series(series: &Series, history: Option<History>) -> Vec<Finding> {
 }
 
 /// Checks one patch by itself.
-pub fn patch(patch: &Patch, history: Option<History>) -> Vec<Finding> {
+pub(crate) fn patch(patch: &Patch, history: Option<History>) -> Vec<Finding> {
     let case = Case {
         patch,
         history,

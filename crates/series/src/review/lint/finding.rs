@@ -7,7 +7,6 @@ use serde::Serialize;
 pub struct Finding {
     /// The rule's name, `split-trailers`.
     pub rule: String,
-    /// How bad it is.
     pub severity: Severity,
     /// The patch and the place in its mail, `2/2, trailers`.
     #[serde(rename = "where")]
@@ -18,7 +17,6 @@ pub struct Finding {
     pub source: String,
 }
 
-/// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
@@ -44,7 +42,6 @@ impl Severity {
 /// What a git tree has under an abbreviated commit id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
-    /// No commit.
     None,
     /// More commits than one.
     Several,

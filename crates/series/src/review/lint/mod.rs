@@ -11,8 +11,9 @@ mod source;
 #[cfg(test)]
 mod testing;
 
-pub use check::{patch, series};
+pub use check::series;
 pub use finding::{Finding, History, Lookup, Severity};
 pub use source::url;
 
+pub(crate) use check::patch;
 pub(crate) use prose::is_prose;

@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
+use results::text::printable;
 
 use crate::patch::{has_place, known_spelling, trailer};
 use crate::pattern::regex;
-use crate::text::printable;
 
 /// Whether a line is one that an author wraps: no log, quote, table, URL, or
 /// trailer.

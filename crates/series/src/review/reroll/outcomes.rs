@@ -16,13 +16,9 @@ use crate::series::Series;
 /// What can be seen of a request in the next version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Outcome {
-    /// Who asked.
     pub by: String,
-    /// The reviewer's words.
     pub quote: String,
-    /// What can be seen.
     pub verdict: Verdict,
-    /// What it was judged by.
     pub seen: String,
 }
 
@@ -41,7 +37,6 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Its name in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Met => "met",

@@ -18,14 +18,12 @@ use crate::series::Series;
 /// only equal diffs and equal subjects are paired.
 const MAX_COMPARED: usize = 250;
 
-/// What became of one patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// Its place in the older version.
     pub old: Option<u32>,
     /// Its place in the newer version.
     pub new: Option<u32>,
-    /// What happened to it.
     pub kind: ChangeKind,
     /// Its subject in the newer version, or in the only one.
     pub subject: String,
@@ -40,17 +38,13 @@ pub struct Change {
     pub diff: String,
 }
 
-/// What happened to a patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
-    /// Nothing.
     Same,
     /// Its changelog, its diff or its author is another.
     Changed,
-    /// Only the newer version has it.
     Added,
-    /// Only the older version has it.
     Dropped,
     /// It has no partner, but the other version is not all here.
     Unpaired,

@@ -9,11 +9,8 @@ use crate::review::model::Review;
 /// One version against the one before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reroll {
-    /// The older version.
     pub from: u32,
-    /// The newer version.
     pub to: u32,
-    /// What became of each patch.
     pub patches: Vec<Change>,
     /// What can be seen of each request on the older version.
     pub requests: Vec<Outcome>,

@@ -3,14 +3,10 @@
 use super::attribution::Attribution;
 use crate::series::model::Offer;
 
-/// An answer, taken apart.
 #[derive(Default)]
 pub(crate) struct Answer {
-    /// Its own words.
     pub(crate) said: Vec<Paragraph>,
-    /// Whom it quotes.
     pub(crate) told: Vec<Attribution>,
-    /// The trailers that it offers.
     pub(crate) offers: Vec<Offer>,
     /// The trailers that it does not.
     pub(crate) strays: Vec<Stray>,

@@ -2,12 +2,14 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use results::text::printable;
+
 use super::attribution::{attribution, attributions};
 use super::model::{Answer, Paragraph, Stray};
 use super::offers::{MAX_OFFER, MAX_OFFERS, offers};
 use crate::patch::trailer;
 use crate::person::Person;
-use crate::text::{one_line, printable};
+use crate::text::one_line;
 
 impl Answer {
     pub(crate) fn read(text: &str) -> Self {
