@@ -9,8 +9,9 @@ use results::plan::Fault;
 
 use crate::context::Context;
 use crate::failure::{Doing, Failure};
+use crate::needs::Need;
 use crate::procfs;
-use crate::scenarios::{Need, Scenario};
+use crate::scenario::Scenario;
 use crate::timeout_scale::scaled;
 
 /// The pseudo scenario that commits a fault; none for those that the runner

@@ -3,7 +3,8 @@
 use crate::failure::{Failure, ensure};
 use crate::procfs;
 
-const POOL: &str = "/proc/sys/vm/nr_hugepages";
+/// How many pages the pool has.
+pub const POOL: &str = "/proc/sys/vm/nr_hugepages";
 
 /// Huge pages taken for a scenario; the pool shrinks again when dropped.
 #[derive(Debug)]

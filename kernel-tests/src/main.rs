@@ -13,16 +13,20 @@ mod health;
 mod helper;
 mod hugetlb;
 mod kmsg;
+mod kselftest;
+mod needs;
 mod oom;
 mod procfs;
 mod race;
 mod runner;
+mod scenario;
 mod scenarios;
 mod smaps;
 mod sys;
 mod timeout_scale;
 mod trace;
 mod victim;
+mod zram;
 
 use std::process::ExitCode;
 
@@ -30,7 +34,7 @@ use serde::Serialize;
 
 use crate::context::Metric;
 use crate::failure::Failure;
-use crate::scenarios::Need;
+use crate::needs::Need;
 
 fn main() -> ExitCode {
     if std::process::id() == 1 {
@@ -48,9 +52,7 @@ fn main() -> ExitCode {
             println!("{failure}");
             failure.to_string()
         }),
-        (Some(scenarios::KSELFTEST), Some(program)) => {
-            Err(scenarios::exec_kselftest(&program).to_string())
-        }
+        (Some(kselftest::ARGUMENT), Some(program)) => Err(kselftest::exec(&program).to_string()),
         _ => Err("usage: kernel-tests list (or as the first process of a guest)".to_owned()),
     };
     match answer {

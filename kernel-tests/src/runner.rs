@@ -17,7 +17,8 @@ use crate::fault;
 use crate::guest;
 use crate::health::{self, Health, stray_processes};
 use crate::procfs;
-use crate::scenarios::{self, Scenario};
+use crate::scenario::Scenario;
+use crate::scenarios;
 use crate::timeout_scale::scaled;
 
 /// Why a guest skips what comes after a failure: another guest, to which

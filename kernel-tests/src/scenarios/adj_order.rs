@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Need, Scenario};
 use crate::cgroup::Cgroup;
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
+use crate::needs::Need;
+use crate::scenario::Scenario;
 use crate::trace::{Clock, Trace};
 use crate::victim::{Area, Kind, Spec, Victim};
 

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount, umount};
 
-use super::{Need, Scenario};
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Doing, Failure, ensure};
+use crate::needs::Need;
 use crate::oom::Watch;
 use crate::procfs;
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::timeout_scale::scaled;
 use crate::victim::{Area, Kind, Spec, Victim};

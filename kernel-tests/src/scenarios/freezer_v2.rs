@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Need, Scenario};
 use crate::cgroup::Cgroup;
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Failure, ensure};
+use crate::needs::Need;
 use crate::oom::only_kill;
 use crate::procfs;
+use crate::scenario::Scenario;
 use crate::timeout_scale::scaled;
 use crate::trace::{self, Clock, Trace};
 use crate::victim::{Area, Kind, Spec, Victim};

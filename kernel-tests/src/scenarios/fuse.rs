@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
 use crate::fuse::{FILE, Server};
+use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::victim::{Area, Kind};
 

@@ -3,13 +3,14 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::{Need, Scenario};
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Failure, ensure};
 use crate::hugetlb::Pool;
 use crate::kmsg::Log;
+use crate::needs::Need;
 use crate::oom::only_kill;
 use crate::procfs;
+use crate::scenario::Scenario;
 use crate::timeout_scale::scaled;
 use crate::trace::{self, Clock, Trace};
 use crate::victim::{Spec, Victim};

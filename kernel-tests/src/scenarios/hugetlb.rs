@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
-use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
 use crate::hugetlb::Pool;
+use crate::needs::Need;
 use crate::oom::{self, OomVictim, Watch};
+use crate::scenario::Scenario;
 use crate::smaps::{self, Vma};
 use crate::trace::{Clock, Trace};
 use crate::victim::{Area, FILL, Kind, Range};

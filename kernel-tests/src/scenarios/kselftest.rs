@@ -1,32 +1,23 @@
 //! 101 to 104: the kernel's own tests of what the OOM killer touches, from the
 //! tree under test.
 
-use std::io::{self, Read};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use results::ktap::{self, Report, Status, Test};
 
-use super::swap::Zram;
-use super::{Need, Scenario};
 use crate::context::Context;
 use crate::disk::Disk;
 use crate::failure::{Doing, Failure};
-use crate::procfs;
-
-/// The first argument of a process that is to be one of these programs.
-pub const ARGUMENT: &str = "kselftest";
-
-/// Where the host packs the programs.
-const ROOT: &str = "/selftests";
+use crate::kselftest;
+use crate::needs::Need;
+use crate::scenario::Scenario;
+use crate::zram::Zram;
 
 /// Where they work.
 const FOLDER: &str = "/tmp/kselftest";
-
-/// More output than any of them has.
-const MAX_OUTPUT: u64 = 1 << 20;
 
 /// One of the kernel's own tests.
 pub struct Kselftest {
@@ -103,22 +94,6 @@ pub const FREEZER: Kselftest = Kselftest {
     attempts: 8,
 };
 
-/// Where a program lies in the guest.
-pub fn program(name: &str) -> PathBuf {
-    Path::new(ROOT).join(name)
-}
-
-/// Becomes the program, as killable as any; returns only what hindered it.
-pub fn exec(program: &str) -> Failure {
-    if let Err(failure) = procfs::write("/proc/self/oom_score_adj", "0") {
-        return failure;
-    }
-    Failure::System {
-        doing: format!("starting {program}"),
-        source: Command::new(program).exec(),
-    }
-}
-
 impl Scenario for Kselftest {
     fn name(&self) -> &'static str {
         self.name
@@ -152,7 +127,7 @@ impl Scenario for Kselftest {
         let folder = if self.disk { folder } else { Path::new("/tmp") };
         let mut tests = Vec::new();
         for left in (0..self.attempts).rev() {
-            let (output, ended) = output(&program(self.program), folder)?;
+            let (output, ended) = kselftest::run(self.program, folder)?;
             let report = ktap::read(as_ktap(&output).as_bytes())
                 .doing(|| format!("reading what {} says", self.program))?;
             let verdict = judge(ended, &report);
@@ -170,27 +145,6 @@ impl Scenario for Kselftest {
         context.subtests(tests);
         Ok(())
     }
-}
-
-/// Runs a program to its end; what it said on both streams.
-fn output(program: &Path, folder: &Path) -> Result<(Vec<u8>, ExitStatus), Failure> {
-    let doing = || format!("running {}", program.display());
-    let (reader, writer) = io::pipe().doing(doing)?;
-    let mut child = Command::new("/proc/self/exe")
-        .arg(ARGUMENT)
-        .arg(program)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone().doing(doing)?)
-        .stderr(writer)
-        .spawn()
-        .doing(doing)?;
-    let mut output = Vec::new();
-    // One that says more than that dies of a closed pipe.
-    let read = reader.take(MAX_OUTPUT).read_to_end(&mut output);
-    let ended = child.wait().doing(doing)?;
-    read.doing(doing)?;
-    Ok((output, ended))
 }
 
 /// The output as KTAP: with a version line, which many programs leave to their

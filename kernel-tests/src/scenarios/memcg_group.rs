@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
-use super::{Need, Scenario};
 use crate::cgroup::Cgroup;
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
+use crate::needs::Need;
 use crate::oom::Watch;
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::victim::{Area, Kind, Spec, Victim};
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
 use crate::helper::Helper;
 use crate::kmsg::Log;
+use crate::needs::Need;
 use crate::oom::{OomVictim, Watch, ensure_ten_attempts};
 use crate::procfs;
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::victim::{Area, Kind};
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
+use crate::needs::Need;
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::sys::{pidfd_open, process_mrelease, process_mrelease_raw};
 use crate::victim::{Area, Kind, Spec, Victim};

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
-use super::{Need, Scenario};
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::Failure;
+use crate::needs::Need;
 use crate::race::{self, Observer, Releaser, Start, VICTIM_CPU, Walkers};
+use crate::scenario::Scenario;
 use crate::victim::{Spec, Victim, bind};
 
 /// How often a repetition is tried. A reaper that comes too late (ESRCH: its

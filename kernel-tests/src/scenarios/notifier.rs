@@ -7,12 +7,13 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
-use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
 use crate::helper::{Helper, Notifier as Watcher};
 use crate::kmsg::Log;
+use crate::needs::Need;
 use crate::oom::{OomVictim, Watch, ensure_ten_attempts, given_up};
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::sys::{pidfd_open, process_mrelease};
 use crate::victim::{Area, Kind, Range, Spec, Victim};

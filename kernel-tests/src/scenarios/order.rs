@@ -6,11 +6,12 @@ use std::time::Duration;
 use results::plan::Order;
 use results::record::Record;
 
-use super::{Need, Scenario};
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Failure, ensure};
 use crate::hugetlb::Pool;
+use crate::needs::Need;
 use crate::oom::{self, OomVictim, Watch};
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::trace::{Clock, Trace};
 use crate::victim::{Area, Kind};

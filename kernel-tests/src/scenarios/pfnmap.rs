@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
+use crate::needs::Need;
 use crate::oom::{self, OomVictim, Watch};
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::trace::{Clock, Trace};
 use crate::victim::{Area, Kind};

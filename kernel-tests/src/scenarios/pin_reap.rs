@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Need, Scenario};
 use crate::context::{Context, Metric};
 use crate::failure::{Failure, ensure};
+use crate::needs::Need;
 use crate::oom::{self, OomVictim, Watch};
 use crate::procfs;
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::victim::{Area, Kind};
 

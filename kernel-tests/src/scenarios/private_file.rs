@@ -4,10 +4,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
+use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::sys::PAGE;
 use crate::victim::{Area, CONTENT, Kind};

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
 
-use super::{Need, Scenario};
 use crate::context::{Context, Metric};
 use crate::failure::{Failure, ensure};
+use crate::needs::Need;
 use crate::oom::{self, Bystander, OomVictim, Watch};
 use crate::race::{self, Observer, REAPER_CPU, Timed, VICTIM_CPU, Walkers};
+use crate::scenario::Scenario;
 use crate::trace::Event;
 use crate::victim::bind;
 

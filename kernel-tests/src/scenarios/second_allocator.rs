@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Need, Scenario};
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Failure, ensure};
+use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
+use crate::scenario::Scenario;
 use crate::trace;
 use crate::victim::{Area, Kind, Spec, Victim};
 

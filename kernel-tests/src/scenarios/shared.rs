@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
-use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
+use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::sys::PAGE;
 use crate::victim::{Area, Kind, Range};

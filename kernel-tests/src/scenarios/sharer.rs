@@ -7,11 +7,12 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{Need, Scenario};
 use crate::cgroup::Cgroup;
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
+use crate::needs::Need;
 use crate::oom::Watch;
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::sys::{pidfd_open, process_mrelease};
 use crate::victim::{self, Area, Kind, Spec, Victim};

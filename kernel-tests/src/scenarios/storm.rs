@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::{Need, Scenario};
 use crate::cgroup::{self, Cgroup};
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Doing, Failure, ensure};
+use crate::needs::Need;
 use crate::procfs;
+use crate::scenario::Scenario;
 use crate::sys::{pidfd_open, process_mrelease};
 use crate::timeout_scale::scaled;
 use crate::victim::{Area, Kind, Spec, Victim};

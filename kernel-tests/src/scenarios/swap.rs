@@ -1,25 +1,17 @@
 //! 25: the reaper gives swap back too.
 
-use std::ffi::CStr;
-use std::fs::OpenOptions;
-use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use super::{Need, Scenario};
 use crate::context::Context;
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ensure};
+use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
 use crate::procfs;
+use crate::scenario::Scenario;
 use crate::smaps;
-use crate::sys::{PAGE, swapoff, swapon};
+use crate::sys::PAGE;
 use crate::victim::{Area, Kind};
-
-/// The device, and where it is set up.
-const DEVICE: &CStr = c"/dev/zram0";
-const SYSFS: &str = "/sys/block/zram0";
-
-/// Its size in bytes.
-const SIZE: u64 = 64 << 20;
+use crate::zram::Zram;
 
 /// KiB of the victim that must be in swap before it is killed.
 const SWAPPED: u64 = 8 << 10;
@@ -90,59 +82,4 @@ impl Scenario for Swap {
 fn swap_free() -> Result<u64, Failure> {
     procfs::kib(&procfs::read("/proc/meminfo")?, "SwapFree")
         .ok_or_else(|| Failure::unmet("/proc/meminfo has no SwapFree"))
-}
-
-/// Swap in compressed memory, for as long as it lives.
-pub(super) struct Zram;
-
-impl Zram {
-    pub(super) fn new() -> Result<Self, Failure> {
-        procfs::write(format!("{SYSFS}/disksize"), &SIZE.to_string())?;
-        let zram = Self;
-        let path = DEVICE.to_string_lossy();
-        OpenOptions::new()
-            .write(true)
-            .open(&*path)
-            .and_then(|device| device.write_all_at(&header(), 0))
-            .doing(|| format!("making {path} a swap device"))?;
-        swapon(DEVICE).doing(|| format!("swapping to {path}"))?;
-        Ok(zram)
-    }
-}
-
-impl Drop for Zram {
-    fn drop(&mut self) {
-        // A device that stays in use holds memory, which is found missing.
-        let _ = swapoff(DEVICE);
-        let _ = procfs::write(format!("{SYSFS}/reset"), "1");
-    }
-}
-
-/// The first page of a swap device (`union swap_header` of the kernel's
-/// `linux/swap.h`): the format's version and the last page behind a kibibyte
-/// for boot loaders, and the magic at the end.
-fn header() -> Vec<u8> {
-    const MAGIC: &[u8] = b"SWAPSPACE2";
-    let mut page = vec![0; 1024];
-    page.extend(1u32.to_ne_bytes());
-    page.extend(((SIZE / PAGE - 1) as u32).to_ne_bytes());
-    page.resize(PAGE as usize - MAGIC.len(), 0);
-    page.extend(MAGIC);
-    page
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_swap_header_is_one_page() {
-        let page = header();
-        assert_eq!(page.len(), 4096);
-        assert_eq!(
-            page.get(1024..1032),
-            Some(&[1, 0, 0, 0, 0xff, 0x3f, 0, 0][..])
-        );
-        assert!(page.ends_with(b"SWAPSPACE2"));
-    }
 }

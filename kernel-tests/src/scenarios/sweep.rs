@@ -7,10 +7,11 @@ use nix::unistd::Pid;
 use results::record::Record;
 
 use super::mrelease_exit_race::{NEEDS, race_once, spec};
-use super::{Need, Scenario};
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::Failure;
+use crate::needs::Need;
 use crate::race::{self, Observer, Releaser, Start, VICTIM_CPU};
+use crate::scenario::Scenario;
 use crate::victim::{Area, Kind, Spec, bind};
 
 /// How many VMAs the victim has.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
+use crate::needs::Need;
 use crate::oom::only_kill;
 use crate::procfs;
+use crate::scenario::Scenario;
 use crate::trace::{Clock, Trace};
 use crate::victim::{Area, Kind, Spec, Victim};
 

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
 
-use super::{Need, Scenario};
 use crate::cgroup::Cgroup;
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
+use crate::needs::Need;
 use crate::oom::Watch;
 use crate::procfs;
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::timeout_scale::scaled;
 use crate::victim::{self, Area, Kind, Spec, Victim};

@@ -12,10 +12,11 @@ use nix::libc;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 
-use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
+use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::sys::PAGE;
 use crate::victim::{Area, FILL, Kind, Range};

@@ -13,10 +13,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 
-use super::{Need, Scenario};
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
+use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
+use crate::scenario::Scenario;
 use crate::smaps;
 use crate::timeout_scale::scaled;
 use crate::victim::{Area, Kind};

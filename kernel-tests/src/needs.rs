@@ -1,39 +1,6 @@
-//! The scenarios, one file each, and what they have in common.
-
-mod adj_order;
-mod both_ends;
-mod freezer_v1;
-mod freezer_v2;
-mod fuse;
-mod global_oom;
-mod huge_pages;
-mod hugetlb;
-mod kselftest;
-mod memcg_group;
-mod memcg_limit;
-mod mlocked;
-mod mmap_lock;
-mod mrelease_errors;
-mod mrelease_exit_race;
-mod notifier;
-mod order;
-mod pfnmap;
-mod pin_reap;
-mod private_file;
-mod reaper_exit_race;
-mod second_allocator;
-mod shared;
-mod sharer;
-mod storm;
-mod swap;
-mod sweep;
-mod sysrq_f;
-mod threads;
-mod unstable_reads;
-mod userfaultfd;
+//! What scenarios need of the kernel, and whether this one has it.
 
 use std::path::Path;
-use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::uio::process_vm_readv;
@@ -41,96 +8,15 @@ use nix::unistd::Pid;
 use serde::Serialize;
 
 use crate::cgroup;
-use crate::context::{Context, Metric};
 use crate::disk;
-use crate::failure::Failure;
-use crate::fuse as fuse_device;
+use crate::fuse;
 use crate::helper;
+use crate::hugetlb;
+use crate::kselftest;
 use crate::procfs;
 use crate::sys;
 use crate::trace;
-
-pub use kselftest::{ARGUMENT as KSELFTEST, exec as exec_kselftest};
-
-/// One scenario.
-pub trait Scenario: Sync {
-    /// Its name, as plans and results use it.
-    fn name(&self) -> &'static str;
-    /// Its number in the catalogue.
-    fn number(&self) -> u32;
-    /// What it proves, in a sentence.
-    fn summary(&self) -> &'static str;
-    /// What it needs of the kernel.
-    fn needs(&self) -> &'static [Need];
-    /// How long it may take, emulated and with the usual repetitions.
-    fn deadline(&self) -> Duration;
-    /// What it measures.
-    fn metrics(&self) -> &'static [Metric] {
-        &[]
-    }
-    /// Whether it proves the order of the reaper's walk.
-    fn proves_order(&self) -> bool {
-        false
-    }
-    /// Whether it measures over a range of something, which takes long and is
-    /// run on demand only.
-    fn sweeps(&self) -> bool {
-        false
-    }
-    /// Which of the kernel's own tests it runs, by its path below
-    /// `tools/testing/selftests`.
-    fn selftest(&self) -> Option<&'static str> {
-        None
-    }
-    /// Runs it.
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure>;
-}
-
-/// All scenarios, by number.
-pub const ALL: &[&dyn Scenario] = &[
-    &memcg_limit::MemcgLimit,
-    &memcg_group::MemcgGroup,
-    &sysrq_f::SysrqF,
-    &global_oom::GlobalOom,
-    &adj_order::AdjOrder,
-    &pin_reap::PinReap,
-    &second_allocator::SecondAllocator,
-    &order::WalkOrder,
-    &both_ends::BothEnds,
-    &threads::Threads,
-    &sharer::Sharer,
-    &mlocked::Mlocked,
-    &hugetlb::Hugetlb,
-    &shared::Shared,
-    &private_file::PrivateFile,
-    &pfnmap::Pfnmap,
-    &freezer_v1::FreezerV1,
-    &freezer_v2::FreezerV2,
-    &fuse::Fuse,
-    &userfaultfd::Userfaultfd,
-    &mrelease_errors::MreleaseErrors,
-    &mrelease_exit_race::MreleaseExitRace,
-    &reaper_exit_race::ReaperExitRace,
-    &storm::Storm,
-    &swap::Swap,
-    &huge_pages::HugePages,
-    &unstable_reads::UnstableReads,
-    &notifier::Notifier,
-    &mmap_lock::MmapLock,
-    &sweep::VMAS,
-    &sweep::PAGES,
-    &sweep::THREADS,
-    &sweep::HEAD_START,
-    &kselftest::MRELEASE,
-    &kselftest::MEMCONTROL,
-    &kselftest::KILL,
-    &kselftest::FREEZER,
-];
-
-/// The scenario of a name.
-pub fn find(name: &str) -> Option<&'static dyn Scenario> {
-    ALL.iter().copied().find(|scenario| scenario.name() == name)
-}
+use crate::zram;
 
 /// A kernel feature that a scenario can't do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -217,7 +103,7 @@ impl Need {
                 "no smaps (CONFIG_PROC_PAGE_MONITOR)",
             ),
             Self::Hugetlb => (
-                Path::new("/proc/sys/vm/nr_hugepages").exists(),
+                Path::new(hugetlb::POOL).exists(),
                 "no huge page pool (CONFIG_HUGETLBFS)",
             ),
             Self::Sysrq => (
@@ -234,17 +120,14 @@ impl Need {
                 "no freezer in cgroup v1 (CONFIG_CGROUP_FREEZER)",
             ),
             Self::Zram => (
-                Path::new("/sys/block/zram0").exists(),
+                Path::new(zram::SYSFS).exists(),
                 "no compressed disk in memory (CONFIG_ZRAM, CONFIG_SWAP)",
             ),
             Self::SlabInfo => (
                 Path::new("/proc/slabinfo").exists(),
                 "no counts of slab objects (CONFIG_SLUB_DEBUG)",
             ),
-            Self::Fuse => (
-                Path::new(fuse_device::DEVICE).exists(),
-                "no FUSE (CONFIG_FUSE_FS)",
-            ),
+            Self::Fuse => (Path::new(fuse::DEVICE).exists(), "no FUSE (CONFIG_FUSE_FS)"),
             Self::Userfaultfd => (
                 sys::userfaultfd().is_ok(),
                 "no userfaultfd (CONFIG_USERFAULTFD)",
