@@ -30,11 +30,7 @@ mod zram;
 
 use std::process::ExitCode;
 
-use serde::Serialize;
-
-use crate::context::Metric;
 use crate::failure::Failure;
-use crate::needs::Need;
 
 fn main() -> ExitCode {
     if std::process::id() == 1 {
@@ -72,36 +68,8 @@ fn run_guest() -> Result<(), Failure> {
     runner::run(&plan)
 }
 
-/// A scenario as `list` prints it.
-#[derive(Serialize)]
-struct Listed {
-    name: &'static str,
-    number: u32,
-    summary: &'static str,
-    needs: &'static [Need],
-    deadline_s: u64,
-    metrics: &'static [Metric],
-    proves_order: bool,
-    sweeps: bool,
-    selftest: Option<&'static str>,
-}
-
 fn list() -> Result<(), String> {
-    let listed: Vec<_> = scenarios::ALL
-        .iter()
-        .map(|scenario| Listed {
-            name: scenario.name(),
-            number: scenario.number(),
-            summary: scenario.summary(),
-            needs: scenario.needs(),
-            deadline_s: scenario.deadline().as_secs(),
-            metrics: scenario.metrics(),
-            proves_order: scenario.proves_order(),
-            sweeps: scenario.sweeps(),
-            selftest: scenario.selftest(),
-        })
-        .collect();
-    let json = serde_json::to_string_pretty(&listed).map_err(|error| error.to_string())?;
+    let json = serde_json::to_string_pretty(scenarios::ALL).map_err(|error| error.to_string())?;
     println!("{json}");
     Ok(())
 }

@@ -40,7 +40,7 @@ pub fn run(plan: &Plan) -> Result<(), Failure> {
         entries.insert(
             entries.len().min(1),
             Entry {
-                name: fault.name(),
+                name: fault.name,
                 scenario: Some(fault),
             },
         );
@@ -79,7 +79,7 @@ pub fn run(plan: &Plan) -> Result<(), Failure> {
 /// One line of the plan.
 struct Entry<'a> {
     name: &'a str,
-    scenario: Option<&'static dyn Scenario>,
+    scenario: Option<&'static Scenario>,
 }
 
 impl<'a> Entry<'a> {
@@ -115,11 +115,11 @@ fn run_entry<'scope, 'env: 'scope>(
         report.test(&ended(entry.name, Status::Failed, why))?;
         return Ok(true);
     };
-    if let Some(why) = scenario.needs().iter().find_map(|need| need.missing()) {
+    if let Some(why) = scenario.needs.iter().find_map(|need| need.missing()) {
         report.test(&ended(entry.name, Status::Skipped, &why))?;
         return Ok(true);
     }
-    let name = scenario.name();
+    let name = scenario.name;
     let deadline = scaled(scenario.deadline());
     let deadline_s = u32::try_from(deadline.as_secs()).unwrap_or(u32::MAX);
     report.record(&Record::Start {
@@ -132,7 +132,7 @@ fn run_entry<'scope, 'env: 'scope>(
     let thread = scope.spawn(move || {
         let context = Context::new(plan, name, report);
         // The receiver is gone only when the guest is about to end.
-        let result = scenario.run(&context);
+        let result = (scenario.run)(&context);
         let _ = done.send((result, context.into_subtests()));
     });
     let mut reasons = Vec::new();

@@ -2,40 +2,56 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::context::{Context, Metric};
 use crate::failure::Failure;
 use crate::needs::Need;
 
-/// One scenario.
-pub trait Scenario: Sync {
-    /// Its name, as plans and results use it.
-    fn name(&self) -> &'static str;
-    /// Its number in the catalogue.
-    fn number(&self) -> u32;
+/// One scenario: a description, as `list` prints it, and a function.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Scenario {
+    /// As plans and results use it.
+    pub name: &'static str,
+    /// In the catalogue. Unique, as the name is.
+    pub number: u32,
     /// What it proves, in a sentence.
-    fn summary(&self) -> &'static str;
-    /// What it needs of the kernel.
-    fn needs(&self) -> &'static [Need];
-    /// How long it may take, emulated and with the usual repetitions.
-    fn deadline(&self) -> Duration;
+    pub summary: &'static str,
+    /// It is skipped on a kernel that lacks one of these.
+    pub needs: &'static [Need],
+    /// How long it may take in seconds, emulated and with the usual repetitions.
+    pub deadline_s: u32,
     /// What it measures.
-    fn metrics(&self) -> &'static [Metric] {
-        &[]
-    }
+    pub metrics: &'static [Metric],
     /// Whether it proves the order of the reaper's walk.
-    fn proves_order(&self) -> bool {
-        false
-    }
+    pub proves_order: bool,
     /// Whether it measures over a range of something, which takes long and is
     /// run on demand only.
-    fn sweeps(&self) -> bool {
-        false
-    }
+    pub sweeps: bool,
     /// Which of the kernel's own tests it runs, by its path below
     /// `tools/testing/selftests`.
-    fn selftest(&self) -> Option<&'static str> {
-        None
+    pub selftest: Option<&'static str>,
+    #[serde(skip)]
+    pub run: fn(&Context<'_>) -> Result<(), Failure>,
+}
+
+impl Scenario {
+    /// What most scenarios need not say. What each must say is empty here, and
+    /// refused by a test of the list.
+    pub const DEFAULT: Self = Self {
+        name: "",
+        number: 0,
+        summary: "",
+        needs: &[],
+        deadline_s: 0,
+        metrics: &[],
+        proves_order: false,
+        sweeps: false,
+        selftest: None,
+        run: |_| Err(Failure::unmet("the scenario has no function")),
+    };
+
+    pub fn deadline(&self) -> Duration {
+        Duration::from_secs(self.deadline_s.into())
     }
-    /// Runs it.
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure>;
 }

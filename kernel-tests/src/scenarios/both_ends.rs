@@ -1,7 +1,5 @@
 //! 9: the reaper reaches both ends of the address space.
 
-use std::time::Duration;
-
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
@@ -22,78 +20,62 @@ const TOPS: [u64; 3] = [
     (1 << 47) - PAGE - (32 << 30),
 ];
 
-pub struct BothEnds;
+pub const SCENARIO: Scenario = Scenario {
+    name: "both-ends",
+    number: 9,
+    summary: "VMAs at both ends of the address space are reaped",
+    needs: &[Need::Memcg, Need::OomEvents, Need::Smaps],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for BothEnds {
-    fn name(&self) -> &'static str {
-        "both-ends"
+fn run(context: &Context<'_>) -> Result<(), Failure> {
+    let mut watch = Watch::new()?;
+    let mut oom = victim()?;
+    let pid = oom.victim.pid();
+    let ends = oom.victim.ranges.concat();
+    oom.kill()?;
+
+    let before = smaps::of(pid)?;
+    smaps::ensure_resident(&before, &ends)?;
+    let outermost = before.first().zip(before.iter().max_by_key(|vma| vma.end));
+    let (first, last) = outermost.map_or((0, 0), |(a, b)| (a.start, b.end));
+    let highest = ends.last().map_or(0, |end| end.1);
+    context.note(format!(
+        "VMAs at {first:#x} and below {highest:#x}; the address space is used up to {last:#x}"
+    ))?;
+    ensure(ends.first().is_some_and(|end| end.0 == first), || {
+        format!("{first:#x} lies below what was to be the lowest VMA")
+    })?;
+
+    watch.reaped(pid, Vec::new())?;
+    let after = smaps::of(pid)?;
+    for &end in &ends {
+        smaps::at(&after, end)?;
     }
-
-    fn number(&self) -> u32 {
-        9
-    }
-
-    fn summary(&self) -> &'static str {
-        "VMAs at both ends of the address space are reaped"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Memcg, Need::OomEvents, Need::Smaps]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
-        let mut watch = Watch::new()?;
-        let mut oom = self.victim()?;
-        let pid = oom.victim.pid();
-        let ends = oom.victim.ranges.concat();
-        oom.kill()?;
-
-        let before = smaps::of(pid)?;
-        smaps::ensure_resident(&before, &ends)?;
-        let outermost = before.first().zip(before.iter().max_by_key(|vma| vma.end));
-        let (first, last) = outermost.map_or((0, 0), |(a, b)| (a.start, b.end));
-        let highest = ends.last().map_or(0, |end| end.1);
-        context.note(format!(
-            "VMAs at {first:#x} and below {highest:#x}; the address space is used up to {last:#x}"
-        ))?;
-        ensure(ends.first().is_some_and(|end| end.0 == first), || {
-            format!("{first:#x} lies below what was to be the lowest VMA")
-        })?;
-
-        watch.reaped(pid, Vec::new())?;
-        let after = smaps::of(pid)?;
-        for &end in &ends {
-            smaps::at(&after, end)?;
-        }
-        smaps::ensure_reaped(&after)?;
-        oom.end()
-    }
+    smaps::ensure_reaped(&after)?;
+    oom.end()
 }
 
-impl BothEnds {
-    /// A victim with a VMA of one page at address zero, one close above it, and
-    /// one at the highest address that is free.
-    fn victim(&self) -> Result<OomVictim, Failure> {
-        let area = |at| Area {
-            at: Some(at),
-            ..Area::new(Kind::Anon, 1, PAGES)
-        };
-        let mut last = None;
-        for top in TOPS {
-            let areas = vec![
-                Area::new(Kind::PageZero, 1, 1),
-                area(2 * PAGE),
-                area(top - PAGES * PAGE),
-            ];
-            match OomVictim::pinned(self.name(), areas, None) {
-                Ok(oom) => return Ok(oom),
-                Err(failure) => last = Some(failure),
-            }
+/// A victim with a VMA of one page at address zero, one close above it, and
+/// one at the highest address that is free.
+fn victim() -> Result<OomVictim, Failure> {
+    let area = |at| Area {
+        at: Some(at),
+        ..Area::new(Kind::Anon, 1, PAGES)
+    };
+    let mut last = None;
+    for top in TOPS {
+        let areas = vec![
+            Area::new(Kind::PageZero, 1, 1),
+            area(2 * PAGE),
+            area(top - PAGES * PAGE),
+        ];
+        match OomVictim::pinned(SCENARIO.name, areas, None) {
+            Ok(oom) => return Ok(oom),
+            Err(failure) => last = Some(failure),
         }
-        Err(last.unwrap_or_else(|| Failure::unmet("there is no address to try")))
     }
+    Err(last.unwrap_or_else(|| Failure::unmet("there is no address to try")))
 }

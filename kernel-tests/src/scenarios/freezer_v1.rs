@@ -25,76 +25,59 @@ const MOUNT: &str = "/tmp/reaperlab-freezer";
 /// without it thaws the first thread alone.
 const THAWS_ALL: &str = "thaw_process";
 
-pub struct FreezerV1;
+pub const SCENARIO: Scenario = Scenario {
+    name: "freezer-v1",
+    number: 17,
+    summary: "a victim of 4 threads frozen by cgroup v1 ends, or lingers and is reaped, as this \
+         kernel promises",
+    needs: &[Need::Sysrq, Need::OomEvents, Need::FreezerV1, Need::Smaps],
+    deadline_s: 30,
+    metrics: &[KILL_TO_GONE],
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for FreezerV1 {
-    fn name(&self) -> &'static str {
-        "freezer-v1"
+fn run(context: &Context<'_>) -> Result<(), Failure> {
+    let mut watch = Watch::new()?;
+    let freezer = Freezer::new()?;
+    let mut victim = Victim::spawn(&Spec {
+        areas: vec![Area::new(Kind::Anon, 16, 64)],
+        threads: 3,
+        ..Spec::default()
+    })?;
+    let frozen = *victim
+        .threads
+        .first()
+        .ok_or_else(|| Failure::unmet("the victim has one thread only"))?;
+    freezer.freeze(&victim)?;
+    let killed = Instant::now();
+    procfs::write("/proc/sysrq-trigger", "f")?;
+
+    if procfs::has_symbol(THAWS_ALL) {
+        context.note(format!("this kernel has {THAWS_ALL}: a frozen victim ends"))?;
+        victim.wait_killed()?;
+        let only = Repetition {
+            index: 0,
+            warmup: false,
+            at: None,
+        };
+        return context.sample(only, KILL_TO_GONE, killed.elapsed().as_micros() as f64);
     }
-
-    fn number(&self) -> u32 {
-        17
-    }
-
-    fn summary(&self) -> &'static str {
-        "a victim of 4 threads frozen by cgroup v1 ends, or lingers and is reaped, as this \
-         kernel promises"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Sysrq, Need::OomEvents, Need::FreezerV1, Need::Smaps]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    fn metrics(&self) -> &'static [Metric] {
-        &[KILL_TO_GONE]
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
-        let mut watch = Watch::new()?;
-        let freezer = Freezer::new()?;
-        let mut victim = Victim::spawn(&Spec {
-            areas: vec![Area::new(Kind::Anon, 16, 64)],
-            threads: 3,
-            ..Spec::default()
-        })?;
-        let frozen = *victim
-            .threads
-            .first()
-            .ok_or_else(|| Failure::unmet("the victim has one thread only"))?;
-        freezer.freeze(&victim)?;
-        let killed = Instant::now();
-        procfs::write("/proc/sysrq-trigger", "f")?;
-
-        if procfs::has_symbol(THAWS_ALL) {
-            context.note(format!("this kernel has {THAWS_ALL}: a frozen victim ends"))?;
-            victim.wait_killed()?;
-            let only = Repetition {
-                index: 0,
-                warmup: false,
-                at: None,
-            };
-            return context.sample(only, KILL_TO_GONE, killed.elapsed().as_micros() as f64);
-        }
-        context.note(format!(
-            "this kernel has no {THAWS_ALL}: a frozen victim lingers and is reaped"
-        ))?;
-        watch.reaped(victim.pid(), Vec::new())?;
-        smaps::ensure_reaped(&smaps::of(frozen)?)?;
-        let ended: Vec<_> = procfs::threads(victim.pid())?
-            .into_iter()
-            .filter(|thread| thread.state == 'Z')
-            .map(|thread| thread.pid)
-            .collect();
-        ensure(ended == [victim.pid()], || {
-            format!("of the frozen victim {ended:?} have ended instead of its first thread")
-        })?;
-        freezer.thaw()?;
-        victim.wait_killed()
-    }
+    context.note(format!(
+        "this kernel has no {THAWS_ALL}: a frozen victim lingers and is reaped"
+    ))?;
+    watch.reaped(victim.pid(), Vec::new())?;
+    smaps::ensure_reaped(&smaps::of(frozen)?)?;
+    let ended: Vec<_> = procfs::threads(victim.pid())?
+        .into_iter()
+        .filter(|thread| thread.state == 'Z')
+        .map(|thread| thread.pid)
+        .collect();
+    ensure(ended == [victim.pid()], || {
+        format!("of the frozen victim {ended:?} have ended instead of its first thread")
+    })?;
+    freezer.thaw()?;
+    victim.wait_killed()
 }
 
 /// A hierarchy with one group. Dropped, it is gone, thawed before.

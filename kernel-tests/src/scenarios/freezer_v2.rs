@@ -15,64 +15,47 @@ use crate::victim::{Area, Kind, Spec, Victim};
 
 const KILL_TO_GONE: Metric = Metric::us("kill-to-gone");
 
-pub struct FreezerV2;
+pub const SCENARIO: Scenario = Scenario {
+    name: "freezer-v2",
+    number: 18,
+    summary: "a victim of 4 threads frozen by cgroup v2 dies of its OOM kill",
+    needs: &[Need::Memcg, Need::Sysrq, Need::OomEvents],
+    deadline_s: 30,
+    metrics: &[KILL_TO_GONE],
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for FreezerV2 {
-    fn name(&self) -> &'static str {
-        "freezer-v2"
-    }
-
-    fn number(&self) -> u32 {
-        18
-    }
-
-    fn summary(&self) -> &'static str {
-        "a victim of 4 threads frozen by cgroup v2 dies of its OOM kill"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Memcg, Need::Sysrq, Need::OomEvents]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    fn metrics(&self) -> &'static [Metric] {
-        &[KILL_TO_GONE]
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
-        let trace = Trace::new(self.name(), Clock::Mono, 64)?;
-        trace.event("oom/mark_victim")?;
-        let cgroup = Cgroup::new(self.name())?;
-        let mut victim = Victim::spawn(&Spec {
-            areas: vec![Area::new(Kind::Anon, 16, 64)],
-            cgroup: Some(cgroup.path().to_owned()),
-            threads: 3,
-            ..Spec::default()
+fn run(context: &Context<'_>) -> Result<(), Failure> {
+    let trace = Trace::new(SCENARIO.name, Clock::Mono, 64)?;
+    trace.event("oom/mark_victim")?;
+    let cgroup = Cgroup::new(SCENARIO.name)?;
+    let mut victim = Victim::spawn(&Spec {
+        areas: vec![Area::new(Kind::Anon, 16, 64)],
+        cgroup: Some(cgroup.path().to_owned()),
+        threads: 3,
+        ..Spec::default()
+    })?;
+    cgroup.set("cgroup.freeze", "1")?;
+    let deadline = Instant::now() + scaled(Duration::from_secs(5));
+    let frozen = || -> Result<bool, Failure> {
+        let events = procfs::read(cgroup.path().join("cgroup.events"))?;
+        Ok(procfs::value(&events, "frozen") == Some(1))
+    };
+    while !frozen()? {
+        ensure(Instant::now() < deadline, || {
+            "the victim can't be frozen".into()
         })?;
-        cgroup.set("cgroup.freeze", "1")?;
-        let deadline = Instant::now() + scaled(Duration::from_secs(5));
-        let frozen = || -> Result<bool, Failure> {
-            let events = procfs::read(cgroup.path().join("cgroup.events"))?;
-            Ok(procfs::value(&events, "frozen") == Some(1))
-        };
-        while !frozen()? {
-            ensure(Instant::now() < deadline, || {
-                "the victim can't be frozen".into()
-            })?;
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        procfs::write("/proc/sysrq-trigger", "f")?;
-        victim.wait_killed()?;
-        let gone = trace::monotonic_us()?;
-        let kill = only_kill(&trace.events()?, victim.pid())?;
-        let only = Repetition {
-            index: 0,
-            warmup: false,
-            at: None,
-        };
-        context.sample(only, KILL_TO_GONE, gone.saturating_sub(kill) as f64)
+        std::thread::sleep(Duration::from_millis(5));
     }
+    procfs::write("/proc/sysrq-trigger", "f")?;
+    victim.wait_killed()?;
+    let gone = trace::monotonic_us()?;
+    let kill = only_kill(&trace.events()?, victim.pid())?;
+    let only = Repetition {
+        index: 0,
+        warmup: false,
+        at: None,
+    };
+    context.sample(only, KILL_TO_GONE, gone.saturating_sub(kill) as f64)
 }

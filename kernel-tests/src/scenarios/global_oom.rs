@@ -37,56 +37,39 @@ const EXPLAINED: usize = 10;
 /// Those seconds and some more, since its clock for the log is another.
 const BURST: Duration = Duration::from_secs(6);
 
-pub struct GlobalOom;
+pub const SCENARIO: Scenario = Scenario {
+    name: "global-oom",
+    number: 4,
+    summary: "a victim that takes all memory is killed under CONSTRAINT_NONE, and the guest recovers",
+    needs: &[Need::OomEvents],
+    deadline_s: 120,
+    metrics: &[TIME_TO_RECOVER],
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for GlobalOom {
-    fn name(&self) -> &'static str {
-        "global-oom"
-    }
-
-    fn number(&self) -> u32 {
-        4
-    }
-
-    fn summary(&self) -> &'static str {
-        "a victim that takes all memory is killed under CONSTRAINT_NONE, and the guest recovers"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::OomEvents]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(120)
-    }
-
-    fn metrics(&self) -> &'static [Metric] {
-        &[TIME_TO_RECOVER]
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
-        // The buffers come before the ballast, which leaves too little for them.
-        let trace = Trace::new(self.name(), Clock::Mono, 64)?;
-        trace.event("oom/mark_victim")?;
-        // Without a pool it takes longer.
-        let _ballast = match Need::Hugetlb.missing() {
-            None => {
-                let spare = procfs::mem_available()?.saturating_sub(LEFT_KIB);
-                Some(Pool::grow_up_to(spare >> 11)?)
-            }
-            Some(_) => None,
-        };
-        // One warm-up is enough for a path that is mostly the page allocator's.
-        let repetitions = context
-            .repetitions()
-            .filter(|repetition| !repetition.warmup || repetition.index == 0);
-        for repetition in repetitions.take(REPETITIONS) {
-            await_explanations()?;
-            trace.clear()?;
-            once(context, repetition, &trace)?;
+fn run(context: &Context<'_>) -> Result<(), Failure> {
+    // The buffers come before the ballast, which leaves too little for them.
+    let trace = Trace::new(SCENARIO.name, Clock::Mono, 64)?;
+    trace.event("oom/mark_victim")?;
+    // Without a pool it takes longer.
+    let _ballast = match Need::Hugetlb.missing() {
+        None => {
+            let spare = procfs::mem_available()?.saturating_sub(LEFT_KIB);
+            Some(Pool::grow_up_to(spare >> 11)?)
         }
-        Ok(())
+        Some(_) => None,
+    };
+    // One warm-up is enough for a path that is mostly the page allocator's.
+    let repetitions = context
+        .repetitions()
+        .filter(|repetition| !repetition.warmup || repetition.index == 0);
+    for repetition in repetitions.take(REPETITIONS) {
+        await_explanations()?;
+        trace.clear()?;
+        once(context, repetition, &trace)?;
     }
+    Ok(())
 }
 
 fn once(context: &Context<'_>, repetition: Repetition, trace: &Trace) -> Result<(), Failure> {

@@ -4,7 +4,6 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::time::Duration;
 
 use results::ktap::{self, Report, Status, Test};
 
@@ -19,14 +18,10 @@ use crate::zram::Zram;
 /// Where they work.
 const FOLDER: &str = "/tmp/kselftest";
 
-/// One of the kernel's own tests.
-pub struct Kselftest {
-    name: &'static str,
-    number: u32,
-    summary: &'static str,
-    program: &'static str,
-    needs: &'static [Need],
-    deadline: Duration,
+/// A program of the kernel's own tests.
+struct Kselftest {
+    /// Its path below `tools/testing/selftests`.
+    path: &'static str,
     /// Whether it is about page cache and swap, and wants a disk for both.
     disk: bool,
     /// How often it runs at most until each of its parts has passed: more than
@@ -35,30 +30,14 @@ pub struct Kselftest {
     attempts: u32,
 }
 
-/// `process_mrelease`.
-pub const MRELEASE: Kselftest = Kselftest {
-    name: "kselftest-mrelease",
-    number: 101,
-    summary: "the kernel's own test of process_mrelease",
-    program: "mm/mrelease_test",
-    needs: &[Need::Selftest("mm/mrelease_test"), Need::ProcessMrelease],
-    deadline: Duration::from_secs(60),
+const MRELEASE_TEST: Kselftest = Kselftest {
+    path: "mm/mrelease_test",
     disk: false,
     attempts: 1,
 };
 
-/// The memory controller.
-pub const MEMCONTROL: Kselftest = Kselftest {
-    name: "kselftest-memcontrol",
-    number: 102,
-    summary: "the kernel's own tests of the memory controller",
-    program: "cgroup/test_memcontrol",
-    needs: &[
-        Need::Selftest("cgroup/test_memcontrol"),
-        Need::Memcg,
-        Need::Disk,
-    ],
-    deadline: Duration::from_secs(300),
+const MEMCONTROL_TEST: Kselftest = Kselftest {
+    path: "cgroup/test_memcontrol",
     disk: true,
     // test_memcg_reclaim. Of 25 failures, on base and patched alike, in 21 what
     // was left too much was what a child had not yet allocated when the reclaim
@@ -67,26 +46,14 @@ pub const MEMCONTROL: Kselftest = Kselftest {
     attempts: 8,
 };
 
-/// `cgroup.kill`.
-pub const KILL: Kselftest = Kselftest {
-    name: "kselftest-kill",
-    number: 103,
-    summary: "the kernel's own tests of cgroup.kill",
-    program: "cgroup/test_kill",
-    needs: &[Need::Selftest("cgroup/test_kill")],
-    deadline: Duration::from_secs(60),
+const KILL_TEST: Kselftest = Kselftest {
+    path: "cgroup/test_kill",
     disk: false,
     attempts: 1,
 };
 
-/// `cgroup.freeze`.
-pub const FREEZER: Kselftest = Kselftest {
-    name: "kselftest-freezer",
-    number: 104,
-    summary: "the kernel's own tests of the cgroup v2 freezer",
-    program: "cgroup/test_freezer",
-    needs: &[Need::Selftest("cgroup/test_freezer")],
-    deadline: Duration::from_secs(120),
+const FREEZER_TEST: Kselftest = Kselftest {
+    path: "cgroup/test_freezer",
     disk: false,
     // Its parts wait for the first event of a group and look then, but never
     // read it: whatever comes first ends all their waits (migrate, stopped). A
@@ -94,31 +61,55 @@ pub const FREEZER: Kselftest = Kselftest {
     attempts: 8,
 };
 
-impl Scenario for Kselftest {
-    fn name(&self) -> &'static str {
-        self.name
-    }
+pub const MRELEASE: Scenario = Scenario {
+    name: "kselftest-mrelease",
+    number: 101,
+    summary: "the kernel's own test of process_mrelease",
+    needs: &[Need::Selftest(MRELEASE_TEST.path), Need::ProcessMrelease],
+    deadline_s: 60,
+    selftest: Some(MRELEASE_TEST.path),
+    run: |context| MRELEASE_TEST.run(context),
+    ..Scenario::DEFAULT
+};
 
-    fn number(&self) -> u32 {
-        self.number
-    }
+pub const MEMCONTROL: Scenario = Scenario {
+    name: "kselftest-memcontrol",
+    number: 102,
+    summary: "the kernel's own tests of the memory controller",
+    needs: &[
+        Need::Selftest(MEMCONTROL_TEST.path),
+        Need::Memcg,
+        Need::Disk,
+    ],
+    deadline_s: 300,
+    selftest: Some(MEMCONTROL_TEST.path),
+    run: |context| MEMCONTROL_TEST.run(context),
+    ..Scenario::DEFAULT
+};
 
-    fn summary(&self) -> &'static str {
-        self.summary
-    }
+pub const KILL: Scenario = Scenario {
+    name: "kselftest-kill",
+    number: 103,
+    summary: "the kernel's own tests of cgroup.kill",
+    needs: &[Need::Selftest(KILL_TEST.path)],
+    deadline_s: 60,
+    selftest: Some(KILL_TEST.path),
+    run: |context| KILL_TEST.run(context),
+    ..Scenario::DEFAULT
+};
 
-    fn needs(&self) -> &'static [Need] {
-        self.needs
-    }
+pub const FREEZER: Scenario = Scenario {
+    name: "kselftest-freezer",
+    number: 104,
+    summary: "the kernel's own tests of the cgroup v2 freezer",
+    needs: &[Need::Selftest(FREEZER_TEST.path)],
+    deadline_s: 120,
+    selftest: Some(FREEZER_TEST.path),
+    run: |context| FREEZER_TEST.run(context),
+    ..Scenario::DEFAULT
+};
 
-    fn deadline(&self) -> Duration {
-        self.deadline
-    }
-
-    fn selftest(&self) -> Option<&'static str> {
-        Some(self.program)
-    }
-
+impl Kselftest {
     fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
         let swap = self.disk && Need::Zram.missing().is_none();
         let _zram = swap.then(Zram::new).transpose()?;
@@ -127,9 +118,9 @@ impl Scenario for Kselftest {
         let folder = if self.disk { folder } else { Path::new("/tmp") };
         let mut tests = Vec::new();
         for left in (0..self.attempts).rev() {
-            let (output, ended) = kselftest::run(self.program, folder)?;
+            let (output, ended) = kselftest::run(self.path, folder)?;
             let report = ktap::read(as_ktap(&output).as_bytes())
-                .doing(|| format!("reading what {} says", self.program))?;
+                .doing(|| format!("reading what {} says", self.path))?;
             let verdict = judge(ended, &report);
             let failed = parts_that_failed(ended, &report);
             tests = best(tests, report.tests);

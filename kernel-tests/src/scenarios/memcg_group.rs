@@ -1,7 +1,5 @@
 //! 2: a group that dies as one, but for the member that must not.
 
-use std::time::Duration;
-
 use nix::unistd::Pid;
 
 use crate::cgroup::Cgroup;
@@ -16,68 +14,54 @@ use crate::victim::{Area, Kind, Spec, Victim};
 /// Members that may be killed.
 const MEMBERS: u64 = 3;
 
-pub struct MemcgGroup;
+pub const SCENARIO: Scenario = Scenario {
+    name: "memcg-group",
+    number: 2,
+    summary: "memory.oom.group kills all members of a group at once but one with adj -1000, and all are \
+         reaped",
+    needs: &[Need::Memcg, Need::OomEvents, Need::Smaps],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for MemcgGroup {
-    fn name(&self) -> &'static str {
-        "memcg-group"
-    }
-
-    fn number(&self) -> u32 {
-        2
-    }
-
-    fn summary(&self) -> &'static str {
-        "memory.oom.group kills all members of a group at once but one with adj -1000, and all are \
-         reaped"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Memcg, Need::OomEvents, Need::Smaps]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
-        let mut watch = Watch::new()?;
-        let cgroup = Cgroup::new(self.name())?;
-        cgroup.set("memory.oom.group", "1")?;
-        let spawn = |oom_score_adj| {
-            Victim::spawn(&Spec {
-                areas: vec![Area::new(Kind::Anon, 4, 256)],
-                cgroup: Some(cgroup.path().to_owned()),
-                oom_score_adj,
-                ..Spec::default()
-            })
-        };
-        let mut exempt = spawn(-1000)?;
-        let mut members = (0..MEMBERS)
-            .map(|_| spawn(0))
-            .collect::<Result<Vec<_>, _>>()?;
-        members.iter().try_for_each(Victim::pin)?;
-        cgroup.limit_to_current(1 << 20)?;
-        if let Some(member) = members.first_mut() {
-            member.exhaust()?;
-        }
-        members.iter().try_for_each(Victim::wait_pinned)?;
-        let pids: Vec<Pid> = members.iter().map(Victim::pid).collect();
-        watch.all_reaped(&pids)?;
-        for &pid in &pids {
-            smaps::ensure_reaped(&smaps::of(pid)?)?;
-        }
-        members.iter().try_for_each(Victim::release)?;
-        members.iter_mut().try_for_each(Victim::wait_killed)?;
-
-        exempt.ping()?;
-        let (groups, kills) = (cgroup.event("oom_group_kill")?, cgroup.event("oom_kill")?);
-        // The member that was chosen first may be counted with the others again.
-        ensure(groups == 1 && kills >= MEMBERS, || {
-            format!(
-                "memory.events: oom_group_kill {groups} and oom_kill {kills} instead of 1 and \
-                 {MEMBERS} or more"
-            )
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    let mut watch = Watch::new()?;
+    let cgroup = Cgroup::new(SCENARIO.name)?;
+    cgroup.set("memory.oom.group", "1")?;
+    let spawn = |oom_score_adj| {
+        Victim::spawn(&Spec {
+            areas: vec![Area::new(Kind::Anon, 4, 256)],
+            cgroup: Some(cgroup.path().to_owned()),
+            oom_score_adj,
+            ..Spec::default()
         })
+    };
+    let mut exempt = spawn(-1000)?;
+    let mut members = (0..MEMBERS)
+        .map(|_| spawn(0))
+        .collect::<Result<Vec<_>, _>>()?;
+    members.iter().try_for_each(Victim::pin)?;
+    cgroup.limit_to_current(1 << 20)?;
+    if let Some(member) = members.first_mut() {
+        member.exhaust()?;
     }
+    members.iter().try_for_each(Victim::wait_pinned)?;
+    let pids: Vec<Pid> = members.iter().map(Victim::pid).collect();
+    watch.all_reaped(&pids)?;
+    for &pid in &pids {
+        smaps::ensure_reaped(&smaps::of(pid)?)?;
+    }
+    members.iter().try_for_each(Victim::release)?;
+    members.iter_mut().try_for_each(Victim::wait_killed)?;
+
+    exempt.ping()?;
+    let (groups, kills) = (cgroup.event("oom_group_kill")?, cgroup.event("oom_kill")?);
+    // The member that was chosen first may be counted with the others again.
+    ensure(groups == 1 && kills >= MEMBERS, || {
+        format!(
+            "memory.events: oom_group_kill {groups} and oom_kill {kills} instead of 1 and \
+             {MEMBERS} or more"
+        )
+    })
 }

@@ -1,4 +1,4 @@
-//! The scenarios, one file each, and what they have in common.
+//! The scenarios, one file each. A new one has its two lines here.
 
 mod adj_order;
 mod both_ends;
@@ -35,47 +35,63 @@ mod userfaultfd;
 use crate::scenario::Scenario;
 
 /// All scenarios, by number.
-pub const ALL: &[&dyn Scenario] = &[
-    &memcg_limit::MemcgLimit,
-    &memcg_group::MemcgGroup,
-    &sysrq_f::SysrqF,
-    &global_oom::GlobalOom,
-    &adj_order::AdjOrder,
-    &pin_reap::PinReap,
-    &second_allocator::SecondAllocator,
-    &order::WalkOrder,
-    &both_ends::BothEnds,
-    &threads::Threads,
-    &sharer::Sharer,
-    &mlocked::Mlocked,
-    &hugetlb::Hugetlb,
-    &shared::Shared,
-    &private_file::PrivateFile,
-    &pfnmap::Pfnmap,
-    &freezer_v1::FreezerV1,
-    &freezer_v2::FreezerV2,
-    &fuse::Fuse,
-    &userfaultfd::Userfaultfd,
-    &mrelease_errors::MreleaseErrors,
-    &mrelease_exit_race::MreleaseExitRace,
-    &reaper_exit_race::ReaperExitRace,
-    &storm::Storm,
-    &swap::Swap,
-    &huge_pages::HugePages,
-    &unstable_reads::UnstableReads,
-    &notifier::Notifier,
-    &mmap_lock::MmapLock,
-    &sweep::VMAS,
-    &sweep::PAGES,
-    &sweep::THREADS,
-    &sweep::HEAD_START,
-    &kselftest::MRELEASE,
-    &kselftest::MEMCONTROL,
-    &kselftest::KILL,
-    &kselftest::FREEZER,
+pub const ALL: &[Scenario] = &[
+    memcg_limit::SCENARIO,
+    memcg_group::SCENARIO,
+    sysrq_f::SCENARIO,
+    global_oom::SCENARIO,
+    adj_order::SCENARIO,
+    pin_reap::SCENARIO,
+    second_allocator::SCENARIO,
+    order::SCENARIO,
+    both_ends::SCENARIO,
+    threads::SCENARIO,
+    sharer::SCENARIO,
+    mlocked::SCENARIO,
+    hugetlb::SCENARIO,
+    shared::SCENARIO,
+    private_file::SCENARIO,
+    pfnmap::SCENARIO,
+    freezer_v1::SCENARIO,
+    freezer_v2::SCENARIO,
+    fuse::SCENARIO,
+    userfaultfd::SCENARIO,
+    mrelease_errors::SCENARIO,
+    mrelease_exit_race::SCENARIO,
+    reaper_exit_race::SCENARIO,
+    storm::SCENARIO,
+    swap::SCENARIO,
+    huge_pages::SCENARIO,
+    unstable_reads::SCENARIO,
+    notifier::SCENARIO,
+    mmap_lock::SCENARIO,
+    sweep::VMAS,
+    sweep::PAGES,
+    sweep::THREADS,
+    sweep::HEAD_START,
+    kselftest::MRELEASE,
+    kselftest::MEMCONTROL,
+    kselftest::KILL,
+    kselftest::FREEZER,
 ];
 
-/// The scenario of a name.
-pub fn find(name: &str) -> Option<&'static dyn Scenario> {
-    ALL.iter().copied().find(|scenario| scenario.name() == name)
+pub fn find(name: &str) -> Option<&'static Scenario> {
+    ALL.iter().find(|scenario| scenario.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_says_what_it_must_and_has_a_number_and_name_of_its_own() {
+        assert!(ALL.is_sorted_by(|a, b| a.number < b.number));
+        for scenario in ALL {
+            let name = scenario.name;
+            assert!(scenario.number > 0, "{name}");
+            assert!(!name.is_empty() && !scenario.summary.is_empty(), "{name}");
+            assert!(scenario.deadline_s > 0, "{name}");
+            assert_eq!(find(name).map(|found| found.number), Some(scenario.number));
+        }
+    }
 }

@@ -1,9 +1,7 @@
 //! 21: what `process_mrelease` refuses, and what it repeats.
 
-use std::os::fd::AsFd;
-use std::time::Duration;
-
 use nix::errno::Errno;
+use std::os::fd::AsFd;
 
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
@@ -13,67 +11,53 @@ use crate::smaps;
 use crate::sys::{pidfd_open, process_mrelease, process_mrelease_raw};
 use crate::victim::{Area, Kind, Spec, Victim};
 
-pub struct MreleaseErrors;
+pub const SCENARIO: Scenario = Scenario {
+    name: "mrelease-errors",
+    number: 21,
+    summary: "process_mrelease answers EBADF, EINVAL (a flag; a live target), 0, 0 again, ESRCH",
+    needs: &[Need::ProcessMrelease, Need::Smaps],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for MreleaseErrors {
-    fn name(&self) -> &'static str {
-        "mrelease-errors"
-    }
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    let mut victim = Victim::spawn(&Spec {
+        areas: vec![Area::new(Kind::Anon, 4, 64)],
+        ..Spec::default()
+    })?;
+    let pidfd = pidfd_open(victim.pid()).doing(|| "opening a pidfd".into())?;
+    let pidfd = pidfd.as_fd();
 
-    fn number(&self) -> u32 {
-        21
-    }
-
-    fn summary(&self) -> &'static str {
-        "process_mrelease answers EBADF, EINVAL (a flag; a live target), 0, 0 again, ESRCH"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::ProcessMrelease, Need::Smaps]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
-        let mut victim = Victim::spawn(&Spec {
-            areas: vec![Area::new(Kind::Anon, 4, 64)],
-            ..Spec::default()
-        })?;
-        let pidfd = pidfd_open(victim.pid()).doing(|| "opening a pidfd".into())?;
-        let pidfd = pidfd.as_fd();
-
-        expect(
-            "no descriptor",
-            process_mrelease_raw(-1, 0),
-            Err(Errno::EBADF),
-        )?;
-        expect(
-            "a live target",
-            process_mrelease(pidfd, 0),
-            Err(Errno::EINVAL),
-        )?;
-        victim.pin()?;
-        victim.kill()?;
-        victim.wait_pinned()?;
-        // Nothing but the flag is wrong.
-        expect(
-            "a flag",
-            process_mrelease(pidfd, 1 << 31),
-            Err(Errno::EINVAL),
-        )?;
-        expect("a dying target", process_mrelease(pidfd, 0), Ok(()))?;
-        smaps::ensure_reaped(&smaps::of(victim.pid())?)?;
-        expect("the same again", process_mrelease(pidfd, 0), Ok(()))?;
-        victim.release()?;
-        victim.wait_killed()?;
-        expect(
-            "a target that is gone",
-            process_mrelease(pidfd, 0),
-            Err(Errno::ESRCH),
-        )
-    }
+    expect(
+        "no descriptor",
+        process_mrelease_raw(-1, 0),
+        Err(Errno::EBADF),
+    )?;
+    expect(
+        "a live target",
+        process_mrelease(pidfd, 0),
+        Err(Errno::EINVAL),
+    )?;
+    victim.pin()?;
+    victim.kill()?;
+    victim.wait_pinned()?;
+    // Nothing but the flag is wrong.
+    expect(
+        "a flag",
+        process_mrelease(pidfd, 1 << 31),
+        Err(Errno::EINVAL),
+    )?;
+    expect("a dying target", process_mrelease(pidfd, 0), Ok(()))?;
+    smaps::ensure_reaped(&smaps::of(victim.pid())?)?;
+    expect("the same again", process_mrelease(pidfd, 0), Ok(()))?;
+    victim.release()?;
+    victim.wait_killed()?;
+    expect(
+        "a target that is gone",
+        process_mrelease(pidfd, 0),
+        Err(Errno::ESRCH),
+    )
 }
 
 fn expect(

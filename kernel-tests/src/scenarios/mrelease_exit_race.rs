@@ -1,11 +1,9 @@
 //! 22: `process_mrelease` against `exit_mmap`, the A/B that the series is
 //! about.
 
-use std::time::Duration;
-
 use nix::unistd::Pid;
 
-use crate::context::{Context, Metric, Repetition};
+use crate::context::{Context, Repetition};
 use crate::failure::Failure;
 use crate::needs::Need;
 use crate::race::{self, Observer, Releaser, Start, VICTIM_CPU, Walkers};
@@ -16,83 +14,66 @@ use crate::victim::{Spec, Victim, bind};
 /// CPU was taken away in the wrong moment) has met nobody: not a sample.
 const TRIES: u32 = 5;
 
-pub struct MreleaseExitRace;
+pub const SCENARIO: Scenario = Scenario {
+    name: "mrelease-exit-race",
+    number: 22,
+    summary: "process_mrelease and exit_mmap in one address space: how often and how long they wait",
+    needs: NEEDS,
+    deadline_s: 120,
+    metrics: &[
+        race::CONTENDED,
+        race::SLOW_PATH,
+        race::WAIT,
+        race::MRELEASE,
+        race::EXIT_MMAP,
+        race::SUM,
+        race::CPU,
+        race::MEMORY_BACK,
+        race::RELEASE_TO_GONE,
+        race::SUM_TO_GONE,
+        race::KILL_TO_GONE,
+    ],
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for MreleaseExitRace {
-    fn name(&self) -> &'static str {
-        "mrelease-exit-race"
-    }
-
-    fn number(&self) -> u32 {
-        22
-    }
-
-    fn summary(&self) -> &'static str {
-        "process_mrelease and exit_mmap in one address space: how often and how long they wait"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        NEEDS
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(120)
-    }
-
-    fn metrics(&self) -> &'static [Metric] {
-        &[
-            race::CONTENDED,
-            race::SLOW_PATH,
-            race::WAIT,
-            race::MRELEASE,
-            race::EXIT_MMAP,
-            race::SUM,
-            race::CPU,
-            race::MEMORY_BACK,
-            race::RELEASE_TO_GONE,
-            race::SUM_TO_GONE,
-            race::KILL_TO_GONE,
-        ]
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
-        bind(Pid::from_raw(0), VICTIM_CPU)?;
-        let observer = Observer::new(context)?;
-        let spec = spec(race::areas());
-        Releaser::run(|releaser| {
-            let solo = releaser.solo(&spec)?;
-            context.note(format!(
-                "a reap without the other walker takes {} us",
-                solo.as_micros()
-            ))?;
-            let mut late = 0;
-            for repetition in race::repetitions(context.plan, u32::MAX) {
-                let start = Start::Held(race::delay(repetition, solo));
-                late += race_once(context, &observer, releaser, repetition, &spec, start)?;
-            }
-            if !context.plan.purpose.is_traced() {
-                // A third of the others: each yields but this one sample.
-                let warmups = context.plan.warmups.min(1);
-                let looks = warmups + context.plan.repetitions.div_ceil(3);
-                for repetition in context.repetitions().take(looks as usize) {
-                    let repetition = Repetition {
-                        warmup: repetition.index < warmups,
-                        ..repetition
-                    };
-                    if let Some(back) = releaser.memory_back(&spec)? {
-                        let micros = back.as_micros() as f64;
-                        context.sample(repetition, race::MEMORY_BACK, micros)?;
-                    }
+fn run(context: &Context<'_>) -> Result<(), Failure> {
+    bind(Pid::from_raw(0), VICTIM_CPU)?;
+    let observer = Observer::new(context)?;
+    let spec = spec(race::areas());
+    Releaser::run(|releaser| {
+        let solo = releaser.solo(&spec)?;
+        context.note(format!(
+            "a reap without the other walker takes {} us",
+            solo.as_micros()
+        ))?;
+        let mut late = 0;
+        for repetition in race::repetitions(context.plan, u32::MAX) {
+            let start = Start::Held(race::delay(repetition, solo));
+            late += race_once(context, &observer, releaser, repetition, &spec, start)?;
+        }
+        if !context.plan.purpose.is_traced() {
+            // A third of the others: each yields but this one sample.
+            let warmups = context.plan.warmups.min(1);
+            let looks = warmups + context.plan.repetitions.div_ceil(3);
+            for repetition in context.repetitions().take(looks as usize) {
+                let repetition = Repetition {
+                    warmup: repetition.index < warmups,
+                    ..repetition
+                };
+                if let Some(back) = releaser.memory_back(&spec)? {
+                    let micros = back.as_micros() as f64;
+                    context.sample(repetition, race::MEMORY_BACK, micros)?;
                 }
             }
-            if late > 0 {
-                context.note(format!(
-                    "{late} calls found the victim's memory gone (ESRCH)"
-                ))?;
-            }
-            observer.finish(context)
-        })
-    }
+        }
+        if late > 0 {
+            context.note(format!(
+                "{late} calls found the victim's memory gone (ESRCH)"
+            ))?;
+        }
+        observer.finish(context)
+    })
 }
 
 /// What a race through `process_mrelease` needs.

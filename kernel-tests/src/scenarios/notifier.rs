@@ -1,11 +1,9 @@
 //! 28: a range whose invalidation is refused is left alone, and all others are
 //! reaped.
 
-use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
-
 use nix::errno::Errno;
 use nix::unistd::Pid;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
@@ -21,40 +19,26 @@ use crate::victim::{Area, Kind, Range, Spec, Victim};
 /// Which of the victim's areas is refused: others lie on both sides of it.
 const REFUSED: usize = 1;
 
-pub struct Notifier;
+pub const SCENARIO: Scenario = Scenario {
+    name: "notifier",
+    number: 28,
+    summary: "an MMU notifier refuses one range: EAGAIN, ten attempts, giving up; all else is reaped",
+    needs: &[
+        Need::Helper,
+        Need::Memcg,
+        Need::OomEvents,
+        Need::ProcessMrelease,
+        Need::Smaps,
+    ],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for Notifier {
-    fn name(&self) -> &'static str {
-        "notifier"
-    }
-
-    fn number(&self) -> u32 {
-        28
-    }
-
-    fn summary(&self) -> &'static str {
-        "an MMU notifier refuses one range: EAGAIN, ten attempts, giving up; all else is reaped"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[
-            Need::Helper,
-            Need::Memcg,
-            Need::OomEvents,
-            Need::ProcessMrelease,
-            Need::Smaps,
-        ]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
-        let helper = Helper::load()?;
-        system_call(&helper)?;
-        reaper(&helper, self.name())
-    }
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    let helper = Helper::load()?;
+    system_call(&helper)?;
+    reaper(&helper, SCENARIO.name)
 }
 
 fn areas() -> Vec<Area> {

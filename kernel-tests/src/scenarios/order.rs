@@ -1,8 +1,6 @@
 //! 8: the order in which the reaper walks an address space, and that it visits
 //! each VMA that it may touch exactly once.
 
-use std::time::Duration;
-
 use results::plan::Order;
 use results::record::Record;
 
@@ -21,98 +19,78 @@ const TIME_PER_VMA: Metric = Metric::us("time-per-vma");
 /// How many VMAs the victims map.
 const SIZES: [u32; 3] = [300, 2000, 5000];
 
-pub struct WalkOrder;
+pub const SCENARIO: Scenario = Scenario {
+    name: "order",
+    number: 8,
+    summary: "the reaper visits each VMA that it may touch once, in the order that the plan expects",
+    needs: &[
+        Need::Memcg,
+        Need::OomEvents,
+        Need::KprobeEvents,
+        Need::Smaps,
+    ],
+    deadline_s: 90,
+    metrics: &[TIME_PER_VMA],
+    proves_order: true,
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for WalkOrder {
-    fn name(&self) -> &'static str {
-        "order"
-    }
-
-    fn number(&self) -> u32 {
-        8
-    }
-
-    fn summary(&self) -> &'static str {
-        "the reaper visits each VMA that it may touch once, in the order that the plan expects"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[
-            Need::Memcg,
-            Need::OomEvents,
-            Need::KprobeEvents,
-            Need::Smaps,
-        ]
-    }
-
-    fn proves_order(&self) -> bool {
-        true
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(90)
-    }
-
-    fn metrics(&self) -> &'static [Metric] {
-        &[TIME_PER_VMA]
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
-        let pool = match Need::Hugetlb.missing() {
-            None => Some(Pool::grow(2)?),
-            Some(why) => {
-                context.note(format!("without huge pages: {why}"))?;
-                None
-            }
-        };
-        let reaper = oom::reaper()?;
-        let mut watch = Watch::new()?;
-        let mut trace = Trace::new("order", Clock::Counter, 4096)?;
-        let probe = trace.walks("walk", &context.plan.probes)?;
-        context.note(format!("the reaper's walk as seen by a probe on {probe}"))?;
-
-        for (index, size) in (0..).zip(SIZES) {
-            let mut oom = OomVictim::pinned("order", mixed(size, pool.is_some()), None)?;
-            let pid = oom.victim.pid();
-            trace.clear()?;
-            oom.kill()?;
-            let expected: Vec<_> = smaps::of(pid)?
-                .iter()
-                .filter(|vma| vma.reapable())
-                .map(|vma| (vma.start, vma.end))
-                .collect();
-            let reaped = watch.reaped(pid, Vec::new())?;
-            let visited = trace.visits("walk", reaper)?;
-            oom.end()?;
-            trace.whole()?;
-
-            same_set(&visited, &expected)?;
-            let order = order_of(&visited);
-            let vmas = u32::try_from(visited.len()).unwrap_or(u32::MAX);
-            context.record(&Record::Order {
-                scenario: context.scenario(),
-                repetition: index,
-                order,
-                vmas,
-            })?;
-            let repetition = Repetition {
-                index,
-                warmup: false,
-                at: Some(size.into()),
-            };
-            context.sample(
-                repetition,
-                TIME_PER_VMA,
-                reaped.reap as f64 / f64::from(vmas),
-            )?;
-            if let Some(wanted) = context.plan.order {
-                ensure(order == wanted, || {
-                    format!("{vmas} VMAs were visited in {order:?} order instead of {wanted:?}")
-                })?;
-            }
+fn run(context: &Context<'_>) -> Result<(), Failure> {
+    let pool = match Need::Hugetlb.missing() {
+        None => Some(Pool::grow(2)?),
+        Some(why) => {
+            context.note(format!("without huge pages: {why}"))?;
+            None
         }
-        Ok(())
+    };
+    let reaper = oom::reaper()?;
+    let mut watch = Watch::new()?;
+    let mut trace = Trace::new("order", Clock::Counter, 4096)?;
+    let probe = trace.walks("walk", &context.plan.probes)?;
+    context.note(format!("the reaper's walk as seen by a probe on {probe}"))?;
+
+    for (index, size) in (0..).zip(SIZES) {
+        let mut oom = OomVictim::pinned("order", mixed(size, pool.is_some()), None)?;
+        let pid = oom.victim.pid();
+        trace.clear()?;
+        oom.kill()?;
+        let expected: Vec<_> = smaps::of(pid)?
+            .iter()
+            .filter(|vma| vma.reapable())
+            .map(|vma| (vma.start, vma.end))
+            .collect();
+        let reaped = watch.reaped(pid, Vec::new())?;
+        let visited = trace.visits("walk", reaper)?;
+        oom.end()?;
+        trace.whole()?;
+
+        same_set(&visited, &expected)?;
+        let order = order_of(&visited);
+        let vmas = u32::try_from(visited.len()).unwrap_or(u32::MAX);
+        context.record(&Record::Order {
+            scenario: context.scenario(),
+            repetition: index,
+            order,
+            vmas,
+        })?;
+        let repetition = Repetition {
+            index,
+            warmup: false,
+            at: Some(size.into()),
+        };
+        context.sample(
+            repetition,
+            TIME_PER_VMA,
+            reaped.reap as f64 / f64::from(vmas),
+        )?;
+        if let Some(wanted) = context.plan.order {
+            ensure(order == wanted, || {
+                format!("{vmas} VMAs were visited in {order:?} order instead of {wanted:?}")
+            })?;
+        }
     }
+    Ok(())
 }
 
 /// `size` VMAs of all kinds in turn, so that each kind has neighbours of

@@ -1,8 +1,6 @@
 //! 16: the reaper keeps away from mappings of bare page frames. Every process
 //! has one: the data of the vDSO.
 
-use std::time::Duration;
-
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
@@ -12,63 +10,49 @@ use crate::smaps;
 use crate::trace::{Clock, Trace};
 use crate::victim::{Area, Kind};
 
-pub struct Pfnmap;
+pub const SCENARIO: Scenario = Scenario {
+    name: "pfnmap",
+    number: 16,
+    summary: "no VM_PFNMAP mapping is visited by the reaper",
+    needs: &[
+        Need::Memcg,
+        Need::OomEvents,
+        Need::KprobeEvents,
+        Need::Smaps,
+    ],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for Pfnmap {
-    fn name(&self) -> &'static str {
-        "pfnmap"
-    }
+fn run(context: &Context<'_>) -> Result<(), Failure> {
+    let reaper = oom::reaper()?;
+    let mut watch = Watch::new()?;
+    let mut trace = Trace::new(SCENARIO.name, Clock::Counter, 1024)?;
+    trace.walks("walk", &context.plan.probes)?;
+    let mut oom = OomVictim::pinned(SCENARIO.name, vec![Area::new(Kind::Anon, 4, 16)], None)?;
+    let pid = oom.victim.pid();
+    oom.kill()?;
+    let vmas = smaps::of(pid)?;
+    let frames: Vec<_> = vmas.iter().filter(|vma| vma.has("pf")).collect();
+    ensure(!frames.is_empty(), || {
+        "the victim has no VM_PFNMAP mapping".into()
+    })?;
 
-    fn number(&self) -> u32 {
-        16
-    }
-
-    fn summary(&self) -> &'static str {
-        "no VM_PFNMAP mapping is visited by the reaper"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[
-            Need::Memcg,
-            Need::OomEvents,
-            Need::KprobeEvents,
-            Need::Smaps,
-        ]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
-        let reaper = oom::reaper()?;
-        let mut watch = Watch::new()?;
-        let mut trace = Trace::new(self.name(), Clock::Counter, 1024)?;
-        trace.walks("walk", &context.plan.probes)?;
-        let mut oom = OomVictim::pinned(self.name(), vec![Area::new(Kind::Anon, 4, 16)], None)?;
-        let pid = oom.victim.pid();
-        oom.kill()?;
-        let vmas = smaps::of(pid)?;
-        let frames: Vec<_> = vmas.iter().filter(|vma| vma.has("pf")).collect();
-        ensure(!frames.is_empty(), || {
-            "the victim has no VM_PFNMAP mapping".into()
+    watch.reaped(pid, Vec::new())?;
+    trace.whole()?;
+    let visited = trace.visits("walk", reaper)?;
+    for range in oom.victim.ranges.concat() {
+        // Else the probe sees nothing, and absence proves nothing.
+        ensure(visited.contains(&range), || {
+            format!("{:#x}-{:#x} was not visited", range.0, range.1)
         })?;
-
-        watch.reaped(pid, Vec::new())?;
-        trace.whole()?;
-        let visited = trace.visits("walk", reaper)?;
-        for range in oom.victim.ranges.concat() {
-            // Else the probe sees nothing, and absence proves nothing.
-            ensure(visited.contains(&range), || {
-                format!("{:#x}-{:#x} was not visited", range.0, range.1)
-            })?;
-        }
-        for vma in frames {
-            let hit = visited.iter().any(|v| v.0 < vma.end && vma.start < v.1);
-            ensure(!hit, || {
-                format!("{} at {:#x} was visited", vma.name, vma.start)
-            })?;
-        }
-        oom.end()
     }
+    for vma in frames {
+        let hit = visited.iter().any(|v| v.0 < vma.end && vma.start < v.1);
+        ensure(!hit, || {
+            format!("{} at {:#x} was visited", vma.name, vma.start)
+        })?;
+    }
+    oom.end()
 }

@@ -19,92 +19,75 @@ const REAP: Metric = Metric::us("reap");
 /// Repetitions at most, warm-ups apart: each waits two seconds for the reaper.
 const REPETITIONS: u32 = 6;
 
-pub struct ReaperExitRace;
+pub const SCENARIO: Scenario = Scenario {
+    name: "reaper-exit-race",
+    number: 23,
+    summary: "oom_reaper and exit_mmap in one address space: how often and how long they wait",
+    needs: &[
+        Need::Memcg,
+        Need::OomEvents,
+        Need::TwoCpus,
+        Need::KprobeEvents,
+        Need::SpinlockSlowPath,
+    ],
+    deadline_s: 120,
+    metrics: &[
+        race::CONTENDED,
+        race::SLOW_PATH,
+        race::WAIT,
+        REAP,
+        race::EXIT_MMAP,
+        race::SUM,
+        race::CPU,
+        race::RELEASE_TO_GONE,
+        race::SUM_TO_GONE,
+        race::KILL_TO_GONE,
+    ],
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for ReaperExitRace {
-    fn name(&self) -> &'static str {
-        "reaper-exit-race"
-    }
+fn run(context: &Context<'_>) -> Result<(), Failure> {
+    bind(Pid::from_raw(0), VICTIM_CPU)?;
+    let reaper = oom::reaper()?;
+    bind(reaper, REAPER_CPU)?;
+    let mut witness = Witness::new(context)?;
+    let observer = Observer::new(context)?;
 
-    fn number(&self) -> u32 {
-        23
-    }
-
-    fn summary(&self) -> &'static str {
-        "oom_reaper and exit_mmap in one address space: how often and how long they wait"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[
-            Need::Memcg,
-            Need::OomEvents,
-            Need::TwoCpus,
-            Need::KprobeEvents,
-            Need::SpinlockSlowPath,
-        ]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(120)
-    }
-
-    fn metrics(&self) -> &'static [Metric] {
-        &[
-            race::CONTENDED,
-            race::SLOW_PATH,
-            race::WAIT,
-            REAP,
-            race::EXIT_MMAP,
-            race::SUM,
-            race::CPU,
-            race::RELEASE_TO_GONE,
-            race::SUM_TO_GONE,
-            race::KILL_TO_GONE,
-        ]
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
-        bind(Pid::from_raw(0), VICTIM_CPU)?;
-        let reaper = oom::reaper()?;
-        bind(reaper, REAPER_CPU)?;
-        let mut witness = Witness::new(context)?;
-        let observer = Observer::new(context)?;
-
-        let solo = solo(&mut witness)?;
-        context.note(format!(
-            "a reap without the other walker takes {} us",
-            solo.as_micros()
-        ))?;
-        for repetition in race::repetitions(context.plan, REPETITIONS) {
-            let mut oom = victim()?;
-            let pid = oom.victim.pid();
-            observer.start()?;
-            let (reaper_before, children) = (race::cpu_of(reaper)?, race::cpu_of_children()?);
-            let killed = Instant::now();
-            oom.kill()?;
-            let before = race::cpu_of(pid)?;
-            // The reaper is awake, on the other CPU: the race is on.
-            witness.woken(pid)?;
-            let delay = race::delay(repetition, solo);
-            if !delay.is_zero() {
-                thread::sleep(delay);
-            }
-            let released = Instant::now();
-            oom.end()?;
-            let gone = Instant::now();
-            let reap = witness.reaped(pid)?;
-            let timed = Timed {
-                reap: (REAP, reap),
-                release_to_gone: gone - released,
-                kill_to_gone: gone - killed,
-                reaper_cpu: race::cpu_of(reaper)?.saturating_sub(reaper_before),
-                exit_cpu: race::cpu_of_children()?.saturating_sub(children + before),
-            };
-            let walkers = Walkers::new(reaper, &oom.victim);
-            observer.report(context, repetition, &walkers, timed)?;
+    let solo = solo(&mut witness)?;
+    context.note(format!(
+        "a reap without the other walker takes {} us",
+        solo.as_micros()
+    ))?;
+    for repetition in race::repetitions(context.plan, REPETITIONS) {
+        let mut oom = victim()?;
+        let pid = oom.victim.pid();
+        observer.start()?;
+        let (reaper_before, children) = (race::cpu_of(reaper)?, race::cpu_of_children()?);
+        let killed = Instant::now();
+        oom.kill()?;
+        let before = race::cpu_of(pid)?;
+        // The reaper is awake, on the other CPU: the race is on.
+        witness.woken(pid)?;
+        let delay = race::delay(repetition, solo);
+        if !delay.is_zero() {
+            thread::sleep(delay);
         }
-        observer.finish(context)
+        let released = Instant::now();
+        oom.end()?;
+        let gone = Instant::now();
+        let reap = witness.reaped(pid)?;
+        let timed = Timed {
+            reap: (REAP, reap),
+            release_to_gone: gone - released,
+            kill_to_gone: gone - killed,
+            reaper_cpu: race::cpu_of(reaper)?.saturating_sub(reaper_before),
+            exit_cpu: race::cpu_of_children()?.saturating_sub(children + before),
+        };
+        let walkers = Walkers::new(reaper, &oom.victim);
+        observer.report(context, repetition, &walkers, timed)?;
     }
+    observer.finish(context)
 }
 
 fn victim() -> Result<OomVictim, Failure> {

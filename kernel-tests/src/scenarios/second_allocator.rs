@@ -1,7 +1,7 @@
 //! 7: who wants memory in the group of a victim that is stuck waits for the
 //! reaper, and for nobody else's death.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Failure, ensure};
@@ -16,72 +16,55 @@ const UNBLOCKED: Metric = Metric::us("time-until-unblocked");
 /// Pages that the other one asks for: fewer than the victim gives back.
 const PAGES: u64 = 512;
 
-pub struct SecondAllocator;
+pub const SCENARIO: Scenario = Scenario {
+    name: "second-allocator",
+    number: 7,
+    summary: "a second allocator in a stuck victim's group stalls until the reaper has come; nobody \
+         else is killed",
+    needs: &[Need::Memcg, Need::OomEvents],
+    deadline_s: 60,
+    metrics: &[UNBLOCKED],
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for SecondAllocator {
-    fn name(&self) -> &'static str {
-        "second-allocator"
-    }
+fn run(context: &Context<'_>) -> Result<(), Failure> {
+    let mut watch = Watch::new()?;
+    let areas = vec![Area::new(Kind::Anon, 16, 256)];
+    let mut oom = OomVictim::pinned(SCENARIO.name, areas, None)?;
+    let pid = oom.victim.pid();
+    let mut other = Victim::spawn(&Spec {
+        cgroup: Some(oom.cgroup.path().to_owned()),
+        oom_score_adj: 0,
+        ..Spec::default()
+    })?;
+    oom.kill()?;
 
-    fn number(&self) -> u32 {
-        7
-    }
-
-    fn summary(&self) -> &'static str {
-        "a second allocator in a stuck victim's group stalls until the reaper has come; nobody \
-         else is killed"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Memcg, Need::OomEvents]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(60)
-    }
-
-    fn metrics(&self) -> &'static [Metric] {
-        &[UNBLOCKED]
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
-        let mut watch = Watch::new()?;
-        let areas = vec![Area::new(Kind::Anon, 16, 256)];
-        let mut oom = OomVictim::pinned(self.name(), areas, None)?;
-        let pid = oom.victim.pid();
-        let mut other = Victim::spawn(&Spec {
-            cgroup: Some(oom.cgroup.path().to_owned()),
-            oom_score_adj: 0,
-            ..Spec::default()
-        })?;
-        oom.kill()?;
-
-        let asked = Instant::now();
-        other.grow(PAGES)?;
-        other.grown()?;
-        let took = asked.elapsed();
-        let now = trace::monotonic_us()?;
-        // It must have waited for the reaper, and not found room by chance.
-        let woken = watch.woken(pid)?;
-        let since = woken
-            .iter()
-            .find(|event| event.name == "wake_reaper")
-            .map_or(u64::MAX, |event| event.time);
-        ensure(since <= now, || {
-            "the second allocator went on before the reaper was called".into()
-        })?;
-        watch.reaped(pid, woken)?;
-        other.ping()?;
-        let kills = oom.cgroup.event("oom_kill")?;
-        ensure(kills == 1, || {
-            format!("memory.events counts {kills} OOM kills instead of 1")
-        })?;
-        oom.end()?;
-        let only = Repetition {
-            index: 0,
-            warmup: false,
-            at: None,
-        };
-        context.sample(only, UNBLOCKED, took.as_micros() as f64)
-    }
+    let asked = Instant::now();
+    other.grow(PAGES)?;
+    other.grown()?;
+    let took = asked.elapsed();
+    let now = trace::monotonic_us()?;
+    // It must have waited for the reaper, and not found room by chance.
+    let woken = watch.woken(pid)?;
+    let since = woken
+        .iter()
+        .find(|event| event.name == "wake_reaper")
+        .map_or(u64::MAX, |event| event.time);
+    ensure(since <= now, || {
+        "the second allocator went on before the reaper was called".into()
+    })?;
+    watch.reaped(pid, woken)?;
+    other.ping()?;
+    let kills = oom.cgroup.event("oom_kill")?;
+    ensure(kills == 1, || {
+        format!("memory.events counts {kills} OOM kills instead of 1")
+    })?;
+    oom.end()?;
+    let only = Repetition {
+        index: 0,
+        warmup: false,
+        at: None,
+    };
+    context.sample(only, UNBLOCKED, took.as_micros() as f64)
 }

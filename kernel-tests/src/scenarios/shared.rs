@@ -1,10 +1,8 @@
 //! 14: the reaper leaves shared memory alone, mapping and content.
 
+use nix::unistd::Pid;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
-use std::time::Duration;
-
-use nix::unistd::Pid;
 
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
@@ -18,58 +16,44 @@ use crate::victim::{Area, Kind, Range};
 /// Pages in each shared VMA.
 const PAGES: u64 = 32;
 
-pub struct Shared;
+pub const SCENARIO: Scenario = Scenario {
+    name: "shared",
+    number: 14,
+    summary: "shared anonymous memory and memfds stay mapped and keep their content",
+    needs: &[Need::Memcg, Need::OomEvents, Need::Smaps],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for Shared {
-    fn name(&self) -> &'static str {
-        "shared"
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    let mut watch = Watch::new()?;
+    let areas = vec![
+        Area::new(Kind::Shared, 4, PAGES),
+        Area::new(Kind::Memfd, 4, PAGES),
+        Area::new(Kind::Anon, 8, PAGES),
+    ];
+    let mut oom = OomVictim::pinned(SCENARIO.name, areas, None)?;
+    let pid = oom.victim.pid();
+    let all = oom.victim.ranges.concat();
+    let shared = all.get(..8).unwrap_or_default();
+    let contents = shared
+        .iter()
+        .map(|&range| Content::write(pid, range))
+        .collect::<Result<Vec<_>, _>>()?;
+    oom.kill()?;
+    smaps::ensure_resident(&smaps::of(pid)?, &all)?;
+
+    watch.reaped(pid, Vec::new())?;
+    let after = smaps::of(pid)?;
+    smaps::ensure_reaped(&after)?;
+    smaps::ensure_resident(&after, shared)?;
+    for content in &contents {
+        content.check()?;
     }
-
-    fn number(&self) -> u32 {
-        14
-    }
-
-    fn summary(&self) -> &'static str {
-        "shared anonymous memory and memfds stay mapped and keep their content"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Memcg, Need::OomEvents, Need::Smaps]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
-        let mut watch = Watch::new()?;
-        let areas = vec![
-            Area::new(Kind::Shared, 4, PAGES),
-            Area::new(Kind::Memfd, 4, PAGES),
-            Area::new(Kind::Anon, 8, PAGES),
-        ];
-        let mut oom = OomVictim::pinned(self.name(), areas, None)?;
-        let pid = oom.victim.pid();
-        let all = oom.victim.ranges.concat();
-        let shared = all.get(..8).unwrap_or_default();
-        let contents = shared
-            .iter()
-            .map(|&range| Content::write(pid, range))
-            .collect::<Result<Vec<_>, _>>()?;
-        oom.kill()?;
-        smaps::ensure_resident(&smaps::of(pid)?, &all)?;
-
-        watch.reaped(pid, Vec::new())?;
-        let after = smaps::of(pid)?;
-        smaps::ensure_reaped(&after)?;
-        smaps::ensure_resident(&after, shared)?;
-        for content in &contents {
-            content.check()?;
-        }
-        // We share the memory: it outlives the victim.
-        oom.end()?;
-        contents.iter().try_for_each(Content::check)
-    }
+    // We share the memory: it outlives the victim.
+    oom.end()?;
+    contents.iter().try_for_each(Content::check)
 }
 
 /// The object behind a shared mapping, shared by us, each page filled with

@@ -1,11 +1,9 @@
 //! 11: two processes with one address space.
 
-use std::os::fd::AsFd;
-use std::time::Duration;
-
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::os::fd::AsFd;
 
 use crate::cgroup::Cgroup;
 use crate::context::Context;
@@ -17,38 +15,24 @@ use crate::smaps;
 use crate::sys::{pidfd_open, process_mrelease};
 use crate::victim::{self, Area, Kind, Spec, Victim};
 
-pub struct Sharer;
+pub const SCENARIO: Scenario = Scenario {
+    name: "sharer",
+    number: 11,
+    summary: "the OOM killer takes all who share an address space; process_mrelease waits for them",
+    needs: &[
+        Need::Memcg,
+        Need::OomEvents,
+        Need::ProcessMrelease,
+        Need::Smaps,
+    ],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for Sharer {
-    fn name(&self) -> &'static str {
-        "sharer"
-    }
-
-    fn number(&self) -> u32 {
-        11
-    }
-
-    fn summary(&self) -> &'static str {
-        "the OOM killer takes all who share an address space; process_mrelease waits for them"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[
-            Need::Memcg,
-            Need::OomEvents,
-            Need::ProcessMrelease,
-            Need::Smaps,
-        ]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
-        released(&spawn(None)?)?;
-        killed()
-    }
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    released(&spawn(None)?)?;
+    killed()
 }
 
 fn spawn(cgroup: Option<&Cgroup>) -> Result<Victim, Failure> {

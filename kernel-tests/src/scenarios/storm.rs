@@ -31,57 +31,40 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Where a cache of the slab allocator can be told to give back what it holds.
 const SLAB: &str = "/sys/kernel/slab";
 
-pub struct Storm;
+pub const SCENARIO: Scenario = Scenario {
+    name: "storm",
+    number: 24,
+    summary: "after 100 kills, half of them reaped by process_mrelease, nothing has leaked",
+    needs: &[Need::Memcg, Need::ProcessMrelease, Need::SlabInfo],
+    deadline_s: 90,
+    metrics: &[KILLS_A_SECOND],
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for Storm {
-    fn name(&self) -> &'static str {
-        "storm"
-    }
+fn run(context: &Context<'_>) -> Result<(), Failure> {
+    kills(WARMUP)?;
+    let before = Stock::take()?;
+    let started = Instant::now();
+    kills(KILLS)?;
+    let took = started.elapsed();
+    let only = Repetition {
+        index: 0,
+        warmup: false,
+        at: None,
+    };
+    context.sample(only, KILLS_A_SECOND, f64::from(KILLS) / took.as_secs_f64())?;
 
-    fn number(&self) -> u32 {
-        24
-    }
-
-    fn summary(&self) -> &'static str {
-        "after 100 kills, half of them reaped by process_mrelease, nothing has leaked"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Memcg, Need::ProcessMrelease, Need::SlabInfo]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(90)
-    }
-
-    fn metrics(&self) -> &'static [Metric] {
-        &[KILLS_A_SECOND]
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
-        kills(WARMUP)?;
-        let before = Stock::take()?;
-        let started = Instant::now();
-        kills(KILLS)?;
-        let took = started.elapsed();
-        let only = Repetition {
-            index: 0,
-            warmup: false,
-            at: None,
-        };
-        context.sample(only, KILLS_A_SECOND, f64::from(KILLS) / took.as_secs_f64())?;
-
-        let deadline = Instant::now() + scaled(PATIENCE);
-        loop {
-            let leaks = Stock::take()?.leaks(&before);
-            if leaks.is_empty() {
-                return Ok(());
-            }
-            ensure(Instant::now() < deadline, || {
-                format!("after {KILLS} kills: {}", leaks.join(", "))
-            })?;
-            std::thread::sleep(Duration::from_millis(50));
+    let deadline = Instant::now() + scaled(PATIENCE);
+    loop {
+        let leaks = Stock::take()?.leaks(&before);
+        if leaks.is_empty() {
+            return Ok(());
         }
+        ensure(Instant::now() < deadline, || {
+            format!("after {KILLS} kills: {}", leaks.join(", "))
+        })?;
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

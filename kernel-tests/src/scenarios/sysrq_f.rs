@@ -1,7 +1,5 @@
 //! 3: the OOM killer on request kills one process, by `oom_score_adj`.
 
-use std::time::Duration;
-
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
@@ -11,57 +9,43 @@ use crate::scenario::Scenario;
 use crate::trace::{Clock, Trace};
 use crate::victim::{Area, Kind, Spec, Victim};
 
-pub struct SysrqF;
+pub const SCENARIO: Scenario = Scenario {
+    name: "sysrq-f",
+    number: 3,
+    summary: "sysrq-f kills the one process with the highest oom_score_adj",
+    needs: &[Need::Sysrq, Need::OomEvents],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for SysrqF {
-    fn name(&self) -> &'static str {
-        "sysrq-f"
-    }
-
-    fn number(&self) -> u32 {
-        3
-    }
-
-    fn summary(&self) -> &'static str {
-        "sysrq-f kills the one process with the highest oom_score_adj"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Sysrq, Need::OomEvents]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
-        let trace = Trace::new(self.name(), Clock::Counter, 64)?;
-        trace.event("oom/mark_victim")?;
-        // Neither the largest nor the first or last to come: only its adj can
-        // have made it the one. A point of adj is 1 MiB in a guest of 1 GiB.
-        let spawn = |oom_score_adj, pages| {
-            Victim::spawn(&Spec {
-                areas: vec![Area::new(Kind::Anon, 1, pages)],
-                oom_score_adj,
-                ..Spec::default()
-            })
-        };
-        let mut bystanders = vec![spawn(0, 4096)?];
-        let mut victim = spawn(800, 16)?;
-        bystanders.push(spawn(400, 2048)?);
-        bystanders.push(spawn(-1000, 16)?);
-        let before = procfs::oom_kills()?;
-
-        procfs::write("/proc/sysrq-trigger", "f")?;
-        victim.wait_killed()?;
-
-        for bystander in &mut bystanders {
-            bystander.ping()?;
-        }
-        only_kill(&trace.events()?, victim.pid())?;
-        let killed = procfs::oom_kills()?.saturating_sub(before);
-        ensure(killed == 1, || {
-            format!("vmstat counts {killed} OOM kills instead of 1")
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    let trace = Trace::new(SCENARIO.name, Clock::Counter, 64)?;
+    trace.event("oom/mark_victim")?;
+    // Neither the largest nor the first or last to come: only its adj can
+    // have made it the one. A point of adj is 1 MiB in a guest of 1 GiB.
+    let spawn = |oom_score_adj, pages| {
+        Victim::spawn(&Spec {
+            areas: vec![Area::new(Kind::Anon, 1, pages)],
+            oom_score_adj,
+            ..Spec::default()
         })
+    };
+    let mut bystanders = vec![spawn(0, 4096)?];
+    let mut victim = spawn(800, 16)?;
+    bystanders.push(spawn(400, 2048)?);
+    bystanders.push(spawn(-1000, 16)?);
+    let before = procfs::oom_kills()?;
+
+    procfs::write("/proc/sysrq-trigger", "f")?;
+    victim.wait_killed()?;
+
+    for bystander in &mut bystanders {
+        bystander.ping()?;
     }
+    only_kill(&trace.events()?, victim.pid())?;
+    let killed = procfs::oom_kills()?.saturating_sub(before);
+    ensure(killed == 1, || {
+        format!("vmstat counts {killed} OOM kills instead of 1")
+    })
 }

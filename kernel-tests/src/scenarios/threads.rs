@@ -21,62 +21,48 @@ const THREADS: u32 = 8;
 /// How long the others may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub struct Threads;
+pub const SCENARIO: Scenario = Scenario {
+    name: "threads",
+    number: 10,
+    summary: "a victim of 8 threads is reaped while one is stuck and the others have ended",
+    needs: &[Need::Memcg, Need::OomEvents, Need::Smaps],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for Threads {
-    fn name(&self) -> &'static str {
-        "threads"
-    }
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    let mut watch = Watch::new()?;
+    let cgroup = Cgroup::new(SCENARIO.name)?;
+    let mut victim = Victim::spawn(&Spec {
+        areas: vec![Area::new(Kind::Anon, 32, 32)],
+        cgroup: Some(cgroup.path().to_owned()),
+        threads: THREADS - 1,
+        ..Spec::default()
+    })?;
+    let stuck = *victim
+        .threads
+        .get(THREADS as usize / 2)
+        .ok_or_else(|| Failure::unmet("the victim has too few threads"))?;
+    victim::pin(stuck)?;
+    cgroup.limit_to_current(1 << 20)?;
+    victim.exhaust()?;
+    victim::wait_pinned(stuck)?;
+    alone(victim.pid(), stuck)?;
+    let ranges = victim.ranges.concat();
+    smaps::ensure_resident(&smaps::of(stuck)?, &ranges)?;
 
-    fn number(&self) -> u32 {
-        10
-    }
+    watch.reaped(victim.pid(), Vec::new())?;
+    smaps::ensure_reaped(&smaps::of(stuck)?)?;
+    alone(victim.pid(), stuck)?;
 
-    fn summary(&self) -> &'static str {
-        "a victim of 8 threads is reaped while one is stuck and the others have ended"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Memcg, Need::OomEvents, Need::Smaps]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
-        let mut watch = Watch::new()?;
-        let cgroup = Cgroup::new(self.name())?;
-        let mut victim = Victim::spawn(&Spec {
-            areas: vec![Area::new(Kind::Anon, 32, 32)],
-            cgroup: Some(cgroup.path().to_owned()),
-            threads: THREADS - 1,
-            ..Spec::default()
-        })?;
-        let stuck = *victim
-            .threads
-            .get(THREADS as usize / 2)
-            .ok_or_else(|| Failure::unmet("the victim has too few threads"))?;
-        victim::pin(stuck)?;
-        cgroup.limit_to_current(1 << 20)?;
-        victim.exhaust()?;
-        victim::wait_pinned(stuck)?;
-        alone(victim.pid(), stuck)?;
-        let ranges = victim.ranges.concat();
-        smaps::ensure_resident(&smaps::of(stuck)?, &ranges)?;
-
-        watch.reaped(victim.pid(), Vec::new())?;
-        smaps::ensure_reaped(&smaps::of(stuck)?)?;
-        alone(victim.pid(), stuck)?;
-
-        victim::release(stuck)?;
-        victim::wait_killed(stuck)?;
-        victim.wait_killed()?;
-        let kills = cgroup.event("oom_kill")?;
-        ensure(kills == 1, || {
-            format!("memory.events counts {kills} OOM kills instead of 1")
-        })
-    }
+    victim::release(stuck)?;
+    victim::wait_killed(stuck)?;
+    victim.wait_killed()?;
+    let kills = cgroup.event("oom_kill")?;
+    ensure(kills == 1, || {
+        format!("memory.events counts {kills} OOM kills instead of 1")
+    })
 }
 
 /// Waits until all threads but `stuck` have ended; the first one stays as a

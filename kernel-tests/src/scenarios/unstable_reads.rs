@@ -1,16 +1,14 @@
 //! 27: nobody reads zeroes where the reaper has taken content away.
 
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::Pid;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
-
-use nix::errno::Errno;
-use nix::libc;
-use nix::sys::uio::{RemoteIoVec, process_vm_readv};
-use nix::unistd::Pid;
 
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
@@ -21,71 +19,57 @@ use crate::smaps;
 use crate::sys::PAGE;
 use crate::victim::{Area, FILL, Kind, Range};
 
-pub struct UnstableReads;
+pub const SCENARIO: Scenario = Scenario {
+    name: "unstable-reads",
+    number: 27,
+    summary: "reads of a victim's memory give its content or fail, during and after the reaping",
+    needs: &[Need::Memcg, Need::OomEvents, Need::Smaps, Need::CrossMemory],
+    deadline_s: 60,
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for UnstableReads {
-    fn name(&self) -> &'static str {
-        "unstable-reads"
-    }
+fn run(context: &Context<'_>) -> Result<(), Failure> {
+    let mut watch = Watch::new()?;
+    // Enough to be read many times while it is reaped.
+    let mut oom = OomVictim::pinned(SCENARIO.name, vec![Area::new(Kind::Anon, 64, 256)], None)?;
+    let pid = oom.victim.pid();
+    let ranges = oom.victim.ranges.concat();
+    let path = format!("/proc/{pid}/mem");
+    let memory = File::open(&path).doing(|| format!("opening {path}"))?;
+    oom.kill()?;
+    smaps::ensure_resident(&smaps::of(pid)?, &ranges)?;
 
-    fn number(&self) -> u32 {
-        27
-    }
+    let stop = AtomicBool::new(false);
+    let (reaped, seen) = thread::scope(|scope| {
+        let reader = scope.spawn(|| read_on(&memory, &ranges, &stop));
+        let reaped = watch.reaped(pid, Vec::new());
+        stop.store(true, Ordering::Relaxed);
+        (reaped, reader.join())
+    });
+    reaped?;
+    let seen = seen.map_err(|_| Failure::unmet("the reader panicked"))??;
+    context.note(format!(
+        "{} reads before and during the reaping, of which {} found content",
+        seen.reads, seen.content
+    ))?;
+    ensure(seen.content > 0, || {
+        "nothing was read before the reaping".into()
+    })?;
 
-    fn summary(&self) -> &'static str {
-        "reads of a victim's memory give its content or fail, during and after the reaping"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Memcg, Need::OomEvents, Need::Smaps, Need::CrossMemory]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(60)
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), Failure> {
-        let mut watch = Watch::new()?;
-        // Enough to be read many times while it is reaped.
-        let mut oom = OomVictim::pinned(self.name(), vec![Area::new(Kind::Anon, 64, 256)], None)?;
-        let pid = oom.victim.pid();
-        let ranges = oom.victim.ranges.concat();
-        let path = format!("/proc/{pid}/mem");
-        let memory = File::open(&path).doing(|| format!("opening {path}"))?;
-        oom.kill()?;
-        smaps::ensure_resident(&smaps::of(pid)?, &ranges)?;
-
-        let stop = AtomicBool::new(false);
-        let (reaped, seen) = thread::scope(|scope| {
-            let reader = scope.spawn(|| read_on(&memory, &ranges, &stop));
-            let reaped = watch.reaped(pid, Vec::new());
-            stop.store(true, Ordering::Relaxed);
-            (reaped, reader.join())
-        });
-        reaped?;
-        let seen = seen.map_err(|_| Failure::unmet("the reader panicked"))??;
-        context.note(format!(
-            "{} reads before and during the reaping, of which {} found content",
-            seen.reads, seen.content
-        ))?;
-        ensure(seen.content > 0, || {
-            "nothing was read before the reaping".into()
-        })?;
-
-        for &(start, end) in &ranges {
-            for page in (start..end).step_by(PAGE as usize) {
-                let answer = read(&memory, page);
-                ensure(is_error(&answer, libc::EIO), || {
-                    format!("{path} at {page:#x} gives {answer:?} instead of EIO")
-                })?;
-            }
-            let answer = copy(pid, start);
-            ensure(answer == Err(Errno::EFAULT), || {
-                format!("process_vm_readv at {start:#x} gives {answer:?} instead of EFAULT")
+    for &(start, end) in &ranges {
+        for page in (start..end).step_by(PAGE as usize) {
+            let answer = read(&memory, page);
+            ensure(is_error(&answer, libc::EIO), || {
+                format!("{path} at {page:#x} gives {answer:?} instead of EIO")
             })?;
         }
-        oom.end()
+        let answer = copy(pid, start);
+        ensure(answer == Err(Errno::EFAULT), || {
+            format!("process_vm_readv at {start:#x} gives {answer:?} instead of EFAULT")
+        })?;
     }
+    oom.end()
 }
 
 /// What a reader saw.

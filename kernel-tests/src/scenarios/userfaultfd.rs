@@ -25,77 +25,63 @@ use crate::victim::{Area, Kind};
 /// How long the fault may take to arrive, and the reader to be let go.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub struct Userfaultfd;
+pub const SCENARIO: Scenario = Scenario {
+    name: "userfaultfd",
+    number: 20,
+    summary: "a victim's memory, held by a reader that its userfaultfd blocks, is reaped after its end",
+    needs: &[
+        Need::Userfaultfd,
+        Need::CrossMemory,
+        Need::Memcg,
+        Need::OomEvents,
+        Need::Smaps,
+    ],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
 
-impl Scenario for Userfaultfd {
-    fn name(&self) -> &'static str {
-        "userfaultfd"
-    }
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    let mut watch = Watch::new()?;
+    let mut oom = OomVictim::spawn(SCENARIO.name, vec![Area::new(Kind::Anon, 16, 64)], None)?;
+    let pid = oom.victim.pid();
+    let path = format!("/proc/{pid}/smaps");
+    let mut memory = File::open(&path).doing(|| format!("opening {path}"))?;
+    smaps::ensure_resident(&smaps::still(&mut memory)?, &oom.victim.ranges.concat())?;
 
-    fn number(&self) -> u32 {
-        20
-    }
+    // A descriptor alone keeps no page: the fault of a reader does, who can
+    // go on only when the descriptor's holder says so.
+    let (uffd, page) = oom.victim.userfault()?;
+    let mut uffd = File::from(uffd);
+    let (sender, answer) = channel();
+    // Not waited for where something fails: it ends with the descriptor.
+    thread::spawn(move || sender.send(peek(pid, page)));
+    wait_for_fault(&mut uffd, page)?;
 
-    fn summary(&self) -> &'static str {
-        "a victim's memory, held by a reader that its userfaultfd blocks, is reaped after its end"
-    }
+    oom.exhaust()?;
+    watch.reaped(pid, Vec::new())?;
+    ensure(oom.victim.ended()?, || {
+        format!("{pid} has not ended, and may have held its memory itself")
+    })?;
+    let after = smaps::still(&mut memory)?;
+    ensure(!after.is_empty(), || {
+        format!("the memory of {pid} was gone before it was let go")
+    })?;
+    smaps::ensure_reaped(&after)?;
 
-    fn needs(&self) -> &'static [Need] {
-        &[
-            Need::Userfaultfd,
-            Need::CrossMemory,
-            Need::Memcg,
-            Need::OomEvents,
-            Need::Smaps,
-        ]
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    fn run(&self, _: &Context<'_>) -> Result<(), Failure> {
-        let mut watch = Watch::new()?;
-        let mut oom = OomVictim::spawn(self.name(), vec![Area::new(Kind::Anon, 16, 64)], None)?;
-        let pid = oom.victim.pid();
-        let path = format!("/proc/{pid}/smaps");
-        let mut memory = File::open(&path).doing(|| format!("opening {path}"))?;
-        smaps::ensure_resident(&smaps::still(&mut memory)?, &oom.victim.ranges.concat())?;
-
-        // A descriptor alone keeps no page: the fault of a reader does, who can
-        // go on only when the descriptor's holder says so.
-        let (uffd, page) = oom.victim.userfault()?;
-        let mut uffd = File::from(uffd);
-        let (sender, answer) = channel();
-        // Not waited for where something fails: it ends with the descriptor.
-        thread::spawn(move || sender.send(peek(pid, page)));
-        wait_for_fault(&mut uffd, page)?;
-
-        oom.exhaust()?;
-        watch.reaped(pid, Vec::new())?;
-        ensure(oom.victim.ended()?, || {
-            format!("{pid} has not ended, and may have held its memory itself")
-        })?;
-        let after = smaps::still(&mut memory)?;
-        ensure(!after.is_empty(), || {
-            format!("the memory of {pid} was gone before it was let go")
-        })?;
-        smaps::ensure_reaped(&after)?;
-
-        drop(uffd);
-        let answer = answer
-            .recv_timeout(scaled(PATIENCE))
-            .map_err(|_| Failure::unmet(format!("the reader of {pid} was not let go")))?;
-        // Not a page of zeroes.
-        ensure(answer == Err(Errno::EFAULT), || {
-            format!("reading reaped memory answers {answer:?} instead of EFAULT")
-        })?;
-        let left = smaps::still(&mut memory)?.len();
-        ensure(left == 0, || {
-            format!("{left} VMAs are left of {pid} although nobody uses them")
-        })?;
-        oom.check_end()
-    }
+    drop(uffd);
+    let answer = answer
+        .recv_timeout(scaled(PATIENCE))
+        .map_err(|_| Failure::unmet(format!("the reader of {pid} was not let go")))?;
+    // Not a page of zeroes.
+    ensure(answer == Err(Errno::EFAULT), || {
+        format!("reading reaped memory answers {answer:?} instead of EFAULT")
+    })?;
+    let left = smaps::still(&mut memory)?.len();
+    ensure(left == 0, || {
+        format!("{left} VMAs are left of {pid} although nobody uses them")
+    })?;
+    oom.check_end()
 }
 
 /// Reads a byte of another process.
