@@ -12,16 +12,14 @@ use nix::sys::signal::{self, Signal};
 use nix::sys::sysinfo::sysinfo;
 use nix::unistd::{Pid, gettid};
 
-use super::{REAPER_CPU, Timed, cpu};
-use crate::context::Metric;
+use super::cpu;
+use super::metrics::{MRELEASE, Timed};
+use super::walkers::REAPER_CPU;
 use crate::failure::{Doing, Failure};
 use crate::procfs;
 use crate::sys::{PAGE, pidfd_open, process_mrelease};
 use crate::timeout_scale::scaled;
 use crate::victim::{Spec, Victim, bind};
-
-/// The call's own time.
-pub const MRELEASE: Metric = Metric::us("mrelease");
 
 /// How often freed memory is looked for.
 const LOOK: Duration = Duration::from_micros(500);

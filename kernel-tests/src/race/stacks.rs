@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use results::record::{StackWaits, Walker};
 
-use super::{Walkers, behind_lock, waits};
+use super::waits::{behind_lock, waits};
+use super::walkers::Walkers;
 use crate::trace::Event;
 
 /// How much of a stack tells what was being done.

@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 use crate::context::{Context, Repetition};
 use crate::failure::Failure;
 use crate::needs::Need;
-use crate::race::{self, Observer, Releaser, Start, VICTIM_CPU, Walkers};
+use crate::race::{self, Observer, Releaser, Start, VICTIM_CPU, Walkers, metrics};
 use crate::scenario::Scenario;
 use crate::victim::{Spec, Victim, bind};
 
@@ -21,17 +21,17 @@ pub const SCENARIO: Scenario = Scenario {
     needs: NEEDS,
     deadline_s: 120,
     metrics: &[
-        race::CONTENDED,
-        race::SLOW_PATH,
-        race::WAIT,
-        race::MRELEASE,
-        race::EXIT_MMAP,
-        race::SUM,
-        race::CPU,
-        race::MEMORY_BACK,
-        race::RELEASE_TO_GONE,
-        race::SUM_TO_GONE,
-        race::KILL_TO_GONE,
+        metrics::CONTENDED,
+        metrics::SLOW_PATH,
+        metrics::WAIT,
+        metrics::MRELEASE,
+        metrics::EXIT_MMAP,
+        metrics::SUM,
+        metrics::CPU,
+        metrics::MEMORY_BACK,
+        metrics::RELEASE_TO_GONE,
+        metrics::SUM_TO_GONE,
+        metrics::KILL_TO_GONE,
     ],
     run,
     ..Scenario::DEFAULT
@@ -63,7 +63,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
                 };
                 if let Some(back) = releaser.memory_back(&spec)? {
                     let micros = back.as_micros() as f64;
-                    context.sample(repetition, race::MEMORY_BACK, micros)?;
+                    context.sample(repetition, metrics::MEMORY_BACK, micros)?;
                 }
             }
         }

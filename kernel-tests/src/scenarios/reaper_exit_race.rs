@@ -9,7 +9,7 @@ use crate::context::{Context, Metric};
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
 use crate::oom::{self, Bystander, OomVictim, Watch};
-use crate::race::{self, Observer, REAPER_CPU, Timed, VICTIM_CPU, Walkers};
+use crate::race::{self, Observer, REAPER_CPU, Timed, VICTIM_CPU, Walkers, cpu, metrics};
 use crate::scenario::Scenario;
 use crate::trace::Event;
 use crate::victim::bind;
@@ -32,16 +32,16 @@ pub const SCENARIO: Scenario = Scenario {
     ],
     deadline_s: 120,
     metrics: &[
-        race::CONTENDED,
-        race::SLOW_PATH,
-        race::WAIT,
+        metrics::CONTENDED,
+        metrics::SLOW_PATH,
+        metrics::WAIT,
         REAP,
-        race::EXIT_MMAP,
-        race::SUM,
-        race::CPU,
-        race::RELEASE_TO_GONE,
-        race::SUM_TO_GONE,
-        race::KILL_TO_GONE,
+        metrics::EXIT_MMAP,
+        metrics::SUM,
+        metrics::CPU,
+        metrics::RELEASE_TO_GONE,
+        metrics::SUM_TO_GONE,
+        metrics::KILL_TO_GONE,
     ],
     run,
     ..Scenario::DEFAULT
@@ -63,10 +63,10 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         let mut oom = victim()?;
         let pid = oom.victim.pid();
         observer.start()?;
-        let (reaper_before, children) = (race::cpu_of(reaper)?, race::cpu_of_children()?);
+        let (reaper_before, children) = (cpu::of_process(reaper)?, cpu::of_children()?);
         let killed = Instant::now();
         oom.kill()?;
-        let before = race::cpu_of(pid)?;
+        let before = cpu::of_process(pid)?;
         // The reaper is awake, on the other CPU: the race is on.
         witness.woken(pid)?;
         let delay = race::delay(repetition, solo);
@@ -81,8 +81,8 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
             reap: (REAP, reap),
             release_to_gone: gone - released,
             kill_to_gone: gone - killed,
-            reaper_cpu: race::cpu_of(reaper)?.saturating_sub(reaper_before),
-            exit_cpu: race::cpu_of_children()?.saturating_sub(children + before),
+            reaper_cpu: cpu::of_process(reaper)?.saturating_sub(reaper_before),
+            exit_cpu: cpu::of_children()?.saturating_sub(children + before),
         };
         let walkers = Walkers::new(reaper, &oom.victim);
         observer.report(context, repetition, &walkers, timed)?;

@@ -9,7 +9,7 @@ use results::record::Record;
 use super::mrelease_exit_race::{NEEDS, race_once, spec};
 use crate::context::{Context, Repetition};
 use crate::failure::Failure;
-use crate::race::{self, Observer, Releaser, Start, VICTIM_CPU};
+use crate::race::{Observer, Releaser, Start, VICTIM_CPU, metrics};
 use crate::scenario::Scenario;
 use crate::victim::{Area, Kind, Spec, bind};
 
@@ -88,16 +88,16 @@ const SWEEP: Scenario = Scenario {
     needs: NEEDS,
     deadline_s: 300,
     metrics: &[
-        race::CONTENDED,
-        race::SLOW_PATH,
-        race::WAIT,
-        race::MRELEASE,
-        race::EXIT_MMAP,
-        race::SUM,
-        race::CPU,
-        race::RELEASE_TO_GONE,
-        race::SUM_TO_GONE,
-        race::KILL_TO_GONE,
+        metrics::CONTENDED,
+        metrics::SLOW_PATH,
+        metrics::WAIT,
+        metrics::MRELEASE,
+        metrics::EXIT_MMAP,
+        metrics::SUM,
+        metrics::CPU,
+        metrics::RELEASE_TO_GONE,
+        metrics::SUM_TO_GONE,
+        metrics::KILL_TO_GONE,
     ],
     sweeps: true,
     ..Scenario::DEFAULT

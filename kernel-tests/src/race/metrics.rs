@@ -1,0 +1,46 @@
+//! What is measured of a race.
+
+use std::time::Duration;
+
+use crate::context::Metric;
+
+/// Waits for a page-table lock in which a walker met the other.
+pub const CONTENDED: Metric = Metric::count("contended-entries");
+/// Waits for any spinlock, by the walkers' threads.
+pub const SLOW_PATH: Metric = Metric::count("slowpath-entries");
+/// Time in those of [`CONTENDED`].
+pub const WAIT: Metric = Metric::us("contended-wait");
+/// The victim's time in exit_mmap.
+pub const EXIT_MMAP: Metric = Metric::us("exit-mmap");
+/// Both walkers' times together.
+pub const SUM: Metric = Metric::us("sum");
+/// From the kill to the victim's end.
+pub const KILL_TO_GONE: Metric = Metric::us("kill-to-gone");
+/// From the moment when the victim is let go to its end: what user space sees
+/// of [`EXIT_MMAP`].
+pub const RELEASE_TO_GONE: Metric = Metric::us("release-to-gone");
+/// That and the reaper's time: what user space sees of [`SUM`].
+pub const SUM_TO_GONE: Metric = Metric::us("sum-to-gone");
+
+/// CPU time that the walkers burn, waits for spinlocks included.
+pub const CPU: Metric = Metric::us("cpu");
+/// From the kill until half of the victim's memory is free again.
+pub const MEMORY_BACK: Metric = Metric::us("memory-back");
+
+/// The call's own time.
+pub const MRELEASE: Metric = Metric::us("mrelease");
+
+/// What is known of a race without looking into the kernel.
+#[derive(Debug, Clone, Copy)]
+pub struct Timed {
+    /// What the reaper's own time is called, and how long it was.
+    pub reap: (Metric, Duration),
+    /// [`RELEASE_TO_GONE`].
+    pub release_to_gone: Duration,
+    /// [`KILL_TO_GONE`].
+    pub kill_to_gone: Duration,
+    /// The reaper's [`CPU`].
+    pub reaper_cpu: Duration,
+    /// The victim's, from its death on.
+    pub exit_cpu: Duration,
+}
