@@ -32,7 +32,6 @@ impl Cgroup {
         Ok(Self { path })
     }
 
-    /// Its folder.
     pub fn path(&self) -> &Path {
         &self.path
     }

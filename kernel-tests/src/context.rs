@@ -21,12 +21,10 @@ impl Report {
         )))
     }
 
-    /// Reports a test's end.
     pub fn test(&self, test: &Test) -> Result<(), Failure> {
         self.with(|writer| writer.tree(test))
     }
 
-    /// Reports a record.
     pub fn record(&self, record: &Record) -> Result<(), Failure> {
         self.with(|writer| writer.record(record))
     }
@@ -40,7 +38,6 @@ impl Report {
     }
 }
 
-/// What a scenario knows of its run, and where it reports to.
 #[derive(Debug)]
 pub struct Context<'a> {
     /// What the host asked for.
@@ -149,9 +146,7 @@ impl<'a> Context<'a> {
 /// Something a scenario measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Metric {
-    /// Its name.
     pub name: &'static str,
-    /// Its unit.
     pub unit: Unit,
 }
 

@@ -8,7 +8,6 @@ use nix::mount::{MsFlags, mount, umount};
 
 use crate::failure::{Doing, Failure};
 
-/// The disk.
 pub const DEVICE: &str = "/dev/ram0";
 
 /// The size of a block in bytes.

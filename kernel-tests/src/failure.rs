@@ -2,7 +2,6 @@
 
 use std::io;
 
-/// Why a scenario did not hold.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The kernel did something else than was promised.
@@ -22,7 +21,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The kernel did something else than was promised.
     pub fn unmet(what: impl Into<String>) -> Self {
         Self::Unmet(what.into())
     }

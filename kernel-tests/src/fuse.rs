@@ -1,7 +1,7 @@
-//! A FUSE file system with one file, whose reads are answered when told to.
+//! A FUSE file system with one file, whose reads are answered on demand.
 //!
-//! The kernel's part of such a read waits for as long as we hold it: from the
-//! moment in which the request was handed over, no signal ends it.
+//! Until then the reader waits in the kernel. Once the server has the request,
+//! no signal ends that wait.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -17,7 +17,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use crate::failure::{Doing, Failure};
 use crate::timeout_scale::scaled;
 
-/// What the kernel hands requests over through.
+/// Where requests are read and answers written.
 pub const DEVICE: &str = "/dev/fuse";
 
 /// The mount point.
@@ -45,7 +45,7 @@ mod opcode {
 
 /// Lengths of a request's head and of the largest request that we ask for.
 const HEAD: usize = 40;
-const LARGEST: usize = 16 << 10;
+const MAX_REQUEST: usize = 16 << 10;
 
 /// The id of the root; the file has another.
 const ROOT_ID: u64 = 1;
@@ -66,10 +66,9 @@ pub struct Server {
 
 /// A read that waits for its answer.
 #[derive(Debug)]
-pub struct Stuck(u64);
+pub struct PendingRead(u64);
 
 impl Server {
-    /// Mounts it.
     pub fn mount() -> Result<Self, Failure> {
         let device = OpenOptions::new()
             .read(true)
@@ -94,16 +93,16 @@ impl Server {
         Ok(server)
     }
 
-    /// Waits for a read to arrive, which then waits for us.
-    pub fn stuck(&self) -> Result<Stuck, Failure> {
+    /// Waits for a read, which is held until it is answered.
+    pub fn wait_for_read(&self) -> Result<PendingRead, Failure> {
         let arrived = self.reads.recv_timeout(scaled(PATIENCE));
         arrived
-            .map(Stuck)
+            .map(PendingRead)
             .map_err(|_| Failure::unmet(format!("nobody reads {FILE}")))
     }
 
-    /// Answers a read: there is nothing.
-    pub fn answer(&self, read: Stuck) -> Result<(), Failure> {
+    /// Answers a read with the end of the file.
+    pub fn answer(&self, read: PendingRead) -> Result<(), Failure> {
         (&self.device)
             .write_all(&reply(read.0, Ok(Vec::new())))
             .doing(|| format!("answering a read of {FILE}"))
@@ -120,7 +119,7 @@ impl Drop for Server {
 
 /// Answers requests until the connection ends, and tells of reads.
 fn serve(mut device: File, reads: &Sender<u64>) {
-    let mut request = vec![0; LARGEST];
+    let mut request = vec![0; MAX_REQUEST];
     loop {
         let read = match device.read(&mut request) {
             Ok(read) => read,

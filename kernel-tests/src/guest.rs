@@ -1,4 +1,4 @@
-//! The guest around the scenarios: what the first process owes its kernel.
+//! What the first process sets up: mounts, the plan, the port for results.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
@@ -76,7 +76,7 @@ fn find_port() -> Option<std::path::PathBuf> {
         })
 }
 
-/// Puts this process beyond the reach of what it is about to cause.
+/// Protects this process from the shortage of memory that it will cause.
 pub fn harden() -> Result<(), Failure> {
     mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)
         .doing(|| "locking the runner's memory".into())?;
@@ -92,7 +92,6 @@ pub fn harden() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ends the guest.
 pub fn power_off() -> ! {
     let _ = reboot(RebootMode::RB_POWER_OFF);
     loop {

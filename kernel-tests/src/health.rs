@@ -20,10 +20,10 @@ use crate::timeout_scale::scaled;
 use crate::trace;
 use crate::victim::bind;
 
-/// What taints a kernel that something went wrong in: a bad page (bit 5), an
-/// oops (7), a warning (9), a soft lockup (14), a machine check (4). A module
-/// of ours taints it too, and is none of these.
-const UNWELL: u64 = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14;
+/// The taints that say that something went wrong: a machine check (bit 4), a bad
+/// page (5), an oops (7), a warning (9), a soft lockup (14). The helper module
+/// sets others.
+const BAD_TAINTS: u64 = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14;
 
 /// Memory that may stay away: caches of the kernel that fill with use.
 const SLACK_KIB: u64 = 32 << 10;
@@ -45,7 +45,6 @@ pub struct Health {
 }
 
 impl Health {
-    /// Notes the state.
     pub fn note() -> Result<Self, Failure> {
         let mut log = OpenOptions::new()
             .read(true)
@@ -79,13 +78,13 @@ impl Health {
             Ok(mounts) if mounts == self.mounts => {}
             _ => complaints.push("left behind: mounts".into()),
         }
-        let new = taint().unwrap_or(0) & !self.taint & UNWELL;
+        let new = taint().unwrap_or(0) & !self.taint & BAD_TAINTS;
         if new != 0 {
             complaints.push(format!("the kernel is tainted: {new:#x}"));
         }
         complaints.extend(self.missing_memory());
         complaints.extend(self.dying_groups());
-        settle();
+        drop_lazy_mms();
         complaints.extend(self.trouble());
         complaints
     }
@@ -107,7 +106,7 @@ impl Health {
         }
     }
 
-    /// Whoever keeps a victim's task keeps its group.
+    /// A victim's task that is held holds its group.
     fn dying_groups(&self) -> Option<String> {
         let deadline = Instant::now() + scaled(PATIENCE);
         loop {
@@ -147,9 +146,9 @@ impl Health {
     }
 }
 
-/// Has each CPU let go of the address space that it ran last: what is wrong
-/// with one is only said when nobody holds it.
-fn settle() {
+/// Has each CPU drop the address space that it ran last (lazy TLB): the kernel
+/// checks an address space only when nothing holds it any more.
+fn drop_lazy_mms() {
     let Ok(all) = sched_getaffinity(Pid::from_raw(0)) else {
         return;
     };
@@ -168,8 +167,7 @@ fn taint() -> Result<u64, Failure> {
         .map_err(|_| Failure::unmet(format!("{PATH} is no number: {text:?}")))
 }
 
-/// What the host's triage makes of a console, where it can be said of a line
-/// alone.
+/// Says of a single line what the host's triage says of a whole console.
 fn is_trouble(line: &str) -> bool {
     [
         "BUG:",
@@ -201,7 +199,7 @@ pub fn stray_processes() -> Vec<String> {
     let deadline = Instant::now() + scaled(PATIENCE);
     let mut names = Vec::new();
     loop {
-        reap();
+        wait_for_orphans();
         let strays = strays();
         if names.is_empty() {
             names = strays
@@ -238,9 +236,9 @@ pub fn user_processes() -> Vec<procfs::Process> {
         .collect()
 }
 
-/// Waits for orphans, which are the first process's to bury. Only between
-/// scenarios: these wait for their own.
-fn reap() {
+/// Waits for ended orphans, as the first process must. Only between scenarios:
+/// these wait for their own children.
+fn wait_for_orphans() {
     while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL)) {
         if status == WaitStatus::StillAlive {
             break;

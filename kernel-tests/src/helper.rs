@@ -25,7 +25,6 @@ const DEVICE: &str = "/dev/reaperlab";
 pub struct Helper(());
 
 impl Helper {
-    /// Loads it.
     pub fn load() -> Result<Self, Failure> {
         let file = File::open(PATH).doing(|| format!("opening {PATH}"))?;
         finit_module(&file, c"", ModuleInitFlags::empty()).doing(|| format!("loading {PATH}"))?;
@@ -34,13 +33,13 @@ impl Helper {
 
     /// Registers a notifier with a process's memory.
     pub fn watch(&self, pid: Pid) -> Result<Notifier<'_>, Failure> {
-        let (file, helper) = (grip(&format!("watch {pid}"))?, PhantomData);
+        let (file, helper) = (open(&format!("watch {pid}"))?, PhantomData);
         Ok(Notifier { file, helper })
     }
 
     /// Takes a process's mmap_lock for writing.
     pub fn hold(&self, pid: Pid) -> Result<Hold<'_>, Failure> {
-        let (_file, _helper) = (grip(&format!("hold {pid}"))?, PhantomData);
+        let (_file, _helper) = (open(&format!("hold {pid}"))?, PhantomData);
         Ok(Hold { _file, _helper })
     }
 }
@@ -59,41 +58,39 @@ pub struct Notifier<'a> {
     helper: PhantomData<&'a Helper>,
 }
 
-/// A process's mmap_lock, held for writing until this is dropped. Whoever takes
-/// it meanwhile waits, who reads the process's smaps or maps among them.
+/// A process's mmap_lock, held for writing until this is dropped. All who
+/// take it meanwhile wait, readers of the process's smaps and maps among them.
 #[derive(Debug)]
 pub struct Hold<'a> {
     _file: File,
     _helper: PhantomData<&'a Helper>,
 }
 
-/// What a notifier has seen.
+/// What a notifier has counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
     /// Beginnings of invalidations.
     pub starts: u64,
-    /// Their ends. Those that somebody refused are ended by the kernel.
+    /// Their ends. The kernel ends those that were refused, too.
     pub ends: u64,
     /// The beginnings that were not allowed to block.
     pub nonblocking: u64,
     /// Those of them that were refused.
     pub refusals: u64,
-    /// Flushes of the TLB that somebody has begun to collect and not finished.
+    /// Flushes of the TLB that were begun to be collected and are not finished.
     pub flushes: u64,
 }
 
 impl Notifier<'_> {
     /// Refuses, from now on, what overlaps a range and may not block.
     pub fn refuse(&self, range: Range) -> Result<(), Failure> {
-        order(&self.file, &format!("refuse {:x} {:x}", range.0, range.1))
+        send(&self.file, &format!("refuse {:x} {:x}", range.0, range.1))
     }
 
-    /// Refuses nothing more.
     pub fn refuse_nothing(&self) -> Result<(), Failure> {
         self.refuse((0, 0))
     }
 
-    /// What it has seen so far.
     pub fn counts(&self) -> Result<Counts, Failure> {
         let mut bytes = [0; 256];
         let read = self
@@ -115,17 +112,17 @@ impl Notifier<'_> {
     }
 }
 
-fn grip(command: &str) -> Result<File, Failure> {
+fn open(command: &str) -> Result<File, Failure> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .open(DEVICE)
         .doing(|| format!("opening {DEVICE}"))?;
-    order(&file, command)?;
+    send(&file, command)?;
     Ok(file)
 }
 
-fn order(mut file: &File, command: &str) -> Result<(), Failure> {
+fn send(mut file: &File, command: &str) -> Result<(), Failure> {
     file.write_all(command.as_bytes())
         .doing(|| format!("telling {DEVICE} to {command}"))
 }

@@ -17,7 +17,6 @@ pub struct Log(File);
 pub struct Line {
     /// When it was written, in microseconds since the boot, roughly.
     pub at_us: u64,
-    /// Its text.
     pub text: String,
 }
 

@@ -30,15 +30,12 @@ pub enum Need {
     KprobeEvents,
     /// A spinlock slow path to probe.
     SpinlockSlowPath,
-    /// The system call.
     ProcessMrelease,
-    /// Two CPUs.
     TwoCpus,
     /// Page flags and VMA flags in smaps.
     Smaps,
     /// A pool of huge pages.
     Hugetlb,
-    /// Transparent huge pages.
     TransparentHugePages,
     /// Requests to the kernel by key, which may be written too.
     Sysrq,
@@ -54,7 +51,6 @@ pub enum Need {
     Userfaultfd,
     /// Reading the memory of another process.
     CrossMemory,
-    /// The helper module.
     Helper,
     /// A file system on a disk in memory.
     Disk,

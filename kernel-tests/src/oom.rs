@@ -1,5 +1,5 @@
-//! Victims of a real OOM kill in a memory cgroup, and the reaper's own account
-//! of what it did to them.
+//! Victims of a real OOM kill in a memory cgroup, and what the kernel's
+//! tracepoints and log say of their reaping.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,12 +21,12 @@ const REAPER_DELAY: Duration = Duration::from_secs(2);
 /// clock.
 const LAG: Duration = Duration::from_millis(100);
 
-/// How long before its time somebody begins to look out for the reaper: the
-/// victim is held some milliseconds after the delay has begun.
+/// How long before the reaper's time the polling for it begins: the victim is
+/// held some milliseconds after the delay has begun.
 const EARLY: Duration = Duration::from_millis(200);
 
 /// How often the kernel's log is looked into.
-const LOOK: Duration = Duration::from_millis(5);
+const POLL: Duration = Duration::from_millis(5);
 
 /// How long the reaper may take, emulated.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -103,7 +103,6 @@ pub struct Reaped {
 }
 
 impl Watch {
-    /// Starts to watch.
     pub fn new() -> Result<Self, Failure> {
         let trace = Trace::new("oom", Clock::Mono, 256)?;
         for event in [
@@ -138,7 +137,7 @@ impl Watch {
                 .iter()
                 .any(|event| is(event, "finish_task_reaping", **pid))
         });
-        stations(&events, chosen.copied().unwrap_or(Pid::from_raw(0)))
+        steps(&events, chosen.copied().unwrap_or(Pid::from_raw(0)))
     }
 
     /// Waits until the reaper has finished with each of some victims.
@@ -152,7 +151,7 @@ impl Watch {
                 let more = self.0.wait("finish_task_reaping", &[pid], scaled(PATIENCE));
                 events.extend(more.map_err(not_reached)?);
             }
-            stations(&events, pid)?;
+            steps(&events, pid)?;
         }
         Ok(())
     }
@@ -166,18 +165,18 @@ impl Watch {
             .iter()
             .any(|event| is(event, "finish_task_reaping", pid))
         {
-            return stations(&events, pid);
+            return steps(&events, pid);
         }
         events.extend(
             self.0
                 .wait("finish_task_reaping", &[pid], scaled(PATIENCE))
                 .map_err(not_reached)?,
         );
-        stations(&events, pid)
+        steps(&events, pid)
     }
 
-    /// Waits until the reaper gives up on a victim, aloud, and returns what it
-    /// passed on the way there. `log` was opened before the kill.
+    /// Waits until the kernel's log says that the reaper gave up on a victim, and
+    /// returns the events about it. `log` was opened before the kill.
     pub fn gave_up(&self, pid: Pid, log: &mut Log) -> Result<Vec<Event>, Failure> {
         let deadline = Instant::now() + scaled(PATIENCE);
         let given_up = format!("oom_reaper: unable to reap pid:{pid} (");
@@ -192,7 +191,7 @@ impl Watch {
             ensure(Instant::now() < deadline, || {
                 format!("did not reach the reaper: it has not given up on {pid}")
             })?;
-            thread::sleep(LOOK);
+            thread::sleep(POLL);
         }
         let about = |event: &Event| event.number("pid") == Some(pid.as_raw().into());
         Ok(self.0.events()?.into_iter().filter(about).collect())
@@ -229,9 +228,9 @@ fn not_reached(failure: Failure) -> Failure {
     Failure::unmet(format!("did not reach the reaper: {failure}"))
 }
 
-/// Checks that a victim passed all stations in order, the reaper's not before
+/// Checks that a victim passed all steps in order, and the reaper not before
 /// its time.
-fn stations(events: &[Event], pid: Pid) -> Result<Reaped, Failure> {
+fn steps(events: &[Event], pid: Pid) -> Result<Reaped, Failure> {
     let time = |name: &str| {
         events
             .iter()
@@ -245,7 +244,7 @@ fn stations(events: &[Event], pid: Pid) -> Result<Reaped, Failure> {
     // is awake for another one may begin before.
     let queued = woken.min(started);
     ensure(marked <= queued && started <= finished, || {
-        format!("the reaper's stations are out of order: {marked} {woken} {started} {finished}")
+        format!("the reaper's steps are out of order: {marked} {woken} {started} {finished}")
     })?;
     let waited = Duration::from_micros(queued - marked);
     ensure(waited + LAG >= REAPER_DELAY, || {
@@ -266,15 +265,15 @@ fn stations(events: &[Event], pid: Pid) -> Result<Reaped, Failure> {
     })
 }
 
-/// The reaper as everybody may see it, without a tracepoint: a victim that is
-/// held loses memory, and the kernel's log says who took it.
+/// The reaper as it is seen without a tracepoint: a victim that is held loses
+/// memory, and the kernel's log says that it was reaped.
 #[derive(Debug)]
-pub struct Bystander {
+pub struct LogWatch {
     log: Log,
     lines: Vec<Line>,
 }
 
-impl Bystander {
+impl LogWatch {
     /// Starts to listen to the log.
     pub fn new() -> Result<Self, Failure> {
         Ok(Self {
@@ -297,8 +296,8 @@ impl Bystander {
         kmsg::write(&mark(pid))
     }
 
-    /// Waits for the reaper's own word, and returns how many microseconds after
-    /// the mark it came.
+    /// Waits until the log says that a victim was reaped, and returns how many
+    /// microseconds after the mark that was.
     pub fn reaped(&mut self, pid: Pid) -> Result<u64, Failure> {
         let deadline = Instant::now() + scaled(PATIENCE);
         loop {
@@ -309,7 +308,7 @@ impl Bystander {
             ensure(Instant::now() < deadline, || {
                 format!("did not reach the reaper: the log does not say that it reaped {pid}")
             })?;
-            thread::sleep(LOOK);
+            thread::sleep(POLL);
         }
     }
 }
@@ -323,8 +322,8 @@ fn says_reaped(line: &Line, pid: Pid) -> bool {
         .starts_with(&format!("oom_reaper: reaped process {pid} ("))
 }
 
-/// The microseconds between the mark and the reaper's word, after a kill that
-/// came as long before the mark as the kernel promises.
+/// The microseconds between the mark and the line that says that the victim was
+/// reaped. The kill must lie as long before the mark as the kernel promises.
 fn logged(lines: &[Line], pid: Pid) -> Result<u64, Failure> {
     let time = |what: &str, is: &dyn Fn(&Line) -> bool| {
         lines
@@ -350,9 +349,9 @@ fn logged(lines: &[Line], pid: Pid) -> Result<u64, Failure> {
     Ok(reaped - seen)
 }
 
-/// Waits until the OOM killer looks no longer at a victim that is still there:
-/// so the reaper leaves it, whether it could do its work or not.
-pub fn given_up(pid: Pid) -> Result<(), Failure> {
+/// Waits until the OOM killer skips a victim that is still there
+/// (`MMF_OOM_SKIP`): the reaper sets that whether it could reap or not.
+pub fn wait_skipped(pid: Pid) -> Result<(), Failure> {
     let path = format!("/proc/{pid}/oom_score");
     let deadline = Instant::now() + scaled(PATIENCE);
     loop {
@@ -366,7 +365,7 @@ pub fn given_up(pid: Pid) -> Result<(), Failure> {
                 score.trim()
             )
         })?;
-        thread::sleep(LOOK);
+        thread::sleep(POLL);
     }
 }
 
@@ -400,7 +399,7 @@ pub fn reaper() -> Result<Pid, Failure> {
 mod tests {
     use super::*;
 
-    fn stations_at(times: [u64; 4]) -> Result<Reaped, String> {
+    fn steps_at(times: [u64; 4]) -> Result<Reaped, String> {
         let names = [
             "mark_victim",
             "wake_reaper",
@@ -412,28 +411,28 @@ mod tests {
             .zip(times)
             .map(|(name, time)| Event::new(1, time, name, "pid=55", &[]))
             .collect();
-        stations(&events, Pid::from_raw(55)).map_err(|failure| failure.to_string())
+        steps(&events, Pid::from_raw(55)).map_err(|failure| failure.to_string())
     }
 
     #[test]
     fn the_way_through_the_reaper() {
         assert_eq!(
-            stations_at([1_000, 2_005_000, 2_006_000, 2_009_000]),
+            steps_at([1_000, 2_005_000, 2_006_000, 2_009_000]),
             Ok(Reaped {
                 delay: 2_005_000,
                 reap: 3_000
             })
         );
         assert_eq!(
-            stations_at([1_000, 1_801_000, 2_006_000, 2_009_000]),
+            steps_at([1_000, 1_801_000, 2_006_000, 2_009_000]),
             Err("the reaper was woken 1800 ms after the kill, before its time".into())
         );
         assert_eq!(
-            stations_at([1_000, 5_001_000, 5_002_000, 5_009_000]),
+            steps_at([1_000, 5_001_000, 5_002_000, 5_009_000]),
             Err("the reaper was woken 5000 ms after the kill, long after its time".into())
         );
         assert_eq!(
-            stations_at([1_000, 2_010_000, 2_004_000, 2_009_000]),
+            steps_at([1_000, 2_010_000, 2_004_000, 2_009_000]),
             Ok(Reaped {
                 delay: 2_003_000,
                 reap: 5_000
@@ -441,19 +440,19 @@ mod tests {
             "awake for another victim"
         );
         assert_eq!(
-            stations_at([2_006_000, 2_010_000, 2_004_000, 2_009_000]),
-            Err("the reaper's stations are out of order: 2006000 2010000 2004000 2009000".into())
+            steps_at([2_006_000, 2_010_000, 2_004_000, 2_009_000]),
+            Err("the reaper's steps are out of order: 2006000 2010000 2004000 2009000".into())
         );
         assert_eq!(
-            stations_at([1_000, 2_005_000, 2_009_000, 2_006_000]),
-            Err("the reaper's stations are out of order: 1000 2005000 2009000 2006000".into())
+            steps_at([1_000, 2_005_000, 2_009_000, 2_006_000]),
+            Err("the reaper's steps are out of order: 1000 2005000 2009000 2006000".into())
         );
         assert_eq!(
-            stations_at([1_000, 2_005_000, 1_004_000, 2_009_000]),
+            steps_at([1_000, 2_005_000, 1_004_000, 2_009_000]),
             Err("the reaper was woken 1003 ms after the kill, before its time".into())
         );
         assert_eq!(
-            stations(&[], Pid::from_raw(55)).map_err(|failure| failure.to_string()),
+            steps(&[], Pid::from_raw(55)).map_err(|failure| failure.to_string()),
             Err("did not reach the reaper: no mark_victim".into())
         );
     }

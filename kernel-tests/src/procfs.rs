@@ -121,9 +121,7 @@ fn text_symbol(line: &str) -> Option<&str> {
 /// A process as `/proc/PID/stat` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its id.
     pub pid: Pid,
-    /// Its parent's.
     pub parent: Pid,
     /// Its name, as the kernel cuts it.
     pub comm: String,

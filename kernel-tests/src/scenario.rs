@@ -21,7 +21,6 @@ pub struct Scenario {
     pub needs: &'static [Need],
     /// How long it may take in seconds, emulated and with the usual repetitions.
     pub deadline_s: u32,
-    /// What it measures.
     pub metrics: &'static [Metric],
     /// Whether it proves the order of the reaper's walk.
     pub proves_order: bool,

@@ -8,7 +8,6 @@ use nix::unistd::Pid;
 use crate::failure::{Doing, Failure, ensure};
 use crate::procfs;
 
-/// One VMA.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Vma {
     /// The first address.
@@ -53,10 +52,9 @@ pub fn of(pid: Pid) -> Result<Vec<Vma>, Failure> {
     Ok(vmas)
 }
 
-/// The VMAs that a file shows which was opened while the process lived: those of
-/// its address space for as long as somebody uses that, and none after it, until
-/// the process is waited for.
-pub fn still(file: &mut File) -> Result<Vec<Vma>, Failure> {
+/// The VMAs in a smaps file that was opened before its process ended: those of
+/// the address space for as long as something uses it, then none.
+pub fn reread(file: &mut File) -> Result<Vec<Vma>, Failure> {
     let mut text = String::new();
     file.rewind()
         .and_then(|()| file.read_to_string(&mut text))

@@ -178,7 +178,6 @@ impl Mapping {
         Ok(Self { base, len })
     }
 
-    /// The first address.
     pub fn start(self) -> u64 {
         self.base.as_ptr() as u64
     }

@@ -2,7 +2,7 @@
 //! moment of its death.
 //!
 //! A victim is this program again, executed so that its address space is small
-//! and its own. It maps what it was told to, says so, and waits for a word on
+//! and its own. It maps what it was told to, says so, and waits for commands on
 //! its standard input.
 
 use std::fs::File;
@@ -88,7 +88,6 @@ pub enum Kind {
 pub struct Area {
     /// What they are made of.
     pub kind: Kind,
-    /// How many.
     pub count: u32,
     /// Pages in each, all touched; huge ones where the kind is made of them.
     pub pages: u64,
@@ -108,7 +107,7 @@ impl Area {
     }
 }
 
-/// What a victim is to be.
+/// The description of a victim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// Its mappings, in order.
@@ -117,7 +116,6 @@ pub struct Spec {
     pub cpu: Option<usize>,
     /// The cgroup it joins before it maps anything.
     pub cgroup: Option<PathBuf>,
-    /// Its oom_score_adj.
     pub oom_score_adj: i32,
     /// Threads beside the first.
     pub threads: u32,
@@ -141,7 +139,7 @@ impl Default for Spec {
 /// One mapping as the victim reports it: its first address and the one behind.
 pub type Range = (u64, u64);
 
-/// What a victim says once it is all that it was to be.
+/// What a victim says once its memory, threads and sharer are there.
 #[derive(Debug, Serialize, Deserialize)]
 struct Ready {
     ranges: Vec<Vec<Range>>,
@@ -188,7 +186,7 @@ impl Victim {
             sharer: None,
             gone: false,
         };
-        let line = victim.hear()?;
+        let line = victim.read_line()?;
         let ready: Ready = serde_json::from_str(&line)
             .map_err(|_| Failure::unmet(format!("the victim could not start: {}", line.trim())))?;
         victim.ranges = ready.ranges;
@@ -197,37 +195,36 @@ impl Victim {
         Ok(victim)
     }
 
-    /// Its process id.
     pub fn pid(&self) -> Pid {
         self.pid
     }
 
     /// Tells it to allocate until it is killed.
     pub fn exhaust(&mut self) -> Result<(), Failure> {
-        self.tell("exhaust")
+        self.send("exhaust")
     }
 
     /// Tells it to allocate so many pages more; [`Self::grown`] waits until it
     /// has them.
     pub fn grow(&mut self, pages: u64) -> Result<(), Failure> {
-        self.tell(&format!("grow {pages}"))
+        self.send(&format!("grow {pages}"))
     }
 
     /// Waits until it has the pages of [`Self::grow`].
     pub fn grown(&mut self) -> Result<(), Failure> {
-        self.answers("grown")
+        self.expect("grown")
     }
 
     /// Has its first thread read a file. Another one listens on.
     pub fn read(&mut self, path: &str) -> Result<(), Failure> {
-        self.tell(&format!("read {path}"))
+        self.send(&format!("read {path}"))
     }
 
     /// Has it register two pages with a userfaultfd. Returns the descriptor, which
     /// we share, and the address of the page that it never touches.
     pub fn userfault(&mut self) -> Result<(OwnedFd, u64), Failure> {
-        self.tell("userfault")?;
-        let line = self.hear()?;
+        self.send("userfault")?;
+        let line = self.read_line()?;
         let (fd, page) = serde_json::from_str(&line)
             .map_err(|_| Failure::unmet(format!("the victim has no userfaultfd: {line:?}")))?;
         let pidfd = sys::pidfd_open(self.pid).doing(|| format!("opening {}", self.pid))?;
@@ -244,20 +241,20 @@ impl Victim {
         Ok(status != WaitStatus::StillAlive)
     }
 
-    /// Has it answer, as only the living do.
+    /// Has it answer, to prove that it lives.
     pub fn ping(&mut self) -> Result<(), Failure> {
-        self.tell("ping")?;
-        self.answers("pong")
+        self.send("ping")?;
+        self.expect("pong")
     }
 
-    fn tell(&mut self, word: &str) -> Result<(), Failure> {
+    fn send(&mut self, word: &str) -> Result<(), Failure> {
         self.stdin
             .write_all(format!("{word}\n").as_bytes())
             .doing(|| format!("telling {} to {word}", self.pid))
     }
 
-    fn answers(&mut self, expected: &str) -> Result<(), Failure> {
-        let answer = self.hear()?;
+    fn expect(&mut self, expected: &str) -> Result<(), Failure> {
+        let answer = self.read_line()?;
         ensure(answer.trim() == expected, || {
             format!("{} answered {answer:?}", self.pid)
         })
@@ -288,16 +285,18 @@ impl Victim {
     pub fn wait_killed(&mut self) -> Result<(), Failure> {
         let status = wait_end(self.pid)?;
         self.gone = matches!(status, WaitStatus::Exited(..) | WaitStatus::Signaled(..));
-        by_sigkill(status)
+        ensure_sigkill(status)
     }
 
     /// Reads one line of what it says.
-    fn hear(&mut self) -> Result<String, Failure> {
+    fn read_line(&mut self) -> Result<String, Failure> {
         let mut line = String::new();
         self.stdout
             .read_line(&mut line)
             .doing(|| "listening to the victim".into())?;
-        ensure(!line.is_empty(), || "the victim ended in silence".into())?;
+        ensure(!line.is_empty(), || {
+            "the victim ended without an answer".into()
+        })?;
         Ok(line)
     }
 }
@@ -352,14 +351,14 @@ pub fn release(task: Pid) -> Result<(), Failure> {
 
 /// Waits for the end of a process, which must be by SIGKILL.
 pub fn wait_killed(pid: Pid) -> Result<(), Failure> {
-    by_sigkill(wait_end(pid)?)
+    ensure_sigkill(wait_end(pid)?)
 }
 
 fn wait_end(pid: Pid) -> Result<WaitStatus, Failure> {
     waitpid(pid, Some(WaitPidFlag::__WALL)).doing(|| format!("waiting for {pid} to end"))
 }
 
-fn by_sigkill(status: WaitStatus) -> Result<(), Failure> {
+fn ensure_sigkill(status: WaitStatus) -> Result<(), Failure> {
     ensure(
         matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)),
         || format!("the victim did not end by SIGKILL: {status:?}"),
@@ -374,11 +373,12 @@ pub fn bind(pid: Pid, cpu: usize) -> Result<(), Failure> {
         .doing(|| format!("binding {pid} to CPU {cpu}"))
 }
 
-/// The victim's own life. Returns only if nobody kills it.
+/// What the victim itself does. Returns only if it is not killed.
 pub fn main(spec: &str) -> Result<(), Failure> {
     set_pdeathsig(Signal::SIGKILL).doing(|| "tying the victim to its parent".into())?;
     set_name(c"victim").doing(|| "naming the victim".into())?;
-    let spec: Spec = serde_json::from_str(spec).doing(|| "reading what to be".into())?;
+    let spec: Spec =
+        serde_json::from_str(spec).doing(|| "reading the description of a victim".into())?;
     if let Some(cpu) = spec.cpu {
         bind(Pid::from_raw(0), cpu)?;
     }
@@ -414,7 +414,7 @@ pub fn main(spec: &str) -> Result<(), Failure> {
     listen(next)
 }
 
-/// Does what it is told. Returns when nobody is left to tell.
+/// Does what it is told, until the parent's end of the pipe is closed.
 fn listen(mut next: u64) -> Result<(), Failure> {
     let mut line = String::new();
     while std::io::stdin()
@@ -537,7 +537,7 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
                 }
             }
             (Kind::Anon, _) => {
-                // Only faster: kernels before 5.14 can't populate at a word.
+                // Only to be quicker: kernels before 5.14 can't.
                 let _ = mapping.populate();
                 mapping.fill(FILL);
             }

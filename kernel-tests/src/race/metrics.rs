@@ -35,9 +35,7 @@ pub const MRELEASE: Metric = Metric::us("mrelease");
 pub struct Timed {
     /// What the reaper's own time is called, and how long it was.
     pub reap: (Metric, Duration),
-    /// [`RELEASE_TO_GONE`].
     pub release_to_gone: Duration,
-    /// [`KILL_TO_GONE`].
     pub kill_to_gone: Duration,
     /// The reaper's [`CPU`].
     pub reaper_cpu: Duration,

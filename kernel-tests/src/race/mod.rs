@@ -1,4 +1,4 @@
-//! Two walkers in one address space, and how they get into each other's way:
+//! A reaper and a victim's exit that walk one address space at the same time:
 //! what the scenarios that measure have in common.
 
 pub mod cpu;

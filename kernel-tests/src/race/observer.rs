@@ -75,7 +75,7 @@ impl Observer {
         match self {
             Self::Walks(trace) => {
                 let steps = steps(&trace.events()?, walkers);
-                trace.whole()?;
+                trace.ensure_complete()?;
                 let seen = |walker: Walker| steps.iter().any(|step| step.0 == walker);
                 ensure(seen(Walker::Reaper), || {
                     "the reaper was not seen to walk".into()

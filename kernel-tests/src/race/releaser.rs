@@ -1,5 +1,5 @@
-//! Who calls `process_mrelease`: a thread that waits on its own CPU, spinning,
-//! so that it starts within a microsecond of the word.
+//! Who calls `process_mrelease`: a thread that spins on a CPU of its own, so
+//! that it starts within a microsecond of being told.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -22,14 +22,14 @@ use crate::timeout_scale::scaled;
 use crate::victim::{Spec, Victim, bind};
 
 /// How often freed memory is looked for.
-const LOOK: Duration = Duration::from_micros(500);
+const POLL: Duration = Duration::from_micros(500);
 /// How long it may take to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the thread spins on: a wait that sleeps would end too late.
+/// What the thread spins on; to sleep would end too late.
 const WAIT: u8 = 0;
 const GO: u8 = 1;
-const GONE: u8 = 2;
+const STARTED: u8 = 2;
 
 /// When the victim's own exit starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,11 +40,11 @@ pub enum Start {
     AtOnce,
 }
 
-/// The thread that calls `process_mrelease`, as its commander sees it.
+/// The thread that calls `process_mrelease`, seen from the one that directs it.
 pub struct Releaser<'a> {
     jobs: Sender<Job>,
     answers: Receiver<Answer>,
-    word: &'a AtomicU8,
+    state: &'a AtomicU8,
     tid: Pid,
 }
 
@@ -54,7 +54,7 @@ struct Job {
     kill: Option<Pid>,
 }
 
-/// What the thread says: first who it is, then what each call did.
+/// What the thread answers: first its own id, then what each call did.
 struct Answer {
     tid: Pid,
     result: Result<(), Errno>,
@@ -63,7 +63,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// Itself; none if the call came too late.
+    /// None if the call came too late.
     fn in_time(self) -> Result<Option<Self>, Failure> {
         match self.result {
             Ok(()) => Ok(Some(self)),
@@ -76,16 +76,16 @@ impl Answer {
 impl Releaser<'_> {
     /// Starts the thread, and ends it when `work` is done.
     pub fn run<T>(work: impl FnOnce(&Releaser<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
-        let word = AtomicU8::new(WAIT);
+        let state = AtomicU8::new(WAIT);
         thread::scope(|scope| {
             let (jobs, inbox) = channel();
             let (outbox, answers) = channel();
-            scope.spawn(|| live(inbox, outbox, &word));
+            scope.spawn(|| serve(inbox, outbox, &state));
             // Dropped with the jobs, which ends the thread.
             let mut releaser = Releaser {
                 jobs,
                 answers,
-                word: &word,
+                state: &state,
                 tid: Pid::from_raw(0),
             };
             releaser.tid = releaser.answer()?.tid;
@@ -93,7 +93,6 @@ impl Releaser<'_> {
         })
     }
 
-    /// The thread.
     pub fn tid(&self) -> Pid {
         self.tid
     }
@@ -119,7 +118,7 @@ impl Releaser<'_> {
             .ok_or_else(|| Failure::unmet("no solo reap was timed"))
     }
 
-    /// One race. Returns none if the call was too late: it has met nobody.
+    /// One race. Returns none if the call was too late to meet the other walker.
     pub fn race(&self, mut victim: Victim, start: Start) -> Result<Option<Timed>, Failure> {
         let children = cpu::of_children()?;
         let (killed, released, before) = match start {
@@ -159,12 +158,12 @@ impl Releaser<'_> {
         }))
     }
 
-    /// From the kill until half of a victim's memory is free again. Whoever
-    /// looks takes CPU time from the walkers, so nothing else is timed
-    /// meanwhile. Returns none if the call was too late.
+    /// From the kill until half of a victim's memory is free again. To look takes
+    /// CPU time from the walkers, so nothing else is timed meanwhile. Returns none
+    /// if the call was too late.
     ///
     /// A CPU keeps many megabytes of what it frees for itself, but not while
-    /// memory is short, which is when anybody asks: so here it may not.
+    /// memory is short. The test is about that case, so here it may not either.
     pub fn memory_back(&self, spec: &Spec) -> Result<Option<Duration>, Failure> {
         let _lists = ShortLists::new()?;
         let mut victim = Victim::spawn(spec)?;
@@ -183,26 +182,26 @@ impl Releaser<'_> {
                     "of a victim's {held} bytes less than half are free again"
                 )));
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL);
         }
         let took = killed.elapsed();
         victim.wait_killed()?;
         Ok(self.answer()?.in_time()?.map(|_| took))
     }
 
-    /// Makes the thread spin for the word.
+    /// Hands the thread a victim. From now on it spins until [`Self::start`].
     fn prepare(&self, victim: &Victim, kill: Option<Pid>) -> Result<(), Failure> {
         let pidfd = pidfd_open(victim.pid()).doing(|| "opening a pidfd".into())?;
-        self.word.store(WAIT, Ordering::Release);
+        self.state.store(WAIT, Ordering::Release);
         self.jobs
             .send(Job { pidfd, kill })
             .map_err(|_| Failure::unmet("the reaper thread has ended"))
     }
 
-    /// Gives the word, and returns when it is heeded.
+    /// Lets the thread go, and returns when it has started.
     fn start(&self) {
-        self.word.store(GO, Ordering::Release);
-        while self.word.load(Ordering::Acquire) != GONE {
+        self.state.store(GO, Ordering::Release);
+        while self.state.load(Ordering::Acquire) != STARTED {
             std::hint::spin_loop();
         }
     }
@@ -241,8 +240,7 @@ fn free() -> Result<u64, Failure> {
         .ram_unused())
 }
 
-/// The thread's life.
-fn live(jobs: Receiver<Job>, answers: Sender<Answer>, word: &AtomicU8) {
+fn serve(jobs: Receiver<Job>, answers: Sender<Answer>, state: &AtomicU8) {
     let tid = gettid();
     let here = Answer {
         tid,
@@ -254,10 +252,10 @@ fn live(jobs: Receiver<Job>, answers: Sender<Answer>, word: &AtomicU8) {
         return;
     }
     for Job { pidfd, kill } in jobs {
-        while word.load(Ordering::Acquire) != GO {
+        while state.load(Ordering::Acquire) != GO {
             std::hint::spin_loop();
         }
-        word.store(GONE, Ordering::Release);
+        state.store(STARTED, Ordering::Release);
         // One that can't be killed is found alive by the call.
         let _ = kill.map(|pid| signal::kill(pid, Signal::SIGKILL));
         let before = cpu::of_thread();

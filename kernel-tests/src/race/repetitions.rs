@@ -7,7 +7,7 @@ use results::plan::Plan;
 use crate::context::Repetition;
 
 /// Repetitions at most in a boot that traces: each is a page of a chart.
-const WALKS: u32 = 4;
+const MAX_TRACED: u32 = 4;
 
 /// The repetitions of a race: where in a solo reap the second walker starts is
 /// swept from 0 to below 100 percent, denser near the start (the cube of an
@@ -21,7 +21,7 @@ pub fn repetitions(plan: &Plan, at_most: u32) -> Vec<Repetition> {
         plan.warmups.min(at_most)
     };
     let at_most = if plan.purpose.is_traced() {
-        at_most.min(WALKS)
+        at_most.min(MAX_TRACED)
     } else {
         at_most
     };

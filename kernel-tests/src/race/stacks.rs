@@ -8,10 +8,10 @@ use super::waits::{behind_lock, waits};
 use super::walkers::Walkers;
 use crate::trace::Event;
 
-/// How much of a stack tells what was being done.
-const DEPTH: usize = 5;
+/// How many functions of a stack tell what was being done.
+const MAX_FRAMES: usize = 5;
 /// Stacks at most in a record: those with the most waits.
-const MOST: usize = 24;
+const MAX_STACKS: usize = 24;
 
 /// The waits of a boot's counted repetitions.
 #[derive(Debug, Default)]
@@ -25,7 +25,9 @@ impl Stacks {
     pub fn add(&mut self, events: &[Event], walkers: &Walkers) {
         self.repetitions += 1;
         for (walker, event, wait) in waits(events, walkers) {
-            let frames = behind_lock(&event.stack).take(DEPTH).map(str::to_owned);
+            let frames = behind_lock(&event.stack)
+                .take(MAX_FRAMES)
+                .map(str::to_owned);
             let (entries, micros) = self.waits.entry((walker, frames.collect())).or_default();
             *entries += 1;
             *micros += wait;
@@ -45,7 +47,7 @@ impl Stacks {
             })
             .collect();
         stacks.sort_by_key(|stack| std::cmp::Reverse(stack.entries));
-        stacks.truncate(MOST);
+        stacks.truncate(MAX_STACKS);
         results::record::Stacks {
             scenario,
             repetitions: self.repetitions,

@@ -1,21 +1,19 @@
-//! The two threads of control that walk one address space.
+//! Who walks the address space in a race, and on which CPU.
 
 use nix::unistd::Pid;
 use results::record::Walker;
 
 use crate::victim::Victim;
 
-/// The CPU of the victim, and of whoever holds it.
+/// The CPU of the victim, and of the thread that holds it.
 pub const VICTIM_CPU: usize = 0;
 /// The CPU of the other walker.
 pub const REAPER_CPU: usize = 1;
 
-/// The threads that walk.
 #[derive(Debug, Clone)]
 pub struct Walkers {
-    /// Who reaps.
     pub reaper: Pid,
-    /// Who exits: the last of these.
+    /// The threads of the victim: the last one to end walks.
     pub exit: Vec<Pid>,
 }
 

@@ -27,7 +27,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let server = Server::mount()?;
     let pid = oom.victim.pid();
     oom.victim.read(FILE)?;
-    let read = server.stuck()?;
+    let read = server.wait_for_read()?;
     smaps::ensure_resident(&smaps::of(pid)?, &oom.victim.ranges.concat())?;
 
     // Its other thread allocates, and can end; nothing holds this one but

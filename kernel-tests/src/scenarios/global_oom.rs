@@ -31,11 +31,12 @@ const SLACK_KIB: u64 = 4 << 10;
 /// How long the memory may take to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The kernel explains this many OOM kills, then no more for five seconds.
-const EXPLAINED: usize = 10;
+/// The kernel logs the reports of this many OOM kills, then no more for five
+/// seconds.
+const RATELIMIT_BURST: usize = 10;
 
 /// Those seconds and some more, since its clock for the log is another.
-const BURST: Duration = Duration::from_secs(6);
+const RATELIMIT_INTERVAL: Duration = Duration::from_secs(6);
 
 pub const SCENARIO: Scenario = Scenario {
     name: "global-oom",
@@ -49,11 +50,11 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(context: &Context<'_>) -> Result<(), Failure> {
-    // The buffers come before the ballast, which leaves too little for them.
+    // The buffers come before the pool, which leaves too little for them.
     let trace = Trace::new(SCENARIO.name, Clock::Mono, 64)?;
     trace.event("oom/mark_victim")?;
     // Without a pool it takes longer.
-    let _ballast = match Need::Hugetlb.missing() {
+    let _pool = match Need::Hugetlb.missing() {
         None => {
             let spare = procfs::mem_available()?.saturating_sub(LEFT_KIB);
             Some(Pool::grow_up_to(spare >> 11)?)
@@ -65,7 +66,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         .repetitions()
         .filter(|repetition| !repetition.warmup || repetition.index == 0);
     for repetition in repetitions.take(REPETITIONS) {
-        await_explanations()?;
+        wait_ratelimit()?;
         trace.clear()?;
         once(context, repetition, &trace)?;
     }
@@ -112,17 +113,19 @@ fn recovered(before: u64) -> Result<u64, Failure> {
     }
 }
 
-/// Waits until the kernel will explain the next OOM kill.
-fn await_explanations() -> Result<(), Failure> {
+/// Waits until the kernel will log the report of the next OOM kill.
+fn wait_ratelimit() -> Result<(), Failure> {
     loop {
         let now = trace::monotonic_us()?;
         let recent = Log::oldest()?
             .lines()
             .iter()
             .filter(|line| constraint(&line.text).is_some())
-            .filter(|line| Duration::from_micros(now.saturating_sub(line.at_us)) < BURST)
+            .filter(|line| {
+                Duration::from_micros(now.saturating_sub(line.at_us)) < RATELIMIT_INTERVAL
+            })
             .count();
-        if recent < EXPLAINED {
+        if recent < RATELIMIT_BURST {
             return Ok(());
         }
         sleep(Duration::from_millis(100));

@@ -64,7 +64,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     smaps::ensure_reaped(&after)?;
     untouched(pid, &after, &huge, free)?;
 
-    trace.whole()?;
+    trace.ensure_complete()?;
     let visited = trace.visits("walk", reaper)?;
     for range in &small {
         // Else the probe sees nothing, and absence proves nothing.

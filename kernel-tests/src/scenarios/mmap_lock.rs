@@ -1,4 +1,4 @@
-//! 29: an address space whose lock somebody holds is not touched.
+//! 29: an address space whose mmap_lock is held is not touched.
 
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
@@ -32,7 +32,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     smaps::ensure_resident(&before, &oom.victim.ranges.concat())?;
     let whole = procfs::resident(pid)?;
 
-    // Long before the reaper's time. Whoever looks into smaps now waits too.
+    // Long before the reaper's time. From here on a reader of smaps waits too.
     let hold = helper.hold(pid)?;
     let passed = watch.gave_up(pid, &mut log)?;
     ensure_ten_attempts(&passed, &["skip_task_reaping"])?;

@@ -10,8 +10,8 @@ use crate::race::{self, Observer, Releaser, Start, VICTIM_CPU, Walkers, metrics}
 use crate::scenario::Scenario;
 use crate::victim::{Spec, Victim, bind};
 
-/// How often a repetition is tried. A reaper that comes too late (ESRCH: its
-/// CPU was taken away in the wrong moment) has met nobody: not a sample.
+/// How often a repetition is tried. A call that comes too late (ESRCH: its
+/// CPU was taken away in the wrong moment) is no sample.
 const TRIES: u32 = 5;
 
 pub const SCENARIO: Scenario = Scenario {

@@ -7,10 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::context::Context;
 use crate::failure::{Doing, Failure, ensure};
-use crate::helper::{Helper, Notifier as Watcher};
+use crate::helper::{Helper, Notifier};
 use crate::kmsg::Log;
 use crate::needs::Need;
-use crate::oom::{OomVictim, Watch, ensure_ten_attempts, given_up};
+use crate::oom::{OomVictim, Watch, ensure_ten_attempts, wait_skipped};
 use crate::scenario::Scenario;
 use crate::smaps;
 use crate::sys::{pidfd_open, process_mrelease};
@@ -64,7 +64,7 @@ fn system_call(helper: &Helper) -> Result<(), Failure> {
     })?;
     let (pid, range) = (victim.pid(), refused(&victim)?);
     let pidfd = pidfd_open(pid).doing(|| "opening a pidfd".into())?;
-    let watcher = helper.watch(pid)?;
+    let notifier = helper.watch(pid)?;
     victim.pin()?;
     victim.kill()?;
     victim.wait_pinned()?;
@@ -72,17 +72,17 @@ fn system_call(helper: &Helper) -> Result<(), Failure> {
     smaps::ensure_resident(&before, &victim.ranges.concat())?;
     let reapable = before.iter().filter(|vma| vma.reapable()).count() as u64;
 
-    watcher.refuse(range)?;
+    notifier.refuse(range)?;
     for times in 1..=2 {
         mrelease(pidfd.as_fd(), Err(Errno::EAGAIN))?;
         only_left(pid, range)?;
         // Each VMA is asked about once, those behind the refused one too.
-        balanced(&watcher, times, times * reapable)?;
+        ensure_counts(&notifier, times, times * reapable)?;
     }
-    watcher.refuse_nothing()?;
+    notifier.refuse_nothing()?;
     mrelease(pidfd.as_fd(), Ok(()))?;
     smaps::ensure_reaped(&smaps::of(pid)?)?;
-    balanced(&watcher, 2, 3 * reapable)?;
+    ensure_counts(&notifier, 2, 3 * reapable)?;
     victim.release()?;
     victim.wait_killed()
 }
@@ -94,8 +94,8 @@ fn reaper(helper: &Helper, name: &str) -> Result<(), Failure> {
     let mut oom = OomVictim::pinned(name, areas(), None)?;
     let (pid, range) = (oom.victim.pid(), refused(&oom.victim)?);
     let pidfd = pidfd_open(pid).doing(|| "opening a pidfd".into())?;
-    let watcher = helper.watch(pid)?;
-    watcher.refuse(range)?;
+    let notifier = helper.watch(pid)?;
+    notifier.refuse(range)?;
     oom.kill()?;
     let before = smaps::of(pid)?;
     smaps::ensure_resident(&before, &oom.victim.ranges.concat())?;
@@ -104,16 +104,16 @@ fn reaper(helper: &Helper, name: &str) -> Result<(), Failure> {
     let passed = watch.gave_up(pid, &mut log)?;
     ensure_ten_attempts(&passed, &["start_task_reaping", "finish_task_reaping"])?;
     only_left(pid, range)?;
-    balanced(&watcher, 10, 10 * reapable)?;
-    // What it says comes before what it does.
-    given_up(pid)?;
+    ensure_counts(&notifier, 10, 10 * reapable)?;
+    // The log line comes before the flag.
+    wait_skipped(pid)?;
 
-    // Whoever gave up has hidden the mm from all that reap: there is nothing to
-    // do that was not tried, and nothing is done.
-    watcher.refuse_nothing()?;
+    // The flag hides the mm from all that reap: the call succeeds and reaps
+    // nothing.
+    notifier.refuse_nothing()?;
     mrelease(pidfd.as_fd(), Ok(()))?;
     only_left(pid, range)?;
-    balanced(&watcher, 10, 10 * reapable)?;
+    ensure_counts(&notifier, 10, 10 * reapable)?;
     oom.end()
 }
 
@@ -133,9 +133,9 @@ fn only_left(pid: Pid, range: Range) -> Result<(), Failure> {
 }
 
 /// Fails unless each invalidation has ended, so many were refused, and so many
-/// were not allowed to block; and no flush of the TLB is owed.
-fn balanced(watcher: &Watcher<'_>, refusals: u64, nonblocking: u64) -> Result<(), Failure> {
-    let seen = watcher.counts()?;
+/// were not allowed to block; and no flush of the TLB is pending.
+fn ensure_counts(notifier: &Notifier<'_>, refusals: u64, nonblocking: u64) -> Result<(), Failure> {
+    let seen = notifier.counts()?;
     let held = seen.starts == seen.ends
         && seen.refusals == refusals
         && seen.nonblocking == nonblocking

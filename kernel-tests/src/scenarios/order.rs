@@ -63,7 +63,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         let reaped = watch.reaped(pid, Vec::new())?;
         let visited = trace.visits("walk", reaper)?;
         oom.end()?;
-        trace.whole()?;
+        trace.ensure_complete()?;
 
         same_set(&visited, &expected)?;
         let order = order_of(&visited);

@@ -40,7 +40,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     })?;
 
     watch.reaped(pid, Vec::new())?;
-    trace.whole()?;
+    trace.ensure_complete()?;
     let visited = trace.visits("walk", reaper)?;
     for range in oom.victim.ranges.concat() {
         // Else the probe sees nothing, and absence proves nothing.

@@ -54,7 +54,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         let reaped = watch.reaped(pid, Vec::new())?;
         let gained = procfs::mem_free()?.saturating_sub(free);
         smaps::ensure_reaped(&smaps::of(pid)?)?;
-        oom::given_up(pid)?;
+        oom::wait_skipped(pid)?;
         // Pages may be gone from the page tables and yet not be free.
         ensure(gained >= before - before / 4, || {
             format!("{before} KiB were reaped, but only {gained} KiB more are free")

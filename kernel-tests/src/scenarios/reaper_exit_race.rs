@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use crate::context::{Context, Metric};
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
-use crate::oom::{self, Bystander, OomVictim, Watch};
+use crate::oom::{self, LogWatch, OomVictim, Watch};
 use crate::race::{self, Observer, REAPER_CPU, Timed, VICTIM_CPU, Walkers, cpu, metrics};
 use crate::scenario::Scenario;
 use crate::trace::Event;
@@ -51,10 +51,10 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     bind(Pid::from_raw(0), VICTIM_CPU)?;
     let reaper = oom::reaper()?;
     bind(reaper, REAPER_CPU)?;
-    let mut witness = Witness::new(context)?;
+    let mut watch = ReaperWatch::new(context)?;
     let observer = Observer::new(context)?;
 
-    let solo = solo(&mut witness)?;
+    let solo = solo(&mut watch)?;
     context.note(format!(
         "a reap without the other walker takes {} us",
         solo.as_micros()
@@ -68,7 +68,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         oom.kill()?;
         let before = cpu::of_process(pid)?;
         // The reaper is awake, on the other CPU: the race is on.
-        witness.woken(pid)?;
+        watch.woken(pid)?;
         let delay = race::delay(repetition, solo);
         if !delay.is_zero() {
             thread::sleep(delay);
@@ -76,7 +76,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         let released = Instant::now();
         oom.end()?;
         let gone = Instant::now();
-        let reap = witness.reaped(pid)?;
+        let reap = watch.reaped(pid)?;
         let timed = Timed {
             reap: (REAP, reap),
             release_to_gone: gone - released,
@@ -95,42 +95,42 @@ fn victim() -> Result<OomVictim, Failure> {
 }
 
 /// A reap that has the address space to itself.
-fn solo(witness: &mut Witness) -> Result<Duration, Failure> {
+fn solo(watch: &mut ReaperWatch) -> Result<Duration, Failure> {
     let mut oom = victim()?;
     oom.kill()?;
     let pid = oom.victim.pid();
-    witness.woken(pid)?;
-    let reap = witness.reaped(pid)?;
+    watch.woken(pid)?;
+    let reap = watch.reaped(pid)?;
     oom.end()?;
     ensure(!reap.is_zero(), || "a solo reap took no time".into())?;
     Ok(reap)
 }
 
-/// Who sees the reaper come and go.
-enum Witness {
-    /// Its tracepoints, and the events that they have shown so far.
-    Watch(Watch, Vec<Event>),
-    /// Whoever is there, in an unprobed boot.
-    Bystander(Bystander),
+/// How the reaper is seen to start and end.
+enum ReaperWatch {
+    /// By its tracepoints; with the events so far.
+    Trace(Watch, Vec<Event>),
+    /// By the memory that goes and the kernel's log, in an unprobed boot.
+    Log(LogWatch),
 }
 
-impl Witness {
+impl ReaperWatch {
     fn new(context: &Context<'_>) -> Result<Self, Failure> {
         if !context.plan.purpose.is_unprobed() {
-            return Ok(Self::Watch(Watch::new()?, Vec::new()));
+            return Ok(Self::Trace(Watch::new()?, Vec::new()));
         }
         context.note(
             "a reap is timed from when the first memory is seen to be gone until the kernel's \
              log says so",
         )?;
-        Ok(Self::Bystander(Bystander::new()?))
+        Ok(Self::Log(LogWatch::new()?))
     }
 
     /// Waits until the reaper is at work on a victim that is held.
     fn woken(&mut self, pid: Pid) -> Result<(), Failure> {
         match self {
-            Self::Watch(watch, seen) => *seen = watch.woken(pid)?,
-            Self::Bystander(bystander) => bystander.woken(pid)?,
+            Self::Trace(watch, seen) => *seen = watch.woken(pid)?,
+            Self::Log(log) => log.woken(pid)?,
         }
         Ok(())
     }
@@ -138,8 +138,8 @@ impl Witness {
     /// Waits until it has finished, and returns how long it took.
     fn reaped(&mut self, pid: Pid) -> Result<Duration, Failure> {
         let reap = match self {
-            Self::Watch(watch, seen) => watch.reaped(pid, std::mem::take(seen))?.reap,
-            Self::Bystander(bystander) => bystander.reaped(pid)?,
+            Self::Trace(watch, seen) => watch.reaped(pid, std::mem::take(seen))?.reap,
+            Self::Log(log) => log.reaped(pid)?,
         };
         Ok(Duration::from_micros(reap))
     }

@@ -1,5 +1,5 @@
-//! 7: who wants memory in the group of a victim that is stuck waits for the
-//! reaper, and for nobody else's death.
+//! 7: an allocation in the group of a victim that is stuck waits for the reaper,
+//! and no other process is killed.
 
 use std::time::Instant;
 

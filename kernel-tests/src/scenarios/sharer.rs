@@ -75,7 +75,7 @@ fn released(victim: &Victim) -> Result<(), Failure> {
     victim::release(sharer)?;
     victim.release()?;
     victim::wait_killed(victim.pid())?;
-    // Its parent gone, it is ours to bury.
+    // Its parent is gone: the first process has to wait for it.
     victim::wait_killed(sharer)
 }
 

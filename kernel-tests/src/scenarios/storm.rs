@@ -25,7 +25,7 @@ const KILLS_A_SECOND: Metric = Metric {
 const KILLS: u32 = 100;
 const WARMUP: u32 = 8;
 
-/// How long what was freed late may take to come back.
+/// How long what the kernel frees late may take to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where a cache of the slab allocator can be told to give back what it holds.
@@ -44,7 +44,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(context: &Context<'_>) -> Result<(), Failure> {
     kills(WARMUP)?;
-    let before = Stock::take()?;
+    let before = Usage::read()?;
     let started = Instant::now();
     kills(KILLS)?;
     let took = started.elapsed();
@@ -57,7 +57,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
 
     let deadline = Instant::now() + scaled(PATIENCE);
     loop {
-        let leaks = Stock::take()?.leaks(&before);
+        let leaks = Usage::read()?.leaks(&before);
         if leaks.is_empty() {
             return Ok(());
         }
@@ -98,7 +98,7 @@ fn kills(count: u32) -> Result<(), Failure> {
 }
 
 /// What kills must not use up.
-struct Stock {
+struct Usage {
     /// KiB that can be had.
     available: u64,
     /// KiB in page tables.
@@ -117,8 +117,8 @@ const SLABS: [(&str, u64); 3] = [
     ("task_struct", 20),
 ];
 
-impl Stock {
-    fn take() -> Result<Self, Failure> {
+impl Usage {
+    fn read() -> Result<Self, Failure> {
         let meminfo = procfs::read("/proc/meminfo")?;
         let slabinfo = {
             for (name, _) in SLABS {
@@ -184,16 +184,16 @@ mod tests {
 
     #[test]
     fn leaks_beyond_the_slack_are_named() {
-        let stock = |available, mm, dying| Stock {
+        let usage = |available, mm, dying| Usage {
             available,
             page_tables: 100,
             slabs: [mm, 1000, 60],
             dying,
         };
-        let before = stock(900_000, 40, 0);
-        assert!(stock(890_000, 60, 4).leaks(&before).is_empty());
+        let before = usage(900_000, 40, 0);
+        assert!(usage(890_000, 60, 4).leaks(&before).is_empty());
         assert_eq!(
-            stock(700_000, 140, 50).leaks(&before),
+            usage(700_000, 140, 50).leaks(&before),
             [
                 "memory: 200000 KiB did not come back",
                 "mm_struct: 100 did not come back",

@@ -23,7 +23,7 @@ pub const VMAS: Scenario = Scenario {
             context,
             "VMAs of 8 pages",
             &[1, 10, 50, 200, 800, 2_000, 5_000],
-            |vmas| (victim(vmas, 8), Head::Percent(0)),
+            |vmas| (victim(vmas, 8), HeadStart::Percent(0)),
         )
     },
     ..SWEEP
@@ -39,7 +39,7 @@ pub const PAGES: Scenario = Scenario {
             context,
             "pages in each of 100 VMAs",
             &[1, 4, 16, 64, 256, 512],
-            |pages| (victim(100, u64::from(pages)), Head::Percent(0)),
+            |pages| (victim(100, u64::from(pages)), HeadStart::Percent(0)),
         )
     },
     ..SWEEP
@@ -60,7 +60,7 @@ pub const THREADS: Scenario = Scenario {
                     threads: threads - 1,
                     ..victim(400, 16)
                 };
-                (spec, Head::AtOnce)
+                (spec, HeadStart::AtOnce)
             },
         )
     },
@@ -77,7 +77,7 @@ pub const HEAD_START: Scenario = Scenario {
             context,
             "percent of a reap of 800 VMAs of 16 pages when the victim's own exit starts",
             &[0, 5, 10, 20, 40, 60, 80],
-            |percent| (victim(800, 16), Head::Percent(percent)),
+            |percent| (victim(800, 16), HeadStart::Percent(percent)),
         )
     },
     ..SWEEP
@@ -105,10 +105,10 @@ const SWEEP: Scenario = Scenario {
 
 /// When the victim's own exit starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Head {
+enum HeadStart {
     /// After this part of a reap that has the address space to itself.
     Percent(u32),
-    /// When it comes to it.
+    /// When it gets there by itself.
     AtOnce,
 }
 
@@ -121,7 +121,7 @@ fn run(
     context: &Context<'_>,
     axis: &str,
     points: &[u32],
-    at: fn(u32) -> (Spec, Head),
+    at: fn(u32) -> (Spec, HeadStart),
 ) -> Result<(), Failure> {
     bind(Pid::from_raw(0), VICTIM_CPU)?;
     context.record(&Record::Sweep {
@@ -133,11 +133,11 @@ fn run(
         let starts: Vec<_> = points
             .iter()
             .map(|&point| {
-                let (spec, head) = at(point);
-                let start = match head {
-                    Head::AtOnce => Start::AtOnce,
-                    Head::Percent(0) => Start::Held(Duration::ZERO),
-                    Head::Percent(part) => {
+                let (spec, head_start) = at(point);
+                let start = match head_start {
+                    HeadStart::AtOnce => Start::AtOnce,
+                    HeadStart::Percent(0) => Start::Held(Duration::ZERO),
+                    HeadStart::Percent(part) => {
                         Start::Held(releaser.solo(&spec)?.mul_f64(f64::from(part) / 100.0))
                     }
                 };

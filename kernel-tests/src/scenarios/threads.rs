@@ -48,13 +48,13 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     cgroup.limit_to_current(1 << 20)?;
     victim.exhaust()?;
     victim::wait_pinned(stuck)?;
-    alone(victim.pid(), stuck)?;
+    wait_alone(victim.pid(), stuck)?;
     let ranges = victim.ranges.concat();
     smaps::ensure_resident(&smaps::of(stuck)?, &ranges)?;
 
     watch.reaped(victim.pid(), Vec::new())?;
     smaps::ensure_reaped(&smaps::of(stuck)?)?;
-    alone(victim.pid(), stuck)?;
+    wait_alone(victim.pid(), stuck)?;
 
     victim::release(stuck)?;
     victim::wait_killed(stuck)?;
@@ -67,7 +67,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
 
 /// Waits until all threads but `stuck` have ended; the first one stays as a
 /// zombie.
-fn alone(pid: Pid, stuck: Pid) -> Result<(), Failure> {
+fn wait_alone(pid: Pid, stuck: Pid) -> Result<(), Failure> {
     let deadline = Instant::now() + scaled(PATIENCE);
     loop {
         let alive: Vec<_> = procfs::threads(pid)?

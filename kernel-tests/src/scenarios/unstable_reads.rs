@@ -1,4 +1,4 @@
-//! 27: nobody reads zeroes where the reaper has taken content away.
+//! 27: reads of reaped memory fail; they never give zeroes.
 
 use nix::errno::Errno;
 use nix::libc;
@@ -114,7 +114,7 @@ fn is_error(answer: &io::Result<u8>, errno: i32) -> bool {
     matches!(answer, Err(error) if error.raw_os_error() == Some(errno))
 }
 
-/// The other way into somebody's memory.
+/// Reads with `process_vm_readv` instead.
 fn copy(pid: Pid, at: u64) -> Result<u8, Errno> {
     let mut byte = [0];
     let remote = RemoteIoVec {

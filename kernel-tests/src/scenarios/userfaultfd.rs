@@ -1,4 +1,4 @@
-//! 20: an address space that outlives its victim, held by somebody who waits for
+//! 20: an address space that outlives its victim, held by a reader that waits for
 //! a userfaultfd, is reaped.
 
 use std::fs::File;
@@ -47,7 +47,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let pid = oom.victim.pid();
     let path = format!("/proc/{pid}/smaps");
     let mut memory = File::open(&path).doing(|| format!("opening {path}"))?;
-    smaps::ensure_resident(&smaps::still(&mut memory)?, &oom.victim.ranges.concat())?;
+    smaps::ensure_resident(&smaps::reread(&mut memory)?, &oom.victim.ranges.concat())?;
 
     // A descriptor alone keeps no page: the fault of a reader does, who can
     // go on only when the descriptor's holder says so.
@@ -63,7 +63,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     ensure(oom.victim.ended()?, || {
         format!("{pid} has not ended, and may have held its memory itself")
     })?;
-    let after = smaps::still(&mut memory)?;
+    let after = smaps::reread(&mut memory)?;
     ensure(!after.is_empty(), || {
         format!("the memory of {pid} was gone before it was let go")
     })?;
@@ -77,7 +77,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     ensure(answer == Err(Errno::EFAULT), || {
         format!("reading reaped memory answers {answer:?} instead of EFAULT")
     })?;
-    let left = smaps::still(&mut memory)?.len();
+    let left = smaps::reread(&mut memory)?.len();
     ensure(left == 0, || {
         format!("{left} VMAs are left of {pid} although nobody uses them")
     })?;
@@ -93,7 +93,7 @@ fn peek(pid: Pid, address: u64) -> Result<usize, Errno> {
     process_vm_readv(pid, &mut [IoSliceMut::new(&mut [0])], &[remote])
 }
 
-/// Waits until somebody waits for a page.
+/// Waits for the userfaultfd's message that a page is waited for.
 fn wait_for_fault(uffd: &mut File, page: u64) -> Result<(), Failure> {
     /// A message, what it begins with, and where it names the page.
     const LENGTH: usize = 32;

@@ -149,7 +149,7 @@ impl Trace {
     }
 
     /// Fails if an event was lost, in the ring buffer or by a probe.
-    pub fn whole(&self) -> Result<(), Failure> {
+    pub fn ensure_complete(&self) -> Result<(), Failure> {
         let path = self.dir.join("per_cpu");
         let cpus = fs::read_dir(&path).doing(|| format!("listing {}", path.display()))?;
         for cpu in cpus.flatten() {

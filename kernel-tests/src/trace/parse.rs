@@ -1,6 +1,5 @@
 //! The text of a trace, as the kernel prints it.
 
-/// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// The thread on whose behalf the kernel ran.
