@@ -58,6 +58,15 @@ pub struct Repetition {
     pub at: Option<f64>,
 }
 
+impl Repetition {
+    /// The one repetition of what is measured once.
+    pub const ONLY: Self = Self {
+        index: 0,
+        warmup: false,
+        at: None,
+    };
+}
+
 impl<'a> Context<'a> {
     /// A scenario's view of the run.
     pub fn new(plan: &'a Plan, scenario: &'static str, report: &'a Report) -> Self {

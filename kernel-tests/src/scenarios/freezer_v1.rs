@@ -56,12 +56,11 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     if procfs::has_symbol(THAWS_ALL) {
         context.note(format!("this kernel has {THAWS_ALL}: a frozen victim ends"))?;
         victim.wait_killed()?;
-        let only = Repetition {
-            index: 0,
-            warmup: false,
-            at: None,
-        };
-        return context.sample(only, KILL_TO_GONE, killed.elapsed().as_micros() as f64);
+        return context.sample(
+            Repetition::ONLY,
+            KILL_TO_GONE,
+            killed.elapsed().as_micros() as f64,
+        );
     }
     context.note(format!(
         "this kernel has no {THAWS_ALL}: a frozen victim lingers and is reaped"

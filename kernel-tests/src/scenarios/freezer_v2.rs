@@ -52,10 +52,9 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     victim.wait_killed()?;
     let gone = trace::monotonic_us()?;
     let kill = only_kill(&trace.events()?, victim.pid())?;
-    let only = Repetition {
-        index: 0,
-        warmup: false,
-        at: None,
-    };
-    context.sample(only, KILL_TO_GONE, gone.saturating_sub(kill) as f64)
+    context.sample(
+        Repetition::ONLY,
+        KILL_TO_GONE,
+        gone.saturating_sub(kill) as f64,
+    )
 }

@@ -61,10 +61,5 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         format!("memory.events counts {kills} OOM kills instead of 1")
     })?;
     oom.end()?;
-    let only = Repetition {
-        index: 0,
-        warmup: false,
-        at: None,
-    };
-    context.sample(only, UNBLOCKED, took.as_micros() as f64)
+    context.sample(Repetition::ONLY, UNBLOCKED, took.as_micros() as f64)
 }

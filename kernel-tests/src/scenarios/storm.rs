@@ -48,12 +48,11 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     let started = Instant::now();
     kills(KILLS)?;
     let took = started.elapsed();
-    let only = Repetition {
-        index: 0,
-        warmup: false,
-        at: None,
-    };
-    context.sample(only, KILLS_A_SECOND, f64::from(KILLS) / took.as_secs_f64())?;
+    context.sample(
+        Repetition::ONLY,
+        KILLS_A_SECOND,
+        f64::from(KILLS) / took.as_secs_f64(),
+    )?;
 
     let deadline = Instant::now() + scaled(PATIENCE);
     loop {
