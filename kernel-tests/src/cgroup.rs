@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 use crate::procfs;
 use crate::timeout_scale::scaled;
 
@@ -23,12 +23,12 @@ pub struct Cgroup {
 impl Cgroup {
     /// Makes a group whose memory has no limit yet.
     pub fn new(name: &str) -> Result<Self, Failure> {
-        fs::create_dir_all(PARENT).doing(|| format!("making the cgroup {PARENT}"))?;
+        fs::create_dir_all(PARENT).while_doing(|| format!("making the cgroup {PARENT}"))?;
         for above in [ROOT, PARENT] {
             procfs::write(format!("{above}/cgroup.subtree_control"), "+memory")?;
         }
         let path = Path::new(PARENT).join(name);
-        fs::create_dir(&path).doing(|| format!("making the cgroup {}", path.display()))?;
+        fs::create_dir(&path).while_doing(|| format!("making the cgroup {}", path.display()))?;
         Ok(Self { path })
     }
 

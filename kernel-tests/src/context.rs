@@ -7,7 +7,7 @@ use results::ktap::{Test, Writer};
 use results::plan::Plan;
 use results::record::{Record, Sample, Unit, Walker};
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 
 /// The stream to the host. The watchdog and a scenario share it.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ impl Report {
     /// Announces `planned` tests.
     pub fn new(port: File, planned: u32) -> Result<Self, Failure> {
         Ok(Self(Mutex::new(
-            Writer::new(port, planned).doing(|| "writing results".into())?,
+            Writer::new(port, planned).while_doing(|| "writing results".into())?,
         )))
     }
 
@@ -34,7 +34,7 @@ impl Report {
         write: impl FnOnce(&mut Writer<File>) -> std::io::Result<()>,
     ) -> Result<(), Failure> {
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        write(&mut writer).doing(|| "writing results".into())
+        write(&mut writer).while_doing(|| "writing results".into())
     }
 }
 

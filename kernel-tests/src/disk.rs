@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount, umount};
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 
 pub const DEVICE: &str = "/dev/ram0";
 
@@ -43,8 +43,8 @@ pub struct Disk {
 impl Disk {
     /// Makes one and mounts it on a new folder.
     pub fn mount(at: &Path) -> Result<Self, Failure> {
-        fs::write(DEVICE, ext2()).doing(|| format!("writing a file system to {DEVICE}"))?;
-        fs::create_dir(at).doing(|| format!("making {}", at.display()))?;
+        fs::write(DEVICE, ext2()).while_doing(|| format!("writing a file system to {DEVICE}"))?;
+        fs::create_dir(at).while_doing(|| format!("making {}", at.display()))?;
         // From here on there is something to undo.
         let disk = Self { at: at.to_owned() };
         mount(
@@ -54,7 +54,7 @@ impl Disk {
             MsFlags::empty(),
             None::<&str>,
         )
-        .doing(|| format!("mounting {DEVICE} on {}", at.display()))?;
+        .while_doing(|| format!("mounting {DEVICE} on {}", at.display()))?;
         Ok(disk)
     }
 }

@@ -36,13 +36,13 @@ pub fn ensure(held: bool, what: impl FnOnce() -> String) -> Result<(), Failure> 
 }
 
 /// Says what was being done when a system call failed.
-pub trait Doing<T> {
+pub trait ResultExt<T> {
     /// Turns the error into a [`Failure`].
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure>;
+    fn while_doing(self, what: impl FnOnce() -> String) -> Result<T, Failure>;
 }
 
-impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
+impl<T, E: Into<io::Error>> ResultExt<T> for Result<T, E> {
+    fn while_doing(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|source| Failure::System {
             doing: what(),
             source: source.into(),

@@ -7,7 +7,7 @@ use std::thread;
 use results::plan::Fault;
 
 use crate::context::Context;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::timeout_scale::scaled;
@@ -36,7 +36,7 @@ const HANG: Scenario = Scenario {
 /// Freezes the runner and its watchdog. Real-time threads that spin on every
 /// CPU would not do: recent kernels keep a part of each second for others.
 fn hang(_: &Context<'_>) -> Result<(), Failure> {
-    fs::create_dir(FROZEN).doing(|| format!("making {FROZEN}"))?;
+    fs::create_dir(FROZEN).while_doing(|| format!("making {FROZEN}"))?;
     procfs::write(format!("{FROZEN}/cgroup.procs"), "0")?;
     procfs::write(format!("{FROZEN}/cgroup.freeze"), "1")?;
     loop {

@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::libc::{S_IFDIR, S_IFREG};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 use crate::timeout_scale::scaled;
 
 /// Where requests are read and answers written.
@@ -27,7 +27,7 @@ const ROOT: &str = "/fuse";
 pub const FILE: &str = "/fuse/file";
 
 /// How long a read may take to arrive, emulated.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The requests that are answered, or must not be.
 mod opcode {
@@ -74,9 +74,11 @@ impl Server {
             .read(true)
             .write(true)
             .open(DEVICE)
-            .doing(|| format!("opening {DEVICE}"))?;
-        let theirs = device.try_clone().doing(|| format!("sharing {DEVICE}"))?;
-        fs::create_dir(ROOT).doing(|| format!("making {ROOT}"))?;
+            .while_doing(|| format!("opening {DEVICE}"))?;
+        let theirs = device
+            .try_clone()
+            .while_doing(|| format!("sharing {DEVICE}"))?;
+        fs::create_dir(ROOT).while_doing(|| format!("making {ROOT}"))?;
         let fd = device.as_raw_fd();
         let (sender, reads) = channel();
         let server = Self { device, reads };
@@ -87,7 +89,7 @@ impl Server {
             MsFlags::empty(),
             Some(format!("fd={fd},rootmode=40000,user_id=0,group_id=0").as_str()),
         )
-        .doing(|| format!("mounting {ROOT}"))?;
+        .while_doing(|| format!("mounting {ROOT}"))?;
         // It ends with the connection.
         thread::spawn(move || serve(theirs, &sender));
         Ok(server)
@@ -95,7 +97,7 @@ impl Server {
 
     /// Waits for a read, which is held until it is answered.
     pub fn wait_for_read(&self) -> Result<PendingRead, Failure> {
-        let arrived = self.reads.recv_timeout(scaled(PATIENCE));
+        let arrived = self.reads.recv_timeout(scaled(TIMEOUT));
         arrived
             .map(PendingRead)
             .map_err(|_| Failure::unmet(format!("nobody reads {FILE}")))
@@ -105,7 +107,7 @@ impl Server {
     pub fn answer(&self, read: PendingRead) -> Result<(), Failure> {
         (&self.device)
             .write_all(&reply(read.0, Ok(Vec::new())))
-            .doing(|| format!("answering a read of {FILE}"))
+            .while_doing(|| format!("answering a read of {FILE}"))
     }
 }
 

@@ -9,7 +9,7 @@ use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::reboot::{RebootMode, reboot};
 use results::plan::{PATH, PORT, Plan};
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 use crate::procfs;
 use crate::timeout_scale::scaled;
 
@@ -27,7 +27,7 @@ pub fn mount_all() -> Result<(), Failure> {
         // Fails on sysfs's own folders, which are there.
         let _ = fs::create_dir_all(at);
         mount(Some(kind), at, Some(kind), MsFlags::empty(), None::<&str>)
-            .doing(|| format!("mounting {kind} on {at}"))
+            .while_doing(|| format!("mounting {kind} on {at}"))
     };
     for pair in REQUIRED {
         mount_one(pair)?;
@@ -43,7 +43,7 @@ pub fn mount_all() -> Result<(), Failure> {
 /// The plan that the host packed beside this program.
 pub fn plan() -> Result<Plan, Failure> {
     let text = procfs::read(PATH)?;
-    serde_json::from_str(&text).doing(|| format!("reading {PATH}"))
+    serde_json::from_str(&text).while_doing(|| format!("reading {PATH}"))
 }
 
 /// Opens the port that carries the results, as soon as its driver has it.
@@ -54,7 +54,7 @@ pub fn port() -> Result<File, Failure> {
             return OpenOptions::new()
                 .write(true)
                 .open(&device)
-                .doing(|| format!("opening {}", device.display()));
+                .while_doing(|| format!("opening {}", device.display()));
         }
         if Instant::now() >= deadline {
             return Err(Failure::unmet(format!(
@@ -79,7 +79,7 @@ fn find_port() -> Option<std::path::PathBuf> {
 /// Protects this process from the shortage of memory that it will cause.
 pub fn harden() -> Result<(), Failure> {
     mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)
-        .doing(|| "locking the runner's memory".into())?;
+        .while_doing(|| "locking the runner's memory".into())?;
     procfs::write("/proc/self/oom_score_adj", "-1000")?;
     // A list of all tasks in each OOM report only fills the log, and a probe
     // that is optimised later patches text in the middle of a measurement.

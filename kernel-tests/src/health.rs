@@ -12,7 +12,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
 use crate::cgroup;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 use crate::helper;
 use crate::procfs;
 use crate::sys;
@@ -32,7 +32,7 @@ const SLACK_KIB: u64 = 32 << 10;
 const SLACK_GROUPS: u64 = 1;
 
 /// How long memory and the last members of a group may take to come back.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The state before a scenario.
 #[derive(Debug)]
@@ -50,9 +50,9 @@ impl Health {
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
             .open("/dev/kmsg")
-            .doing(|| "opening /dev/kmsg".into())?;
+            .while_doing(|| "opening /dev/kmsg".into())?;
         log.seek(SeekFrom::End(0))
-            .doing(|| "seeking in /dev/kmsg".into())?;
+            .while_doing(|| "seeking in /dev/kmsg".into())?;
         Ok(Self {
             log,
             mounts: procfs::read("/proc/self/mounts")?,
@@ -90,7 +90,7 @@ impl Health {
     }
 
     fn missing_memory(&self) -> Option<String> {
-        let deadline = Instant::now() + scaled(PATIENCE);
+        let deadline = Instant::now() + scaled(TIMEOUT);
         loop {
             let now = procfs::mem_available().unwrap_or(0);
             if now + SLACK_KIB >= self.available {
@@ -108,7 +108,7 @@ impl Health {
 
     /// A victim's task that is held holds its group.
     fn dying_groups(&self) -> Option<String> {
-        let deadline = Instant::now() + scaled(PATIENCE);
+        let deadline = Instant::now() + scaled(TIMEOUT);
         loop {
             let more = cgroup::dying().saturating_sub(self.dying);
             if more <= SLACK_GROUPS {
@@ -196,7 +196,7 @@ fn is_trouble(line: &str) -> bool {
 
 /// Ends all processes but this one and the kernel's threads, and names them.
 pub fn stray_processes() -> Vec<String> {
-    let deadline = Instant::now() + scaled(PATIENCE);
+    let deadline = Instant::now() + scaled(TIMEOUT);
     let mut names = Vec::new();
     loop {
         wait_for_orphans();

@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module};
 use nix::unistd::Pid;
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 use crate::procfs;
 use crate::victim::Range;
 
@@ -26,8 +26,9 @@ pub struct Helper(());
 
 impl Helper {
     pub fn load() -> Result<Self, Failure> {
-        let file = File::open(PATH).doing(|| format!("opening {PATH}"))?;
-        finit_module(&file, c"", ModuleInitFlags::empty()).doing(|| format!("loading {PATH}"))?;
+        let file = File::open(PATH).while_doing(|| format!("opening {PATH}"))?;
+        finit_module(&file, c"", ModuleInitFlags::empty())
+            .while_doing(|| format!("loading {PATH}"))?;
         Ok(Self(()))
     }
 
@@ -96,7 +97,7 @@ impl Notifier<'_> {
         let read = self
             .file
             .read_at(&mut bytes, 0)
-            .doing(|| format!("reading {DEVICE}"))?;
+            .while_doing(|| format!("reading {DEVICE}"))?;
         let text = String::from_utf8_lossy(bytes.get(..read).unwrap_or_default());
         let count = |key| {
             procfs::value(&text, key)
@@ -117,14 +118,14 @@ fn open(command: &str) -> Result<File, Failure> {
         .read(true)
         .write(true)
         .open(DEVICE)
-        .doing(|| format!("opening {DEVICE}"))?;
+        .while_doing(|| format!("opening {DEVICE}"))?;
     send(&file, command)?;
     Ok(file)
 }
 
 fn send(mut file: &File, command: &str) -> Result<(), Failure> {
     file.write_all(command.as_bytes())
-        .doing(|| format!("telling {DEVICE} to {command}"))
+        .while_doing(|| format!("telling {DEVICE} to {command}"))
 }
 
 fn unload() -> nix::Result<()> {

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use nix::libc;
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 
 /// A place in the kernel's log. Reading goes on where it stopped.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Log {
             .custom_flags(libc::O_NONBLOCK)
             .open("/dev/kmsg")
             .map(Self)
-            .doing(|| "opening /dev/kmsg".into())
+            .while_doing(|| "opening /dev/kmsg".into())
     }
 
     /// Behind the newest record.
@@ -36,7 +36,7 @@ impl Log {
         let mut log = Self::oldest()?;
         log.0
             .seek(SeekFrom::End(0))
-            .doing(|| "seeking in /dev/kmsg".into())?;
+            .while_doing(|| "seeking in /dev/kmsg".into())?;
         Ok(log)
     }
 

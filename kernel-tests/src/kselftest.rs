@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 use crate::procfs;
 
 /// The first argument of a process that is to be one of these programs.
@@ -37,20 +37,20 @@ pub fn exec(program: &str) -> Failure {
 pub fn run(name: &str, folder: &Path) -> Result<(Vec<u8>, ExitStatus), Failure> {
     let program = program(name);
     let doing = || format!("running {}", program.display());
-    let (reader, writer) = io::pipe().doing(doing)?;
+    let (reader, writer) = io::pipe().while_doing(doing)?;
     let mut child = Command::new("/proc/self/exe")
         .arg(ARGUMENT)
         .arg(&program)
         .current_dir(folder)
         .stdin(Stdio::null())
-        .stdout(writer.try_clone().doing(doing)?)
+        .stdout(writer.try_clone().while_doing(doing)?)
         .stderr(writer)
         .spawn()
-        .doing(doing)?;
+        .while_doing(doing)?;
     let mut output = Vec::new();
     // One that says more than that dies of a closed pipe.
     let read = reader.take(MAX_OUTPUT).read_to_end(&mut output);
-    let ended = child.wait().doing(doing)?;
-    read.doing(doing)?;
+    let ended = child.wait().while_doing(doing)?;
+    read.while_doing(doing)?;
     Ok((output, ended))
 }

@@ -29,7 +29,7 @@ const EARLY: Duration = Duration::from_millis(200);
 const POLL: Duration = Duration::from_millis(5);
 
 /// How long the reaper may take, emulated.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A victim in a group of its own.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl Watch {
     /// once with what was seen so far.
     pub fn woken(&mut self, pid: Pid) -> Result<Vec<Event>, Failure> {
         self.0
-            .wait("wake_reaper", &[pid], scaled(PATIENCE))
+            .wait("wake_reaper", &[pid], scaled(TIMEOUT))
             .map_err(not_reached)
     }
 
@@ -130,7 +130,7 @@ impl Watch {
     pub fn reaped_one_of(&mut self, pids: &[Pid]) -> Result<Reaped, Failure> {
         let events = self
             .0
-            .wait("finish_task_reaping", pids, scaled(PATIENCE))
+            .wait("finish_task_reaping", pids, scaled(TIMEOUT))
             .map_err(not_reached)?;
         let chosen = pids.iter().find(|pid| {
             events
@@ -148,7 +148,7 @@ impl Watch {
                 .iter()
                 .any(|event| is(event, "finish_task_reaping", pid))
             {
-                let more = self.0.wait("finish_task_reaping", &[pid], scaled(PATIENCE));
+                let more = self.0.wait("finish_task_reaping", &[pid], scaled(TIMEOUT));
                 events.extend(more.map_err(not_reached)?);
             }
             steps(&events, pid)?;
@@ -169,7 +169,7 @@ impl Watch {
         }
         events.extend(
             self.0
-                .wait("finish_task_reaping", &[pid], scaled(PATIENCE))
+                .wait("finish_task_reaping", &[pid], scaled(TIMEOUT))
                 .map_err(not_reached)?,
         );
         steps(&events, pid)
@@ -178,7 +178,7 @@ impl Watch {
     /// Waits until the kernel's log says that the reaper gave up on a victim, and
     /// returns the events about it. `log` was opened before the kill.
     pub fn gave_up(&self, pid: Pid, log: &mut Log) -> Result<Vec<Event>, Failure> {
-        let deadline = Instant::now() + scaled(PATIENCE);
+        let deadline = Instant::now() + scaled(TIMEOUT);
         let given_up = format!("oom_reaper: unable to reap pid:{pid} (");
         loop {
             let lines = log.lines();
@@ -289,7 +289,7 @@ impl LogWatch {
         let whole = procfs::resident(pid)?;
         thread::sleep(REAPER_DELAY.saturating_sub(EARLY));
         while procfs::resident(pid)? >= whole {
-            ensure(held.elapsed() < scaled(PATIENCE), || {
+            ensure(held.elapsed() < scaled(TIMEOUT), || {
                 format!("did not reach the reaper: {pid} has kept its memory")
             })?;
         }
@@ -299,7 +299,7 @@ impl LogWatch {
     /// Waits until the log says that a victim was reaped, and returns how many
     /// microseconds after the mark that was.
     pub fn reaped(&mut self, pid: Pid) -> Result<u64, Failure> {
-        let deadline = Instant::now() + scaled(PATIENCE);
+        let deadline = Instant::now() + scaled(TIMEOUT);
         loop {
             self.lines.extend(self.log.lines());
             if self.lines.iter().any(|line| says_reaped(line, pid)) {
@@ -353,7 +353,7 @@ fn logged(lines: &[Line], pid: Pid) -> Result<u64, Failure> {
 /// (`MMF_OOM_SKIP`): the reaper sets that whether it could reap or not.
 pub fn wait_skipped(pid: Pid) -> Result<(), Failure> {
     let path = format!("/proc/{pid}/oom_score");
-    let deadline = Instant::now() + scaled(PATIENCE);
+    let deadline = Instant::now() + scaled(TIMEOUT);
     loop {
         let score = procfs::read(&path)?;
         if score.trim() == "0" {

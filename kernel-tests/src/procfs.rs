@@ -6,13 +6,13 @@ use std::path::Path;
 
 use nix::unistd::Pid;
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 use crate::sys::PAGE;
 
 /// Reads a file of the kernel's.
 pub fn read(path: impl AsRef<Path>) -> Result<String, Failure> {
     let path = path.as_ref();
-    let bytes = fs::read(path).doing(|| format!("reading {}", path.display()))?;
+    let bytes = fs::read(path).while_doing(|| format!("reading {}", path.display()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -24,7 +24,7 @@ pub fn write(path: impl AsRef<Path>, text: &str) -> Result<(), Failure> {
         .write(true)
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .doing(|| format!("writing {:?} to {}", text.trim_end(), path.display()))
+        .while_doing(|| format!("writing {:?} to {}", text.trim_end(), path.display()))
 }
 
 /// A value of `/proc/meminfo` or another file of `Key: value kB` lines.
@@ -148,7 +148,7 @@ impl Process {
 /// The threads of a process, itself included.
 pub fn threads(pid: Pid) -> Result<Vec<Process>, Failure> {
     let path = format!("/proc/{pid}/task");
-    let entries = fs::read_dir(&path).doing(|| format!("listing {path}"))?;
+    let entries = fs::read_dir(&path).while_doing(|| format!("listing {path}"))?;
     Ok(entries
         .flatten()
         .filter_map(|entry| Process::parse(&read(entry.path().join("stat")).ok()?))
@@ -157,7 +157,7 @@ pub fn threads(pid: Pid) -> Result<Vec<Process>, Failure> {
 
 /// All processes, kernel threads included.
 pub fn processes() -> Result<Vec<Process>, Failure> {
-    let entries = fs::read_dir("/proc").doing(|| "listing /proc".into())?;
+    let entries = fs::read_dir("/proc").while_doing(|| "listing /proc".into())?;
     Ok(entries
         .filter_map(|entry| {
             let name = entry.ok()?.file_name().into_string().ok()?;

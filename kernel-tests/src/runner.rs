@@ -12,7 +12,7 @@ use results::plan::{Fault, Plan};
 use results::record::Record;
 
 use crate::context::{Context, Report};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 use crate::fault;
 use crate::guest;
 use crate::health::{self, Health, stray_processes};
@@ -92,8 +92,8 @@ impl<'a> Entry<'a> {
 }
 
 fn begin(plan: &Plan) -> Result<Record, Failure> {
-    let uname = uname().doing(|| "asking for the kernel's name".into())?;
-    let cpus = sysconf(SysconfVar::_NPROCESSORS_ONLN).doing(|| "counting CPUs".into())?;
+    let uname = uname().while_doing(|| "asking for the kernel's name".into())?;
+    let cpus = sysconf(SysconfVar::_NPROCESSORS_ONLN).while_doing(|| "counting CPUs".into())?;
     Ok(Record::Begin {
         nonce: plan.nonce.clone(),
         kernel: uname.release().to_string_lossy().into_owned(),

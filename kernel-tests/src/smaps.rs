@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 
 use nix::unistd::Pid;
 
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::procfs;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub fn reread(file: &mut File) -> Result<Vec<Vma>, Failure> {
     let mut text = String::new();
     file.rewind()
         .and_then(|()| file.read_to_string(&mut text))
-        .doing(|| "reading the smaps of a process that has ended".into())?;
+        .while_doing(|| "reading the smaps of a process that has ended".into())?;
     Ok(parse(&text))
 }
 

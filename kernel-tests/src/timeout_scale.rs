@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-// One for the whole program: what waits lies far from whoever knows the plan.
+// One for the whole program: what waits does not know the plan.
 static FACTOR: AtomicU32 = AtomicU32::new(1);
 
 /// Takes over what the plan says.
@@ -11,7 +11,7 @@ pub fn set(factor: u32) {
     FACTOR.store(factor.max(1), Ordering::Relaxed);
 }
 
-/// A limit that suits a quick kernel, for the one at hand.
+/// A limit for a quick kernel, multiplied for this one.
 pub fn scaled(limit: Duration) -> Duration {
     limit.saturating_mul(FACTOR.load(Ordering::Relaxed))
 }

@@ -26,7 +26,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, gettid};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::sys::{self, Mapping, PAGE, map_page_zero, spawn_sharer};
 use crate::timeout_scale::scaled;
 
@@ -47,7 +47,7 @@ pub const CONTENT: u8 = 0xa5;
 pub const HUGE: u64 = 2 << 20;
 
 /// How long one that was given up may take to end.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many bytes a victim that is to die of it allocates at once.
 const EXHAUST: u64 = 16 << 20;
@@ -165,13 +165,13 @@ pub struct Victim {
 impl Victim {
     /// Starts a victim and waits until its memory is there.
     pub fn spawn(spec: &Spec) -> Result<Self, Failure> {
-        let spec = serde_json::to_string(spec).doing(|| "describing a victim".into())?;
+        let spec = serde_json::to_string(spec).while_doing(|| "describing a victim".into())?;
         let mut child = Command::new("/proc/self/exe")
             .args([ARGUMENT, &spec])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .doing(|| "starting a victim".into())?;
+            .while_doing(|| "starting a victim".into())?;
         let pid = i32::try_from(child.id())
             .map_err(|_| Failure::unmet(format!("{} is no process id", child.id())))?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
@@ -227,17 +227,17 @@ impl Victim {
         let line = self.read_line()?;
         let (fd, page) = serde_json::from_str(&line)
             .map_err(|_| Failure::unmet(format!("the victim has no userfaultfd: {line:?}")))?;
-        let pidfd = sys::pidfd_open(self.pid).doing(|| format!("opening {}", self.pid))?;
+        let pidfd = sys::pidfd_open(self.pid).while_doing(|| format!("opening {}", self.pid))?;
         let fd = sys::pidfd_getfd(pidfd.as_fd(), fd)
-            .doing(|| format!("sharing the userfaultfd of {}", self.pid))?;
+            .while_doing(|| format!("sharing the userfaultfd of {}", self.pid))?;
         Ok((fd, page))
     }
 
     /// Whether it has ended and only waits to be waited for.
     pub fn ended(&self) -> Result<bool, Failure> {
         let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        let status =
-            waitid(Id::Pid(self.pid), look).doing(|| format!("looking after {}", self.pid))?;
+        let status = waitid(Id::Pid(self.pid), look)
+            .while_doing(|| format!("looking after {}", self.pid))?;
         Ok(status != WaitStatus::StillAlive)
     }
 
@@ -250,7 +250,7 @@ impl Victim {
     fn send(&mut self, word: &str) -> Result<(), Failure> {
         self.stdin
             .write_all(format!("{word}\n").as_bytes())
-            .doing(|| format!("telling {} to {word}", self.pid))
+            .while_doing(|| format!("telling {} to {word}", self.pid))
     }
 
     fn expect(&mut self, expected: &str) -> Result<(), Failure> {
@@ -262,7 +262,7 @@ impl Victim {
 
     /// Sends it SIGKILL.
     pub fn kill(&self) -> Result<(), Failure> {
-        kill(self.pid, Signal::SIGKILL).doing(|| format!("killing {}", self.pid))
+        kill(self.pid, Signal::SIGKILL).while_doing(|| format!("killing {}", self.pid))
     }
 
     /// PIN, the first half: whenever it dies, it will stop with its mm whole.
@@ -293,7 +293,7 @@ impl Victim {
         let mut line = String::new();
         self.stdout
             .read_line(&mut line)
-            .doing(|| "listening to the victim".into())?;
+            .while_doing(|| "listening to the victim".into())?;
         ensure(!line.is_empty(), || {
             "the victim ended without an answer".into()
         })?;
@@ -312,7 +312,7 @@ impl Drop for Victim {
             let _ = ptrace::cont(task, None);
         }
         // One that can't end is found as a leftover.
-        let deadline = Instant::now() + scaled(PATIENCE);
+        let deadline = Instant::now() + scaled(TIMEOUT);
         while Instant::now() < deadline {
             for &task in &tasks {
                 let flags = WaitPidFlag::__WALL | WaitPidFlag::WNOHANG;
@@ -330,7 +330,8 @@ impl Drop for Victim {
 
 /// Has a thread stop in its death, with its mm whole.
 pub fn pin(task: Pid) -> Result<(), Failure> {
-    ptrace::seize(task, ptrace::Options::PTRACE_O_TRACEEXIT).doing(|| format!("seizing {task}"))
+    ptrace::seize(task, ptrace::Options::PTRACE_O_TRACEEXIT)
+        .while_doing(|| format!("seizing {task}"))
 }
 
 /// Waits until a pinned thread is dead but whole.
@@ -340,13 +341,13 @@ pub fn wait_pinned(task: Pid) -> Result<(), Failure> {
         Ok(other) => Err(Failure::unmet(format!(
             "{task} did not stop at its exit: {other:?}"
         ))),
-        Err(error) => Err(error).doing(|| format!("waiting for {task} to stop")),
+        Err(error) => Err(error).while_doing(|| format!("waiting for {task} to stop")),
     }
 }
 
 /// Lets a pinned thread go on to its end.
 pub fn release(task: Pid) -> Result<(), Failure> {
-    ptrace::cont(task, None).doing(|| format!("releasing {task}"))
+    ptrace::cont(task, None).while_doing(|| format!("releasing {task}"))
 }
 
 /// Waits for the end of a process, which must be by SIGKILL.
@@ -355,7 +356,7 @@ pub fn wait_killed(pid: Pid) -> Result<(), Failure> {
 }
 
 fn wait_end(pid: Pid) -> Result<WaitStatus, Failure> {
-    waitpid(pid, Some(WaitPidFlag::__WALL)).doing(|| format!("waiting for {pid} to end"))
+    waitpid(pid, Some(WaitPidFlag::__WALL)).while_doing(|| format!("waiting for {pid} to end"))
 }
 
 fn ensure_sigkill(status: WaitStatus) -> Result<(), Failure> {
@@ -370,15 +371,15 @@ pub fn bind(pid: Pid, cpu: usize) -> Result<(), Failure> {
     let mut set = CpuSet::new();
     set.set(cpu)
         .and_then(|()| sched_setaffinity(pid, &set))
-        .doing(|| format!("binding {pid} to CPU {cpu}"))
+        .while_doing(|| format!("binding {pid} to CPU {cpu}"))
 }
 
 /// What the victim itself does. Returns only if it is not killed.
 pub fn main(spec: &str) -> Result<(), Failure> {
-    set_pdeathsig(Signal::SIGKILL).doing(|| "tying the victim to its parent".into())?;
-    set_name(c"victim").doing(|| "naming the victim".into())?;
+    set_pdeathsig(Signal::SIGKILL).while_doing(|| "tying the victim to its parent".into())?;
+    set_name(c"victim").while_doing(|| "naming the victim".into())?;
     let spec: Spec =
-        serde_json::from_str(spec).doing(|| "reading the description of a victim".into())?;
+        serde_json::from_str(spec).while_doing(|| "reading the description of a victim".into())?;
     if let Some(cpu) = spec.cpu {
         bind(Pid::from_raw(0), cpu)?;
     }
@@ -401,15 +402,17 @@ pub fn main(spec: &str) -> Result<(), Failure> {
             .sharer
             .then(spawn_sharer)
             .transpose()
-            .doing(|| "sharing memory".into())?
+            .while_doing(|| "sharing memory".into())?
             .map(Pid::as_raw),
     };
-    let mut ready = serde_json::to_string(&ready).doing(|| "reporting".into())?;
+    let mut ready = serde_json::to_string(&ready).while_doing(|| "reporting".into())?;
     ready.push('\n');
     std::io::stdout()
         .write_all(ready.as_bytes())
-        .doing(|| "reporting".into())?;
-    std::io::stdout().flush().doing(|| "reporting".into())?;
+        .while_doing(|| "reporting".into())?;
+    std::io::stdout()
+        .flush()
+        .while_doing(|| "reporting".into())?;
 
     listen(next)
 }
@@ -460,22 +463,22 @@ fn idle_thread() -> Result<i32, Failure> {
 
 /// Reads a file in this thread, while another one listens on.
 fn read(path: &str, next: u64) -> Result<(), Failure> {
-    let mut file = File::open(path).doing(|| format!("opening {path}"))?;
+    let mut file = File::open(path).while_doing(|| format!("opening {path}"))?;
     thread::spawn(move || listen(next));
     file.read(&mut [0; PAGE as usize])
         .map(drop)
-        .doing(|| format!("reading {path}"))
+        .while_doing(|| format!("reading {path}"))
 }
 
 /// Registers two pages, of which the first is touched, with a userfaultfd that
 /// stays open. Returns it and the other page as JSON.
 fn userfault() -> Result<String, Failure> {
-    let fd = sys::userfaultfd().doing(|| "opening a userfaultfd".into())?;
+    let fd = sys::userfaultfd().while_doing(|| "opening a userfaultfd".into())?;
     let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
     let pages = Mapping::new(None, 2 * PAGE, protection, MapFlags::MAP_PRIVATE, None)
-        .doing(|| "mapping two pages".into())?;
+        .while_doing(|| "mapping two pages".into())?;
     pages.fill_each(2, FILL);
-    sys::userfaultfd_register(fd.as_fd(), pages).doing(|| "registering two pages".into())?;
+    sys::userfaultfd_register(fd.as_fd(), pages).while_doing(|| "registering two pages".into())?;
     Ok(format!("[{},{}]", fd.into_raw_fd(), pages.start() + PAGE))
 }
 
@@ -501,7 +504,7 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
         _ => ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
     };
     if area.kind == Kind::PageZero {
-        map_page_zero().doing(|| "mapping the page at address zero".into())?;
+        map_page_zero().while_doing(|| "mapping the page at address zero".into())?;
         return Ok(vec![(0, PAGE)]);
     }
     let mut ranges = Vec::with_capacity(area.count as usize);
@@ -519,21 +522,21 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
             flags,
             file.as_ref().map(AsFd::as_fd),
         )
-        .doing(doing)?;
+        .while_doing(doing)?;
         match (area.kind, &file) {
             (Kind::CowFile, Some(file)) => {
                 for page in 0..area.pages {
                     pwrite(file, &[CONTENT], (page * PAGE) as i64)
-                        .doing(|| "writing a memfd".into())?;
+                        .while_doing(|| "writing a memfd".into())?;
                 }
                 mapping.read();
                 mapping.fill_each(2, FILL);
             }
             (Kind::Huge | Kind::CutHuge, _) => {
-                mapping.huge().doing(doing)?;
+                mapping.huge().while_doing(doing)?;
                 mapping.fill(FILL);
                 if area.kind == Kind::CutHuge {
-                    mapping = mapping.cut(HUGE / 2).doing(doing)?;
+                    mapping = mapping.cut(HUGE / 2).while_doing(doing)?;
                 }
             }
             (Kind::Anon, _) => {
@@ -544,7 +547,7 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
             (Kind::ReadOnlyShared, _) => mapping.read(),
             (Kind::Swapped, _) => {
                 mapping.fill(FILL);
-                mapping.page_out().doing(doing)?;
+                mapping.page_out().while_doing(doing)?;
             }
             _ => mapping.fill(FILL),
         }
@@ -558,13 +561,13 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
 fn memfd(len: u64) -> Result<OwnedFd, Failure> {
     memfd_create("reaperlab", MFdFlags::MFD_CLOEXEC)
         .and_then(|fd| nix::unistd::ftruncate(&fd, len as i64).map(|()| fd))
-        .doing(|| format!("making a memfd of {len} bytes"))
+        .while_doing(|| format!("making a memfd of {len} bytes"))
 }
 
 /// The same file, opened for reading only.
 fn read_only(file: &OwnedFd) -> Result<OwnedFd, Failure> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let file = File::open(&path).doing(|| format!("opening {path}"))?;
+    let file = File::open(&path).while_doing(|| format!("opening {path}"))?;
     Ok(file.into())
 }
 
@@ -577,7 +580,7 @@ fn grow(next: u64, bytes: u64) -> Result<u64, Failure> {
         MapFlags::MAP_PRIVATE,
         None,
     )
-    .doing(|| format!("mapping {bytes} bytes at {next:#x}"))?;
+    .while_doing(|| format!("mapping {bytes} bytes at {next:#x}"))?;
     mapping.fill(FILL);
     Ok(mapping.end())
 }

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 use crate::procfs;
 use crate::sys::{PAGE, swapoff, swapon};
 
@@ -28,8 +28,8 @@ impl Zram {
             .write(true)
             .open(&*path)
             .and_then(|device| device.write_all_at(&header(), 0))
-            .doing(|| format!("making {path} a swap device"))?;
-        swapon(DEVICE).doing(|| format!("swapping to {path}"))?;
+            .while_doing(|| format!("making {path} a swap device"))?;
+        swapon(DEVICE).while_doing(|| format!("swapping to {path}"))?;
         Ok(zram)
     }
 }

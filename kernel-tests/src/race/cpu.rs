@@ -8,7 +8,7 @@ use nix::sys::time::{TimeSpec, TimeVal};
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 
 /// Of the calling thread; nothing where the kernel does not say.
 pub fn of_thread() -> Duration {
@@ -20,14 +20,14 @@ pub fn of_process(pid: Pid) -> Result<Duration, Failure> {
     clock_getcpuclockid(pid)
         .and_then(clock_gettime)
         .map(TimeSpec::into)
-        .doing(|| format!("asking for the CPU time of {pid}"))
+        .while_doing(|| format!("asking for the CPU time of {pid}"))
 }
 
 /// Of all children that were waited for. Two of its parts are whole
 /// microseconds.
 pub fn of_children() -> Result<Duration, Failure> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)
-        .doing(|| "asking for the CPU time of the victims".into())?;
+        .while_doing(|| "asking for the CPU time of the victims".into())?;
     Ok(duration(usage.user_time()) + duration(usage.system_time()))
 }
 

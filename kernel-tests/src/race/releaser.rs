@@ -15,7 +15,7 @@ use nix::unistd::{Pid, gettid};
 use super::cpu;
 use super::metrics::{MRELEASE, Timed};
 use super::walkers::REAPER_CPU;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 use crate::procfs;
 use crate::sys::{PAGE, pidfd_open, process_mrelease};
 use crate::timeout_scale::scaled;
@@ -24,7 +24,7 @@ use crate::victim::{Spec, Victim, bind};
 /// How often freed memory is looked for.
 const POLL: Duration = Duration::from_micros(500);
 /// How long it may take to come back.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the thread spins on; to sleep would end too late.
 const WAIT: u8 = 0;
@@ -68,7 +68,7 @@ impl Answer {
         match self.result {
             Ok(()) => Ok(Some(self)),
             Err(Errno::ESRCH) => Ok(None),
-            Err(errno) => Err(errno).doing(|| "process_mrelease on a dying victim".into()),
+            Err(errno) => Err(errno).while_doing(|| "process_mrelease on a dying victim".into()),
         }
     }
 }
@@ -177,7 +177,7 @@ impl Releaser<'_> {
         self.start();
         victim.release()?;
         while free()? < enough {
-            if killed.elapsed() > scaled(PATIENCE) {
+            if killed.elapsed() > scaled(TIMEOUT) {
                 return Err(Failure::unmet(format!(
                     "of a victim's {held} bytes less than half are free again"
                 )));
@@ -191,7 +191,7 @@ impl Releaser<'_> {
 
     /// Hands the thread a victim. From now on it spins until [`Self::start`].
     fn prepare(&self, victim: &Victim, kill: Option<Pid>) -> Result<(), Failure> {
-        let pidfd = pidfd_open(victim.pid()).doing(|| "opening a pidfd".into())?;
+        let pidfd = pidfd_open(victim.pid()).while_doing(|| "opening a pidfd".into())?;
         self.state.store(WAIT, Ordering::Release);
         self.jobs
             .send(Job { pidfd, kill })
@@ -236,7 +236,7 @@ impl Drop for ShortLists {
 /// Bytes that are free: MemFree without the cost of a text file.
 fn free() -> Result<u64, Failure> {
     Ok(sysinfo()
-        .doing(|| "asking for free memory".into())?
+        .while_doing(|| "asking for free memory".into())?
         .ram_unused())
 }
 

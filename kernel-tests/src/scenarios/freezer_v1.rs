@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::mount::{MsFlags, mount, umount};
 
 use crate::context::{Context, Metric, Repetition};
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
 use crate::oom::Watch;
 use crate::procfs;
@@ -84,7 +84,7 @@ struct Freezer;
 
 impl Freezer {
     fn new() -> Result<Self, Failure> {
-        fs::create_dir_all(MOUNT).doing(|| format!("making {MOUNT}"))?;
+        fs::create_dir_all(MOUNT).while_doing(|| format!("making {MOUNT}"))?;
         mount(
             Some("reaperlab"),
             MOUNT,
@@ -92,9 +92,9 @@ impl Freezer {
             MsFlags::empty(),
             Some("freezer"),
         )
-        .doing(|| format!("mounting the freezer on {MOUNT}"))?;
+        .while_doing(|| format!("mounting the freezer on {MOUNT}"))?;
         let freezer = Self;
-        fs::create_dir(Self::group()).doing(|| "making a group of the freezer's".into())?;
+        fs::create_dir(Self::group()).while_doing(|| "making a group of the freezer's".into())?;
         Ok(freezer)
     }
 

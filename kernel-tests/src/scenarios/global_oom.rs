@@ -29,7 +29,7 @@ const REPETITIONS: usize = 5;
 const SLACK_KIB: u64 = 4 << 10;
 
 /// How long the memory may take to come back.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The kernel logs the reports of this many OOM kills, then no more for five
 /// seconds.
@@ -100,7 +100,7 @@ fn once(context: &Context<'_>, repetition: Repetition, trace: &Trace) -> Result<
 
 /// Waits until as much memory is available as before, and returns the time.
 fn recovered(before: u64) -> Result<u64, Failure> {
-    let deadline = Instant::now() + scaled(PATIENCE);
+    let deadline = Instant::now() + scaled(TIMEOUT);
     loop {
         let now = procfs::mem_available()?;
         if now + SLACK_KIB >= before {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use crate::context::Context;
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::hugetlb::Pool;
 use crate::needs::Need;
 use crate::oom::{self, OomVictim, Watch};
@@ -90,7 +90,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
 fn untouched(pid: Pid, vmas: &[Vma], huge: &[Range], free: u64) -> Result<(), Failure> {
     const HUGE: u64 = 2 << 20;
     let path = format!("/proc/{pid}/mem");
-    let memory = File::open(&path).doing(|| format!("opening {path}"))?;
+    let memory = File::open(&path).while_doing(|| format!("opening {path}"))?;
     for &(start, end) in huge {
         let kib = smaps::at(vmas, (start, end))?.private_hugetlb;
         ensure(kib == (end - start) >> 10, || {
@@ -100,7 +100,7 @@ fn untouched(pid: Pid, vmas: &[Vma], huge: &[Range], free: u64) -> Result<(), Fa
             let mut byte = [0];
             memory
                 .read_exact_at(&mut byte, page)
-                .doing(|| format!("reading {path} at {page:#x}"))?;
+                .while_doing(|| format!("reading {path} at {page:#x}"))?;
             ensure(byte == [FILL], || {
                 format!("the huge page at {page:#x} lost its content")
             })?;

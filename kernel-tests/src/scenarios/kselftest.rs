@@ -9,7 +9,7 @@ use results::ktap::{self, Report, Status, Test};
 
 use crate::context::Context;
 use crate::disk::Disk;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, ResultExt};
 use crate::kselftest;
 use crate::needs::Need;
 use crate::scenario::Scenario;
@@ -120,7 +120,7 @@ impl Kselftest {
         for left in (0..self.attempts).rev() {
             let (output, ended) = kselftest::run(self.path, folder)?;
             let report = ktap::read(as_ktap(&output).as_bytes())
-                .doing(|| format!("reading what {} says", self.path))?;
+                .while_doing(|| format!("reading what {} says", self.path))?;
             let verdict = judge(ended, &report);
             let failed = parts_that_failed(ended, &report);
             tests = best(tests, report.tests);

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use std::os::fd::AsFd;
 
 use crate::context::Context;
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
 use crate::scenario::Scenario;
 use crate::smaps;
@@ -26,7 +26,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
         areas: vec![Area::new(Kind::Anon, 4, 64)],
         ..Spec::default()
     })?;
-    let pidfd = pidfd_open(victim.pid()).doing(|| "opening a pidfd".into())?;
+    let pidfd = pidfd_open(victim.pid()).while_doing(|| "opening a pidfd".into())?;
     let pidfd = pidfd.as_fd();
 
     expect(

@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::context::Context;
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::helper::{Helper, Notifier};
 use crate::kmsg::Log;
 use crate::needs::Need;
@@ -63,7 +63,7 @@ fn system_call(helper: &Helper) -> Result<(), Failure> {
         ..Spec::default()
     })?;
     let (pid, range) = (victim.pid(), refused(&victim)?);
-    let pidfd = pidfd_open(pid).doing(|| "opening a pidfd".into())?;
+    let pidfd = pidfd_open(pid).while_doing(|| "opening a pidfd".into())?;
     let notifier = helper.watch(pid)?;
     victim.pin()?;
     victim.kill()?;
@@ -93,7 +93,7 @@ fn reaper(helper: &Helper, name: &str) -> Result<(), Failure> {
     let mut log = Log::end()?;
     let mut oom = OomVictim::pinned(name, areas(), None)?;
     let (pid, range) = (oom.victim.pid(), refused(&oom.victim)?);
-    let pidfd = pidfd_open(pid).doing(|| "opening a pidfd".into())?;
+    let pidfd = pidfd_open(pid).while_doing(|| "opening a pidfd".into())?;
     let notifier = helper.watch(pid)?;
     notifier.refuse(range)?;
     oom.kill()?;

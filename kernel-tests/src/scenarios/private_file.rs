@@ -1,7 +1,7 @@
 //! 15: a private mapping of a file: what was written goes, the file stays.
 
 use crate::context::Context;
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
 use crate::scenario::Scenario;
@@ -38,7 +38,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
         .iter()
         .map(|range| {
             let path = format!("/proc/{pid}/map_files/{:x}-{:x}", range.0, range.1);
-            File::open(&path).doing(|| format!("opening {path}"))
+            File::open(&path).while_doing(|| format!("opening {path}"))
         })
         .collect::<Result<Vec<_>, _>>()?;
     oom.kill()?;
@@ -63,7 +63,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     for file in files {
         let mut content = vec![0; (PAGES * PAGE) as usize];
         file.read_exact_at(&mut content, 0)
-            .doing(|| "reading the file behind a private mapping".into())?;
+            .while_doing(|| "reading the file behind a private mapping".into())?;
         let kept = content
             .iter()
             .step_by(PAGE as usize)

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 
 use crate::context::Context;
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
 use crate::scenario::Scenario;
@@ -71,10 +71,10 @@ impl Content {
             .read(true)
             .write(true)
             .open(&path)
-            .doing(|| format!("opening {path}"))?;
+            .while_doing(|| format!("opening {path}"))?;
         for page in 0..PAGES {
             file.write_all_at(&words(range, page), page * PAGE)
-                .doing(|| format!("writing to {path}"))?;
+                .while_doing(|| format!("writing to {path}"))?;
         }
         Ok(Self { file, range })
     }
@@ -84,7 +84,7 @@ impl Content {
             let mut found = [0; PAGE as usize];
             self.file
                 .read_exact_at(&mut found, page * PAGE)
-                .doing(|| "reading shared memory".into())?;
+                .while_doing(|| "reading shared memory".into())?;
             ensure(found.as_slice() == words(self.range, page), || {
                 format!("page {page} of {:#x} lost its content", self.range.0)
             })?;

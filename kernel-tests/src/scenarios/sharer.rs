@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 
 use crate::cgroup::Cgroup;
 use crate::context::Context;
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
 use crate::oom::Watch;
 use crate::scenario::Scenario;
@@ -53,7 +53,7 @@ fn sharer_of(victim: &Victim) -> Result<Pid, Failure> {
 /// By hand: as long as one of the two lives, nothing may be released.
 fn released(victim: &Victim) -> Result<(), Failure> {
     let sharer = sharer_of(victim)?;
-    let pidfd = pidfd_open(victim.pid()).doing(|| "opening a pidfd".into())?;
+    let pidfd = pidfd_open(victim.pid()).while_doing(|| "opening a pidfd".into())?;
     victim.pin()?;
     victim.kill()?;
     victim.wait_pinned()?;
@@ -65,7 +65,7 @@ fn released(victim: &Victim) -> Result<(), Failure> {
     smaps::ensure_resident(&smaps::of(victim.pid())?, &ranges)?;
 
     victim::pin(sharer)?;
-    kill(sharer, Signal::SIGKILL).doing(|| format!("killing {sharer}"))?;
+    kill(sharer, Signal::SIGKILL).while_doing(|| format!("killing {sharer}"))?;
     victim::wait_pinned(sharer)?;
     let answer = process_mrelease(pidfd.as_fd(), 0);
     ensure(answer == Ok(()), || {

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use crate::cgroup::{self, Cgroup};
 use crate::context::{Context, Metric, Repetition};
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
 use crate::procfs;
 use crate::scenario::Scenario;
@@ -26,7 +26,7 @@ const KILLS: u32 = 100;
 const WARMUP: u32 = 8;
 
 /// How long what the kernel frees late may take to come back.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where a cache of the slab allocator can be told to give back what it holds.
 const SLAB: &str = "/sys/kernel/slab";
@@ -54,7 +54,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         f64::from(KILLS) / took.as_secs_f64(),
     )?;
 
-    let deadline = Instant::now() + scaled(PATIENCE);
+    let deadline = Instant::now() + scaled(TIMEOUT);
     loop {
         let leaks = Usage::read()?.leaks(&before);
         if leaks.is_empty() {
@@ -84,7 +84,7 @@ fn kills(count: u32) -> Result<(), Failure> {
         victim.exhaust()?;
         if held {
             victim.wait_pinned()?;
-            let pidfd = pidfd_open(victim.pid()).doing(|| "opening a pidfd".into())?;
+            let pidfd = pidfd_open(victim.pid()).while_doing(|| "opening a pidfd".into())?;
             let answer = process_mrelease(pidfd.as_fd(), 0);
             ensure(answer == Ok(()) || answer == Err(Errno::ESRCH), || {
                 format!("process_mrelease: {answer:?}")

@@ -19,7 +19,7 @@ use crate::victim::{self, Area, Kind, Spec, Victim};
 const THREADS: u32 = 8;
 
 /// How long the others may take to end.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub const SCENARIO: Scenario = Scenario {
     name: "threads",
@@ -68,7 +68,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
 /// Waits until all threads but `stuck` have ended; the first one stays as a
 /// zombie.
 fn wait_alone(pid: Pid, stuck: Pid) -> Result<(), Failure> {
-    let deadline = Instant::now() + scaled(PATIENCE);
+    let deadline = Instant::now() + scaled(TIMEOUT);
     loop {
         let alive: Vec<_> = procfs::threads(pid)?
             .into_iter()

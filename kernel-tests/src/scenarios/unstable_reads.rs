@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::context::Context;
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
 use crate::scenario::Scenario;
@@ -36,7 +36,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     let pid = oom.victim.pid();
     let ranges = oom.victim.ranges.concat();
     let path = format!("/proc/{pid}/mem");
-    let memory = File::open(&path).doing(|| format!("opening {path}"))?;
+    let memory = File::open(&path).while_doing(|| format!("opening {path}"))?;
     oom.kill()?;
     smaps::ensure_resident(&smaps::of(pid)?, &ranges)?;
 

@@ -14,7 +14,7 @@ use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 
 use crate::context::Context;
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
 use crate::scenario::Scenario;
@@ -23,7 +23,7 @@ use crate::timeout_scale::scaled;
 use crate::victim::{Area, Kind};
 
 /// How long the fault may take to arrive, and the reader to be let go.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub const SCENARIO: Scenario = Scenario {
     name: "userfaultfd",
@@ -46,7 +46,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let mut oom = OomVictim::spawn(SCENARIO.name, vec![Area::new(Kind::Anon, 16, 64)], None)?;
     let pid = oom.victim.pid();
     let path = format!("/proc/{pid}/smaps");
-    let mut memory = File::open(&path).doing(|| format!("opening {path}"))?;
+    let mut memory = File::open(&path).while_doing(|| format!("opening {path}"))?;
     smaps::ensure_resident(&smaps::reread(&mut memory)?, &oom.victim.ranges.concat())?;
 
     // A descriptor alone keeps no page: the fault of a reader does, who can
@@ -71,7 +71,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
 
     drop(uffd);
     let answer = answer
-        .recv_timeout(scaled(PATIENCE))
+        .recv_timeout(scaled(TIMEOUT))
         .map_err(|_| Failure::unmet(format!("the reader of {pid} was not let go")))?;
     // Not a page of zeroes.
     ensure(answer == Err(Errno::EFAULT), || {
@@ -99,12 +99,12 @@ fn wait_for_fault(uffd: &mut File, page: u64) -> Result<(), Failure> {
     const LENGTH: usize = 32;
     const PAGE_FAULT: u8 = 0x12;
     const ADDRESS: usize = 16;
-    let timeout = PollTimeout::try_from(scaled(PATIENCE)).unwrap_or(PollTimeout::MAX);
+    let timeout = PollTimeout::try_from(scaled(TIMEOUT)).unwrap_or(PollTimeout::MAX);
     poll(&mut [PollFd::new(uffd.as_fd(), PollFlags::POLLIN)], timeout)
-        .doing(|| "waiting for a page fault".into())?;
+        .while_doing(|| "waiting for a page fault".into())?;
     let mut message = [0; LENGTH];
     uffd.read_exact(&mut message)
-        .doing(|| "reading of a page fault".into())?;
+        .while_doing(|| "reading of a page fault".into())?;
     let address = message.get(ADDRESS..ADDRESS + 8);
     let hit = message.first() == Some(&PAGE_FAULT) && address == Some(&page.to_ne_bytes());
     ensure(hit, || {

@@ -19,7 +19,7 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 use results::plan::Probe;
 
-use crate::failure::{Doing, Failure, ensure};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::procfs;
 
 pub use parse::Event;
@@ -50,7 +50,7 @@ impl Clock {
 
 /// Now, in microseconds of [`Clock::Mono`].
 pub fn monotonic_us() -> Result<u64, Failure> {
-    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).doing(|| "reading the clock".into())?;
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).while_doing(|| "reading the clock".into())?;
     u64::try_from(Duration::from(now).as_micros())
         .map_err(|_| Failure::unmet(format!("the clock shows {now}")))
 }
@@ -67,7 +67,7 @@ impl Trace {
     /// Makes a ring buffer of `kib` KiB for each CPU.
     pub fn new(name: &str, clock: Clock, kib: u32) -> Result<Self, Failure> {
         let dir = Path::new(ROOT).join("instances").join(name);
-        fs::create_dir(&dir).doing(|| format!("making {}", dir.display()))?;
+        fs::create_dir(&dir).while_doing(|| format!("making {}", dir.display()))?;
         let trace = Self {
             dir,
             probes: Vec::new(),
@@ -129,7 +129,7 @@ impl Trace {
             .truncate(true)
             .open(&path)
             .map(drop)
-            .doing(|| format!("clearing {}", path.display()))
+            .while_doing(|| format!("clearing {}", path.display()))
     }
 
     /// The events so far, in order.
@@ -151,7 +151,7 @@ impl Trace {
     /// Fails if an event was lost, in the ring buffer or by a probe.
     pub fn ensure_complete(&self) -> Result<(), Failure> {
         let path = self.dir.join("per_cpu");
-        let cpus = fs::read_dir(&path).doing(|| format!("listing {}", path.display()))?;
+        let cpus = fs::read_dir(&path).while_doing(|| format!("listing {}", path.display()))?;
         for cpu in cpus.flatten() {
             let stats = procfs::read(cpu.path().join("stats"))?;
             let lost = parse::lost(&stats);
@@ -192,7 +192,7 @@ impl Trace {
                     .read(true)
                     .custom_flags(libc::O_NONBLOCK)
                     .open(&path)
-                    .doing(|| format!("opening {}", path.display()))?
+                    .while_doing(|| format!("opening {}", path.display()))?
             }
         };
         let mut bytes = Vec::new();
@@ -214,12 +214,12 @@ impl Trace {
             })?;
             let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
             poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], timeout)
-                .doing(|| "waiting for a trace event".into())?;
+                .while_doing(|| "waiting for a trace event".into())?;
             let mut chunk = [0; 4096];
             match pipe.read(&mut chunk) {
                 Ok(read) => bytes.extend(chunk.iter().take(read)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error).doing(|| "reading trace events".into()),
+                Err(error) => return Err(error).while_doing(|| "reading trace events".into()),
             }
         }
     }
@@ -250,7 +250,7 @@ fn add_probe(line: &str) -> Result<(), Failure> {
         .append(true)
         .open(Path::new(ROOT).join("kprobe_events"))
         .and_then(|mut file| file.write_all(line.as_bytes()))
-        .doing(|| format!("setting the probe {line:?}"))
+        .while_doing(|| format!("setting the probe {line:?}"))
 }
 
 /// The probes and buffers that scenarios left behind; removes them.
