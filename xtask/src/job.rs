@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kernel::cache::Cache;
 use kernel::process::{Invocation, Runner, Stream};
-use vm::process::{self, Cancel, Exit, Program};
+use vm::process::{self, Cancel, Exit};
 
 use crate::exit::{Classify, Kind, Result, fail};
 use crate::progress::Progress;
@@ -109,13 +109,13 @@ impl Runner for Programs {
         invocation: &Invocation,
         on_line: &mut dyn FnMut(Stream, &str),
     ) -> io::Result<i32> {
-        let program = Program {
+        let invocation = process::Invocation {
             program: invocation.program.clone(),
             args: invocation.args.clone(),
             dir: Some(invocation.dir.clone()),
             env: invocation.env.clone(),
         };
-        let exit = process::run(&program, Some(DEADLINE), &self.0, &mut |stream, line| {
+        let exit = process::run(&invocation, Some(DEADLINE), &self.0, &mut |stream, line| {
             let stream = match stream {
                 process::Stream::Out => Stream::Out,
                 process::Stream::Err => Stream::Err,

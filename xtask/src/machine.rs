@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use results::Purpose;
-use results::machine::Accel;
+use results::machine::{Accel, Accelerator};
 use results::plan::{PORT, Plan};
-use vm::{Accelerator, Deadlines, Versions, Virtme, Want};
+use vm::{Deadlines, Versions, Virtme, Want};
 
 use crate::exit::{Classify, Kind, Result};
 use crate::guest::Program;

@@ -524,10 +524,7 @@ fn describe(
         started: started.to_string(),
         command: command_line(),
         host: host_info(),
-        accelerator: run::Accelerator {
-            kind: machine.accelerator.kind,
-            why: machine.accelerator.why.clone(),
-        },
+        accelerator: machine.accelerator.clone(),
         qemu: machine.versions.qemu.clone(),
         virtme_ng: machine.versions.virtme.clone(),
         compiler: kernel

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use results::console;
-use results::machine::Accel;
+use results::machine::{Accel, Accelerator};
 use results::plan::Order;
 use results::record::{Record, Sample, Unit, Walker};
 use results::{Arm, Purpose, ktap};
@@ -12,9 +12,7 @@ use serde::Serialize;
 
 use crate::claims::{self, Check, Claims};
 use crate::design::{self, ALPHA, FEWEST, Looks, holm};
-use crate::run::{
-    Accelerator, ExpectOrder, Guest, Host, KernelInfo, Round, RoundStatus, Run, SeriesInfo,
-};
+use crate::run::{ExpectOrder, Guest, Host, KernelInfo, Round, RoundStatus, Run, SeriesInfo};
 use crate::stacks::{self, StackRow};
 use crate::sweep::{self, Sweep};
 use crate::{render, stats};

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use results::console::{self, Event};
-use results::machine::Accel;
+use results::machine::Accelerator;
 use results::plan::Order;
 use results::record::Record;
 use results::{Arm, Purpose, ktap};
@@ -112,15 +112,6 @@ pub struct Host {
     pub memory_kib: u64,
     /// Its kernel's release.
     pub kernel: String,
-}
-
-/// What ran the guest's instructions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Accelerator {
-    /// Which.
-    pub kind: Accel,
-    /// How that was found out, or why no better one.
-    pub why: String,
 }
 
 /// The series under test.

@@ -4,12 +4,12 @@
 
 mod fixture;
 
-use evidence::run::{Accelerator, RoundStatus, Run};
+use evidence::run::{RoundStatus, Run};
 use evidence::{Report, Status, Verdict, analyse, render};
 use fixture::{RACE, log, run};
 use results::console;
 use results::ktap::Outcome;
-use results::machine::Accel;
+use results::machine::{Accel, Accelerator};
 use results::plan::Order;
 use results::record::{Record, Sample, Unit, Walk, Walker};
 use results::{Arm, Purpose};

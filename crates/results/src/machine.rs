@@ -37,3 +37,11 @@ impl fmt::Display for Accel {
         f.pad(self.as_str())
     }
 }
+
+/// The accelerator of a guest, and what speaks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accelerator {
+    pub kind: Accel,
+    /// How that was found out, or why no better one.
+    pub why: String,
+}

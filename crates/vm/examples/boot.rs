@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let state = folder("STATE").unwrap_or_else(env::temp_dir);
     let chosen = accelerator(&virtme, want, Some(&guest), &state, &cancel)?;
-    println!("{}: {} ({:?})", chosen.kind, chosen.why, chosen.proved);
+    println!("{}: {}", chosen.kind, chosen.why);
     guest.accel = chosen.kind;
     let outcome = boot(
         &virtme,

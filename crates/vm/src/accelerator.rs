@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use results::machine::Accel;
-use serde::{Deserialize, Serialize};
+use results::machine::{Accel, Accelerator};
 
 use crate::boot::{End, Outcome, Progress, boot};
 use crate::error::Error;
@@ -68,29 +67,6 @@ impl FromStr for Want {
     }
 }
 
-/// The choice and its reason, to be told to the user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Accelerator {
-    /// The choice.
-    pub kind: Accel,
-    /// Why.
-    pub why: String,
-    /// How that is known.
-    pub proved: Proved,
-}
-
-/// How it is known what KVM can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Proved {
-    /// A guest was booted just now, or there is no device to try.
-    Fresh,
-    /// A guest was booted in an earlier run.
-    Remembered,
-    /// It isn't: TCG was asked for, or there was no guest to boot.
-    Not,
-}
-
 /// Chooses an accelerator. `probe` is a guest that writes at least one line of
 /// results soon after its kernel is up; its accelerator and deadlines are
 /// ignored. Without one, only what is remembered in the folder `state` counts,
@@ -109,28 +85,24 @@ pub fn accelerator(
     state: &Path,
     cancel: &Cancel,
 ) -> Result<Accelerator, Error> {
-    let chosen = match want {
-        Want::Tcg => {
-            let why = "asked for".to_owned();
-            return Ok(Accelerator {
-                kind: Accel::Tcg,
-                why,
-                proved: Proved::Not,
-            });
-        }
-        Want::Auto | Want::Kvm => match openable(Path::new(KVM)) {
-            Err(why) => Accelerator {
-                kind: Accel::Tcg,
-                why,
-                proved: Proved::Fresh,
-            },
-            Ok(()) => prove(virtme, probe, &Memory::new(state, virtme, cancel)?, cancel)?,
-        },
+    if want == Want::Tcg {
+        return Ok(tcg("asked for"));
+    }
+    let chosen = match openable(Path::new(KVM)) {
+        Err(why) => tcg(why),
+        Ok(()) => prove(virtme, probe, &Memory::new(state, virtme, cancel)?, cancel)?,
     };
     if want == Want::Kvm && chosen.kind != Accel::Kvm {
         return Err(Error::KvmUnusable { why: chosen.why });
     }
     Ok(chosen)
+}
+
+fn tcg(why: impl Into<String>) -> Accelerator {
+    Accelerator {
+        kind: Accel::Tcg,
+        why: why.into(),
+    }
 }
 
 fn prove(
@@ -139,21 +111,12 @@ fn prove(
     memory: &Memory,
     cancel: &Cancel,
 ) -> Result<Accelerator, Error> {
-    if let Some(Proof { kind, why }) = memory.recall() {
+    if let Some(Accelerator { kind, why }) = memory.recall() {
         let why = format!("{why} (remembered in {})", memory.file.display());
-        return Ok(Accelerator {
-            kind,
-            why,
-            proved: Proved::Remembered,
-        });
+        return Ok(Accelerator { kind, why });
     }
     let Some(probe) = probe else {
-        let why = "KVM is not proved yet: no guest to boot".to_owned();
-        return Ok(Accelerator {
-            kind: Accel::Tcg,
-            why,
-            proved: Proved::Not,
-        });
+        return Ok(tcg("KVM is not proved yet: no guest to boot"));
     };
     let guest = Guest {
         accel: Accel::Kvm,
@@ -174,41 +137,27 @@ fn prove(
     if certain {
         memory.keep(&proof)?;
     }
-    Ok(Accelerator {
-        kind: proof.kind,
-        why: proof.why,
-        proved: Proved::Fresh,
-    })
+    Ok(proof)
 }
 
 /// What a guest under KVM proves, and whether it proves it for the next run
 /// too: a kernel that starts and then fails may fail for reasons of its own.
-fn judge(outcome: &Outcome) -> (Proof, bool) {
+fn judge(outcome: &Outcome) -> (Accelerator, bool) {
     if outcome.lines > 0 {
         let after = outcome.up_after.unwrap_or_default().as_secs_f64();
+        let kind = Accel::Kvm;
         let why = format!("a guest under KVM was up after {after:.1} s");
-        return (
-            Proof {
-                kind: Accel::Kvm,
-                why,
-            },
-            true,
-        );
+        return (Accelerator { kind, why }, true);
     }
-    let certain = matches!(outcome.end, End::QemuDied { .. }) || outcome.console_tail.is_empty();
-    let silent = if outcome.console_tail.is_empty() {
+    let silent = outcome.console_tail.is_empty();
+    let certain = silent || matches!(outcome.end, End::QemuDied { .. });
+    let silent = if silent {
         ", not a byte on its console"
     } else {
         ""
     };
     let why = format!("a guest under KVM failed: {}{silent}", outcome.end);
-    (
-        Proof {
-            kind: Accel::Tcg,
-            why,
-        },
-        certain,
-    )
+    (tcg(why), certain)
 }
 
 /// Why the device can't be opened.
@@ -224,12 +173,6 @@ fn openable(device: &Path) -> Result<(), String> {
         )),
         Err(error) => Err(format!("can't open {}: {error}", device.display())),
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Proof {
-    kind: Accel,
-    why: String,
 }
 
 /// What earlier runs found out, by host and tools: a home folder may be shared
@@ -263,16 +206,16 @@ impl Memory {
     }
 
     /// A file that can't be read or understood is no memory.
-    fn all(&self) -> BTreeMap<String, Proof> {
+    fn all(&self) -> BTreeMap<String, Accelerator> {
         let text = fs_err::read_to_string(&self.file).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    fn recall(&self) -> Option<Proof> {
+    fn recall(&self) -> Option<Accelerator> {
         self.all().remove(&self.key)
     }
 
-    fn keep(&self, proof: &Proof) -> Result<(), Error> {
+    fn keep(&self, proof: &Accelerator) -> Result<(), Error> {
         let mut all = self.all();
         all.insert(self.key.clone(), proof.clone());
         let write = || -> io::Result<()> {
@@ -310,7 +253,7 @@ mod tests {
             file: state.join("accelerator.json"),
             key: key.into(),
         };
-        let proof = |kind, why: &str| Proof {
+        let proof = |kind, why: &str| Accelerator {
             kind,
             why: why.into(),
         };
@@ -363,9 +306,9 @@ mod tests {
     fn a_guest_that_speaks_is_the_proof() {
         let dir = tempfile::tempdir().unwrap();
         let first = proof("say anything; exec sleep 1000", dir.path());
-        assert_eq!((first.kind, first.proved), (Accel::Kvm, Proved::Fresh));
+        assert_eq!(first.kind, Accel::Kvm);
         let again = proof("exit 1", dir.path());
-        assert_eq!((again.kind, again.proved), (Accel::Kvm, Proved::Remembered));
+        assert_eq!(again.kind, Accel::Kvm, "remembered");
         assert!(again.why.contains("accelerator.json"), "{}", again.why);
     }
 
@@ -377,13 +320,14 @@ mod tests {
             "echo 'error: failed to set MSR' >&2; kill -ABRT $$",
             dir.path(),
         );
-        assert_eq!((first.kind, first.proved), (Accel::Tcg, Proved::Fresh));
+        assert_eq!(first.kind, Accel::Tcg);
         assert_eq!(
             first.why,
             "a guest under KVM failed: QEMU was killed by SIGABRT: error: failed to set MSR, \
              not a byte on its console"
         );
-        assert_eq!(proof("say anything", dir.path()).proved, Proved::Remembered);
+        let again = proof("say anything", dir.path());
+        assert_eq!(again.kind, Accel::Tcg, "remembered");
     }
 
     #[test]
@@ -391,7 +335,7 @@ mod tests {
     fn a_kernel_that_fails_by_itself_proves_nothing_for_later() {
         let dir = tempfile::tempdir().unwrap();
         let first = proof("echo 'Kernel panic - not syncing: no init'", dir.path());
-        assert_eq!((first.kind, first.proved), (Accel::Tcg, Proved::Fresh));
+        assert_eq!(first.kind, Accel::Tcg);
         assert_eq!(proof("say anything", dir.path()).kind, Accel::Kvm);
     }
 }

@@ -16,7 +16,7 @@ mod machine;
 pub mod process;
 mod virtme;
 
-pub use accelerator::{Accelerator, Proved, Want, accelerator};
+pub use accelerator::{Want, accelerator};
 pub use boot::{End, Outcome, Progress, boot};
 pub use error::Error;
 pub use machine::{Deadlines, Guest};

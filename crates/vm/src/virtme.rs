@@ -16,7 +16,7 @@ use results::machine::Accel;
 use crate::clock::tsc_khz;
 use crate::error::Error;
 use crate::machine::Guest;
-use crate::process::{self, Cancel, Exit, Program, Stream};
+use crate::process::{self, Cancel, Exit, Invocation, Stream};
 
 /// How long the tools may take to answer; they need a fifth of a second.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -268,7 +268,7 @@ fn ask(program: &Path, args: Vec<OsString>, cancel: &Cancel) -> Result<String, E
     };
     // Otherwise virtme-ng puts the caller's terminal on the kernel command line.
     let env = vec![("TERM".into(), "dumb".into())];
-    let call = Program {
+    let call = Invocation {
         program: program.into(),
         args,
         dir: None,

@@ -14,21 +14,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use alive::Alive;
-use vm::process::{Cancel, Exit, Program, Stream, run};
+use vm::process::{Cancel, Exit, Invocation, Stream, run};
 
 const SOON: Option<Duration> = Some(Duration::from_millis(50));
 
-fn shell(script: &str, args: &[&Path]) -> Program {
+fn shell(script: &str, args: &[&Path]) -> Invocation {
     let mut all: Vec<OsString> = vec!["-c".into(), script.into(), "sh".into()];
     all.extend(args.iter().map(|arg| arg.into()));
-    Program {
+    Invocation {
         program: "sh".into(),
         args: all,
-        ..Program::default()
+        ..Invocation::default()
     }
 }
 
-fn end(program: &Program, deadline: Option<Duration>) -> io::Result<(Exit, Vec<String>)> {
+fn end(program: &Invocation, deadline: Option<Duration>) -> io::Result<(Exit, Vec<String>)> {
     let mut lines = Vec::new();
     let exit = run(program, deadline, &Cancel::new()?, &mut |stream, line| {
         lines.push(format!(
@@ -62,13 +62,13 @@ fn it_runs_where_and_with_what_it_is_told() {
 
 #[test]
 fn what_can_not_start_says_why() {
-    let kind = |program: &Program| end(program, None).unwrap_err().kind();
-    let missing = Program {
+    let kind = |program: &Invocation| end(program, None).unwrap_err().kind();
+    let missing = Invocation {
         program: "no-such-program".into(),
-        ..Program::default()
+        ..Invocation::default()
     };
     assert_eq!(kind(&missing), io::ErrorKind::NotFound);
-    let nowhere = Program {
+    let nowhere = Invocation {
         dir: Some("/no/such/folder".into()),
         ..shell("true", &[])
     };

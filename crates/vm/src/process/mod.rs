@@ -35,7 +35,7 @@ const LINE: usize = 1 << 20;
 /// A program and how to start it. It reads nothing: standard input is
 /// `/dev/null`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Program {
+pub struct Invocation {
     /// The program, looked up in `PATH`.
     pub program: OsString,
     /// Its arguments.
@@ -77,7 +77,7 @@ impl From<ExitStatus> for Exit {
     }
 }
 
-/// Runs `program` to its end and hands over its lines as they come, without
+/// Runs a program to its end and hands over its lines as they come, without
 /// newline, invalid UTF-8 replaced, cut at 1 MiB. A carriage return ends a line
 /// too.
 ///
@@ -90,7 +90,7 @@ impl From<ExitStatus> for Exit {
 /// When it can't be started: [`io::ErrorKind::NotFound`] where there is no such
 /// program, [`io::ErrorKind::NotADirectory`] where the folder is missing.
 pub fn run(
-    program: &Program,
+    invocation: &Invocation,
     deadline: Option<Duration>,
     cancel: &Cancel,
     on_line: &mut dyn FnMut(Stream, &str),
@@ -98,11 +98,11 @@ pub fn run(
     if cancel.cancelled() {
         return Ok(Exit::Cancelled);
     }
-    let mut command = Command::new(&program.program);
+    let mut command = Command::new(&invocation.program);
     command
-        .args(&program.args)
-        .envs(program.env.iter().map(|(key, value)| (key, value)));
-    if let Some(dir) = &program.dir {
+        .args(&invocation.args)
+        .envs(invocation.env.iter().map(|(key, value)| (key, value)));
+    if let Some(dir) = &invocation.dir {
         // Otherwise a missing folder looks like a missing program.
         if !dir.is_dir() {
             return Err(io::Error::new(
