@@ -33,7 +33,6 @@ pub enum Want {
     Auto,
     /// KVM or nothing.
     Kvm,
-    /// TCG.
     Tcg,
 }
 
@@ -90,7 +89,7 @@ pub fn accelerator(
     }
     let chosen = match openable(Path::new(KVM)) {
         Err(why) => tcg(why),
-        Ok(()) => prove(virtme, probe, &Memory::new(state, virtme, cancel)?, cancel)?,
+        Ok(()) => prove(virtme, probe, &Known::new(state, virtme, cancel)?, cancel)?,
     };
     if want == Want::Kvm && chosen.kind != Accel::Kvm {
         return Err(Error::KvmUnusable { why: chosen.why });
@@ -108,11 +107,11 @@ fn tcg(why: impl Into<String>) -> Accelerator {
 fn prove(
     virtme: &Virtme,
     probe: Option<&Guest>,
-    memory: &Memory,
+    known: &Known,
     cancel: &Cancel,
 ) -> Result<Accelerator, Error> {
-    if let Some(Accelerator { kind, why }) = memory.recall() {
-        let why = format!("{why} (remembered in {})", memory.file.display());
+    if let Some(Accelerator { kind, why }) = known.recall() {
+        let why = format!("{why} (remembered in {})", known.file.display());
         return Ok(Accelerator { kind, why });
     }
     let Some(probe) = probe else {
@@ -135,7 +134,7 @@ fn prove(
     }
     let (proof, certain) = judge(&outcome);
     if certain {
-        memory.keep(&proof)?;
+        known.keep(&proof)?;
     }
     Ok(proof)
 }
@@ -177,12 +176,12 @@ fn openable(device: &Path) -> Result<(), String> {
 
 /// What earlier runs found out, by host and tools: a home folder may be shared
 /// by several hosts.
-struct Memory {
+struct Known {
     file: PathBuf,
     key: String,
 }
 
-impl Memory {
+impl Known {
     fn new(state: &Path, virtme: &Virtme, cancel: &Cancel) -> Result<Self, Error> {
         let versions = virtme.versions(cancel)?;
         let read = |path: &str| fs_err::read_to_string(path).unwrap_or_default();
@@ -205,7 +204,7 @@ impl Memory {
         })
     }
 
-    /// A file that can't be read or understood is no memory.
+    /// A file that can't be read or understood says nothing.
     fn all(&self) -> BTreeMap<String, Accelerator> {
         let text = fs_err::read_to_string(&self.file).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
@@ -249,7 +248,7 @@ mod tests {
     fn memory_survives_and_rubbish_is_forgotten() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("made/on/demand");
-        let memory = |key: &str| Memory {
+        let known = |key: &str| Known {
             file: state.join("accelerator.json"),
             key: key.into(),
         };
@@ -257,16 +256,16 @@ mod tests {
             kind,
             why: why.into(),
         };
-        assert_eq!(memory("a").recall(), None);
-        memory("a").keep(&proof(Accel::Kvm, "up")).unwrap();
-        memory("b").keep(&proof(Accel::Tcg, "died")).unwrap();
-        assert_eq!(memory("a").recall(), Some(proof(Accel::Kvm, "up")));
-        assert_eq!(memory("b").recall(), Some(proof(Accel::Tcg, "died")));
-        assert_eq!(memory("c").recall(), None);
-        fs_err::write(&memory("a").file, b"\xff{").unwrap();
-        assert_eq!(memory("a").recall(), None);
-        memory("a").keep(&proof(Accel::Kvm, "again")).unwrap();
-        assert_eq!(memory("a").recall(), Some(proof(Accel::Kvm, "again")));
+        assert_eq!(known("a").recall(), None);
+        known("a").keep(&proof(Accel::Kvm, "up")).unwrap();
+        known("b").keep(&proof(Accel::Tcg, "died")).unwrap();
+        assert_eq!(known("a").recall(), Some(proof(Accel::Kvm, "up")));
+        assert_eq!(known("b").recall(), Some(proof(Accel::Tcg, "died")));
+        assert_eq!(known("c").recall(), None);
+        fs_err::write(&known("a").file, b"\xff{").unwrap();
+        assert_eq!(known("a").recall(), None);
+        known("a").keep(&proof(Accel::Kvm, "again")).unwrap();
+        assert_eq!(known("a").recall(), Some(proof(Accel::Kvm, "again")));
     }
 
     /// The tools of `tests/fake` and a kernel that is this script.
@@ -292,13 +291,13 @@ mod tests {
             },
         };
         let cancel = Cancel::new().unwrap();
-        let memory = Memory::new(state, &virtme, &cancel).unwrap();
+        let known = Known::new(state, &virtme, &cancel).unwrap();
         assert!(
-            memory
+            known
                 .key
                 .ends_with(" | QEMU emulator version 0.fake | virtme-ng 0.fake")
         );
-        prove(&virtme, Some(&probe), &memory, &cancel).unwrap()
+        prove(&virtme, Some(&probe), &known, &cancel).unwrap()
     }
 
     #[test]

@@ -19,15 +19,12 @@ pub enum Error {
     /// QEMU is not in `PATH`.
     #[error("`{program}` is missing from PATH; install Debian's package {package}")]
     NoQemu {
-        /// The program.
         program: &'static str,
-        /// The package that has it.
         package: &'static str,
     },
     /// A tool could not be run or failed.
     #[error("`{}` {why}", program.display())]
     Tool {
-        /// The program.
         program: PathBuf,
         /// What it did, with its last words.
         why: String,
@@ -38,44 +35,27 @@ pub enum Error {
         program.display(), image.display()
     )]
     NotComposed {
-        /// virtme-ng's runner.
         program: PathBuf,
-        /// The kernel image.
         image: PathBuf,
         /// The beginning of what it printed.
         answer: String,
     },
     /// A file the guest boots from can't be read.
     #[error("can't boot from {}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    Unreadable { path: PathBuf, source: io::Error },
     /// KVM was asked for and can't run a guest here.
     #[error("KVM can't run a guest here: {why}; leave `--accel` at auto, or ask for tcg")]
-    KvmUnusable {
-        /// How that was found out.
-        why: String,
-    },
+    KvmUnusable { why: String },
     /// The console could not be written down.
     #[error("can't write the guest's console: {0}; the guest was ended")]
     Console(#[source] io::Error),
     /// What was found out about the accelerator could not be written down.
     #[error("can't remember the accelerator in {}: {source}", path.display())]
-    State {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    State { path: PathBuf, source: io::Error },
     /// A system call failed that a healthy host grants.
     #[error("can't {what}: {source}")]
     System {
-        /// What was tried.
         what: &'static str,
-        /// Why not.
         source: io::Error,
     },
     /// The token was cancelled before a guest ran.

@@ -31,7 +31,6 @@ const S_IFREG: u32 = 0o100_000;
 pub struct File<'a> {
     /// Where it lies, without a leading slash; `init` is what the kernel starts.
     pub path: &'a str,
-    /// Its permission bits.
     pub mode: u32,
     /// Its content, below 4 GiB.
     pub bytes: &'a [u8],

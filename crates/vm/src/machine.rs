@@ -16,14 +16,12 @@ pub struct Guest {
     pub memory_mib: u32,
     /// Its virtual CPUs, 1 or more.
     pub cpus: u32,
-    /// What runs its instructions.
     pub accel: Accel,
     /// The name of the virtio-serial port for results. The guest finds the port
     /// with that name in `/sys/class/virtio-ports`. No commas.
     pub port: String,
     /// Kernel arguments beside those that every guest gets.
     pub kernel_args: Vec<String>,
-    /// How long it may take.
     pub deadlines: Deadlines,
 }
 

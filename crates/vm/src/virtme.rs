@@ -70,7 +70,6 @@ pub struct Virtme {
     qemu: PathBuf,
 }
 
-/// Who made the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versions {
     /// For example `virtme-ng 1.42`.

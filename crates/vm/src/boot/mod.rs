@@ -74,14 +74,16 @@ pub fn boot(
         Group::spawn(&mut command, Some(number(&theirs))).map_err(Error::system("start QEMU"))?;
     drop(theirs);
     let watch = Watch::new(Instant::now(), guest.deadlines);
-    let mut run = Run::new(group, ours.into(), watch);
-    let cause = run.follow(cancel, console, on_line)?;
-    let status = run.group.end().map_err(Error::system("wait for QEMU"))?;
-    Ok(run.outcome(called, cause, status))
+    let mut running = Running::new(group, ours.into(), watch);
+    let cause = running.follow(cancel, console, on_line)?;
+    let status = running
+        .group
+        .end()
+        .map_err(Error::system("wait for QEMU"))?;
+    Ok(running.outcome(called, cause, status))
 }
 
-/// A guest that runs.
-struct Run {
+struct Running {
     group: Group,
     watch: Watch,
     out: Source,
@@ -96,7 +98,7 @@ struct Run {
     truncated: bool,
 }
 
-impl Run {
+impl Running {
     fn new(mut group: Group, results: OwnedFd, watch: Watch) -> Self {
         Self {
             out: Source::new(group.child.stdout.take(), TAIL_LINE),

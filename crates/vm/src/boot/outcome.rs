@@ -24,7 +24,6 @@ pub enum End {
     Timeout,
     /// It was never `Progress::Up`.
     BootFailed {
-        /// What happened instead.
         why: String,
     },
     /// QEMU failed, or somebody killed it.
@@ -34,7 +33,6 @@ pub enum End {
     },
     /// It powered off before it was done.
     Cut,
-    /// The token was cancelled.
     Interrupted,
 }
 
@@ -56,7 +54,6 @@ impl fmt::Display for End {
 /// What is known of a guest after its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// How it ended.
     pub end: End,
     /// From the start of QEMU to `Progress::Up`; none if it never was.
     pub up_after: Option<Duration>,
@@ -64,7 +61,6 @@ pub struct Outcome {
     pub took: Duration,
     /// How many lines of results came.
     pub lines: u64,
-    /// What the console says.
     pub triage: Report,
     /// The console's last lines, at most 20.
     pub console_tail: Vec<String>,

@@ -86,7 +86,6 @@ impl Default for Triage {
 }
 
 impl Triage {
-    /// Nothing read yet.
     pub fn new() -> Self {
         Self {
             lines: Lines::new(LINE),

@@ -39,7 +39,6 @@ impl Cancel {
         let _ = self.0.event.write(1);
     }
 
-    /// Whether it was cancelled.
     pub fn cancelled(&self) -> bool {
         self.0.cancelled.load(Ordering::SeqCst)
     }

@@ -38,7 +38,6 @@ const LINE: usize = 1 << 20;
 pub struct Invocation {
     /// The program, looked up in `PATH`.
     pub program: OsString,
-    /// Its arguments.
     pub args: Vec<OsString>,
     /// The working directory; none for the current one.
     pub dir: Option<PathBuf>,
@@ -49,9 +48,7 @@ pub struct Invocation {
 /// Which stream a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// Standard output.
     Out,
-    /// Standard error.
     Err,
 }
 
