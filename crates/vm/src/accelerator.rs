@@ -13,6 +13,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use results::machine::{Accel, Accelerator};
+use serde::{Deserialize, Serialize};
 
 use crate::boot::{End, Outcome, Progress, boot};
 use crate::error::Error;
