@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kernel::selftests::Selftest;
+use kernel::build::selftests::Selftest;
 use results::plan::{self, Plan};
 use serde::Deserialize;
 use vm::initramfs::{self, File};

@@ -10,15 +10,13 @@ use git2::{Oid, Repository};
 use kernel::apply::{self, Arms, Prerequisite, Report, Verdict};
 use kernel::build::diagnose::Diagnostic;
 use kernel::build::inspect::Checker;
+use kernel::build::kconfig::{Fragment, merge};
+use kernel::build::selftests::{Missing, Selftest, Selftests};
 use kernel::build::{self, BuildError, Builder, Built, Source, Toolchain};
 use kernel::cache::Cache;
-use kernel::checkout;
-use kernel::checkpatch;
-use kernel::config::{Fragment, merge};
-use kernel::release::{KernelOrg, ReleaseError};
-use kernel::selftests::{Missing, Selftest, Selftests};
-use kernel::source::{self, SourceError, Sources, Spec};
-use kernel::store::Store;
+use kernel::scripts::checkpatch;
+use kernel::source::{self, KernelOrg, ReleaseError, SourceError, Sources, Spec};
+use kernel::store::{self, Store};
 use results::Arm;
 use series::patch::Patch;
 
@@ -586,7 +584,7 @@ impl Source for Folder<'_> {
 
     fn switch(&mut self, arm: &build::Arm) -> Outcome<()> {
         let commit = Oid::from_str(&arm.commit)?;
-        checkout::checkout(self.store, commit, &self.dir, &mut |progress| {
+        store::checkout(self.store, commit, &self.dir, &mut |progress| {
             let total = progress
                 .share
                 .map(|share| (progress.files as f64 / share) as u64);

@@ -11,8 +11,8 @@ use evidence::run::{
     self, ArmInfo, ExpectOrder, Host, KernelInfo, LostBoot, Round, RoundStatus, Run, SCHEMA,
     SeriesInfo,
 };
+use kernel::build::selftests::Selftest;
 use kernel::cache::{Cache, CacheError, Lock};
-use kernel::selftests::Selftest;
 use results::text::hex;
 use results::{Arm, Purpose, plan};
 use sha1::{Digest, Sha1};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use evidence::run::{Round, RoundStatus};
-use kernel::selftests::Selftest;
+use kernel::build::selftests::Selftest;
 use results::ktap;
 use results::machine::Accel;
 use results::plan::Plan;

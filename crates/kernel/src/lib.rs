@@ -2,19 +2,9 @@
 //! built.
 
 pub mod apply;
-mod archive;
 pub mod build;
 pub mod cache;
-pub mod checkout;
-pub mod checkpatch;
-pub mod config;
-mod hunks;
-pub mod import;
-pub mod maintainers;
-mod pack;
 pub mod process;
-pub mod release;
-pub mod selftests;
+pub mod scripts;
 pub mod source;
 pub mod store;
-pub mod symbols;

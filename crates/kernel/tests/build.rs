@@ -21,9 +21,9 @@ use std::time::{Duration, SystemTime};
 
 use kernel::build::diagnose::Cause;
 use kernel::build::inspect::Checker;
+use kernel::build::kconfig::{Fragment, Request};
 use kernel::build::{Arm, BuildError, Builder, Built, Event, Source, Toolchain};
 use kernel::cache::{Cache, CacheError, Kind};
-use kernel::config::{Fragment, Request};
 use kernel::process::{Invocation, Runner, Stream};
 use kernel::store::Store;
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-use kernel::checkout::{CheckoutError, Written, checkout, held};
+use kernel::store::{CheckoutError, Written, checkout, held};
 use lab::{Lab, exists};
 
 fn plant(lab: &Lab) {

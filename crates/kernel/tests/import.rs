@@ -8,8 +8,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use kernel::import::{ImportError, Input, Progress, import};
-use kernel::store::{Kernel, Origin};
+use kernel::store::{ImportError, Input, Kernel, Origin, Progress, import};
 use lab::{Dice, Lab, exists};
 
 fn origin(id: &str) -> Origin {
@@ -141,7 +140,7 @@ fn tar_and_git_give_the_same_tree_as_the_folder() {
     let index =
         |lab: &Lab| fs::read(lab.store.path().join("reaperlab/symbols").join(&tree)).unwrap();
     assert_eq!(index(&lab), index(&other));
-    let symbols = kernel::symbols::Symbols::of_tree(&other.store, kernel.tree).unwrap();
+    let symbols = kernel::store::symbols::Symbols::of_tree(&other.store, kernel.tree).unwrap();
     assert!(symbols.knows("known_one") && symbols.knows("known_two"));
     assert!(!symbols.knows("known_three"));
     // An index that is lost or damaged is made again.
@@ -149,7 +148,7 @@ fn tar_and_git_give_the_same_tree_as_the_folder() {
     let before = fs::read(&path).unwrap();
     fs::write(&path, "junk").unwrap();
     assert!(
-        kernel::symbols::Symbols::of_tree(&other.store, kernel.tree)
+        kernel::store::symbols::Symbols::of_tree(&other.store, kernel.tree)
             .unwrap()
             .knows("known_two")
     );

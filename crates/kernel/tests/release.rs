@@ -16,8 +16,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 
 use kernel::process::{Invocation, Runner, Stream};
-use kernel::release::KernelOrg;
-use kernel::source::{Event, Sources};
+use kernel::source::{Event, KernelOrg, Sources};
 use kernel::store::{Kernel, Store};
 use lab::Dice;
 use sha2::{Digest, Sha256};

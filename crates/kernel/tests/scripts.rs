@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use kernel::build::Toolchain;
 use kernel::cache::Cache;
 use kernel::process::{Invocation, Runner, Stream};
+use kernel::scripts::{checkpatch, maintainers};
 use kernel::store::{Oid, Store};
-use kernel::{checkpatch, maintainers};
 use lab::Lab;
 
 /// Runs programs for real.

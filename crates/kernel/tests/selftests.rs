@@ -13,10 +13,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
+use kernel::build::selftests::{Selftest, Selftests};
 use kernel::build::{BuildError, Toolchain};
 use kernel::cache::{Cache, Kind};
 use kernel::process::{Invocation, Runner, Stream};
-use kernel::selftests::{Selftest, Selftests};
 use kernel::store::Oid;
 use lab::Lab;
 

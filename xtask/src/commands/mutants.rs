@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use evidence::run::{Round, RoundStatus};
 use kernel::build::Built;
-use kernel::selftests::Selftest;
+use kernel::build::selftests::Selftest;
 use results::Arm;
 use results::ktap::Status;
 use results::plan::Plan;

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::diagnose::Diagnostic;
-use super::{Arm, Builder, Event, Result, failed};
-use crate::cache::Mode;
+use crate::build::builder::{Builder, Event};
+use crate::build::diagnose::Diagnostic;
+use crate::build::error::Result;
+use crate::build::target::{Arm, Source};
+use crate::cache::{Mode, failed};
 
 /// Who looks at the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl Builder<'_> {
     /// As [`Builder::ensure`].
     pub fn new_warnings(
         &self,
-        source: &mut dyn super::Source,
+        source: &mut dyn Source,
         [before, after]: [&Arm; 2],
         files: &[String],
         checker: Checker,

@@ -7,8 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use kernel::import::{Input, import};
-use kernel::store::{Kernel, Oid, Origin, Store};
+use kernel::store::{Input, Kernel, Oid, Origin, Store, import};
 use series::Person;
 use series::patch::Patch;
 

@@ -13,11 +13,11 @@ use git2::Oid;
 use serde::{Deserialize, Serialize};
 
 use crate::build::diagnose::{Cause, Scanner};
-use crate::build::{BuildError, Toolchain};
+use crate::build::error::BuildError;
+use crate::build::toolchain::Toolchain;
 use crate::cache::{Cache, Mode, failed, hash, read_json};
-use crate::checkout;
 use crate::process::Runner;
-use crate::store::Store;
+use crate::store::{CheckoutError, Store, extract};
 
 /// Where a tree has its tests.
 const ROOT: &str = "tools/testing/selftests";
@@ -167,7 +167,7 @@ impl Selftests<'_> {
         names: &[&str],
     ) -> Result<Vec<Selftest>, BuildError> {
         let source = work.join("source");
-        checkout::extract(self.store, commit, &PARTS, &source, &mut |_| {
+        extract(self.store, commit, &PARTS, &source, &mut |_| {
             if self.runner.cancelled() {
                 ControlFlow::Break(())
             } else {
@@ -175,7 +175,7 @@ impl Selftests<'_> {
             }
         })
         .map_err(|error| match error {
-            checkout::CheckoutError::Cancelled => BuildError::Cancelled,
+            CheckoutError::Cancelled => BuildError::Cancelled,
             error => BuildError::Source {
                 arm: "the selftests".into(),
                 source: error.into(),

@@ -15,9 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use git2::{ObjectType, OdbLookupFlags, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
-use crate::pack::{Id, Kind, PackFile, Packer, id};
-use crate::store::{Kernel, Origin, Store, StoreError};
-use crate::symbols::{self, Hashes};
+use crate::store::pack::{Id, Kind, PackFile, Packer, id};
+use crate::store::repository::{Kernel, Origin, Store, StoreError};
+use crate::store::symbols::{self, Hashes};
 
 /// How far an import has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -7,17 +7,19 @@ use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-pub(crate) mod fetch;
-
-pub use fetch::KernelOrg;
-use fetch::{BASE, BASE_VARIABLE, KEYRING_VARIABLE};
+/// Where kernel.org serves its releases.
+pub(super) const BASE: &str = "https://cdn.kernel.org/pub/linux/kernel";
+/// Names another folder that is laid out like [`BASE`].
+pub(super) const BASE_VARIABLE: &str = "REAPERLAB_KERNEL_ORG";
+/// Names a keyring for the lists' signatures.
+pub(super) const KEYRING_VARIABLE: &str = "REAPERLAB_KERNEL_ORG_KEYRING";
 
 /// A release, or the newest one of its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked {
-    version: u16,
-    patchlevel: u16,
-    sublevel: Option<u16>,
+    pub(super) version: u16,
+    pub(super) patchlevel: u16,
+    pub(super) sublevel: Option<u16>,
 }
 
 /// One release. The first of a line has the sublevel 0, which its file's name

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
-use crate::import::{Progress, Watch, check_name};
-use crate::store::{FOLDER, Store, StoreError};
+use crate::store::import::{Progress, Watch, check_name};
+use crate::store::repository::{FOLDER, Store, StoreError};
 
 /// Why a folder was not written. What is there is marked as unfinished.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,8 @@ use git2::Oid;
 
 use crate::build::{BuildError, Toolchain};
 use crate::cache::Cache;
-use crate::checkpatch::Script;
 use crate::process::Runner;
+use crate::scripts::checkpatch::Script;
 use crate::store::Store;
 
 /// The script, and what it reads of its tree.

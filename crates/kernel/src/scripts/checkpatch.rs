@@ -10,9 +10,8 @@ use regex::Regex;
 
 use crate::build::{BuildError, Toolchain, diagnose};
 use crate::cache::{Cache, failed};
-use crate::checkout;
 use crate::process::{Runner, Stream};
-use crate::store::Store;
+use crate::store::{CheckoutError, Progress, Store, extract};
 
 /// The script and what it reads of its tree.
 const PARTS: [&str; 4] = [
@@ -107,22 +106,22 @@ impl Script<'_> {
         on_line: &mut dyn FnMut(&str, &Path),
     ) -> Result<bool, BuildError> {
         let tree = work.join("tree");
-        let mut watch = |_: crate::import::Progress| {
+        let mut watch = |_: Progress| {
             if self.runner.cancelled() {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
         };
-        checkout::extract(self.store, self.commit, parts, &tree, &mut watch).map_err(|error| {
-            match error {
-                checkout::CheckoutError::Cancelled => BuildError::Cancelled,
+        extract(self.store, self.commit, parts, &tree, &mut watch).map_err(
+            |error| match error {
+                CheckoutError::Cancelled => BuildError::Cancelled,
                 error => BuildError::Source {
                     arm: "the scripts".into(),
                     source: error.into(),
                 },
-            }
-        })?;
+            },
+        )?;
         let script = tree.join(parts[0]);
         if !script.is_file() {
             return Ok(false);

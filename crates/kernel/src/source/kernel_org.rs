@@ -17,16 +17,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Asked, Release, ReleaseError, read_list};
 use crate::cache::children;
 use crate::process::{Invocation, Runner};
+use crate::source::release::{
+    Asked, BASE, BASE_VARIABLE, KEYRING_VARIABLE, Release, ReleaseError, read_list,
+};
 
-/// Where kernel.org serves its releases.
-pub(super) const BASE: &str = "https://cdn.kernel.org/pub/linux/kernel";
-/// Names another folder that is laid out like [`BASE`].
-pub(super) const BASE_VARIABLE: &str = "REAPERLAB_KERNEL_ORG";
-/// Names a keyring for the lists' signatures.
-pub(super) const KEYRING_VARIABLE: &str = "REAPERLAB_KERNEL_ORG_KEYRING";
 /// What a list of sums is called.
 const LIST: &str = "sha256sums.asc";
 /// How often a tarball goes on within one command.

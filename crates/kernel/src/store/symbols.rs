@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
-use crate::store::{Store, StoreError};
+use crate::store::repository::{Store, StoreError};
 
 /// Where the format changes, old files must not be read.
 const MAGIC: &[u8; 8] = b"rlsyms1\n";

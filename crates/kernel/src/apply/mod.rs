@@ -1,0 +1,17 @@
+//! A series on a kernel, in memory: no checkout, one commit a patch.
+//!
+//! A commit's author, author date and message are what `git am` would write.
+//! Its committer is `reaperlab` at the author's date, so that the same input
+//! makes the same commit id everywhere and at any time.
+
+mod arms;
+mod files;
+mod hunks;
+mod merge;
+mod missing;
+mod patch;
+mod report;
+
+pub use arms::{Arms, Outfit, Prerequisite, arms};
+pub use patch::{Applied, ApplyError, apply};
+pub use report::{HunkReport, PatchReport, Report, Verdict};

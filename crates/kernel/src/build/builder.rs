@@ -1,0 +1,96 @@
+//! What builds kernels, and what each step of it needs.
+
+use std::path::{Path, PathBuf};
+
+use crate::build::error::{BuildError, Result, out_of_space, unsourced};
+use crate::build::kconfig::{Request, overlay};
+use crate::build::target::{Arm, Source};
+use crate::build::toolchain::Toolchain;
+use crate::cache::{Cache, CacheError, Lock, Mode, hash};
+use crate::process::Runner;
+
+/// What builds kernels, or finds them built.
+pub struct Builder<'a> {
+    /// Where they are kept.
+    pub cache: &'a Cache,
+    /// Runs make.
+    pub runner: &'a dyn Runner,
+    /// Which make.
+    pub toolchain: &'a Toolchain,
+    /// The merged fragments.
+    pub requests: &'a [Request],
+    /// Source folders of modules to build with each kernel, with a `Kbuild`
+    /// each. A kernel without `CONFIG_MODULES` is built without.
+    pub modules: &'a [PathBuf],
+    /// Keep each arm's objects to start others from (about 250 MB an arm).
+    pub keep_objects: bool,
+}
+
+/// Progress on one arm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// Another command builds this kernel or uses this source: waiting for it.
+    Waiting,
+    /// The configuration is being resolved.
+    Configuring,
+    /// The source folder and the objects to start from are being laid out.
+    Preparing,
+    /// make starts.
+    Started {
+        /// How many files it will compile, as far as that is known.
+        total: Option<u32>,
+    },
+    /// A file was compiled.
+    Object {
+        /// How many are.
+        done: u32,
+        /// As in [`Started`](Self::Started), never below `done`.
+        total: Option<u32>,
+        /// The object's path.
+        name: &'a str,
+    },
+    /// The kernel is there.
+    Ready {
+        /// Whether it was there before.
+        cached: bool,
+    },
+}
+
+impl Builder<'_> {
+    pub(super) fn switch(&self, source: &mut dyn Source, arm: &Arm) -> Result<()> {
+        source.switch(arm).map_err(|error| {
+            if self.runner.cancelled() {
+                BuildError::Cancelled
+            } else if out_of_space(error.as_ref()) {
+                BuildError::NoSpace {
+                    path: source.dir().into(),
+                }
+            } else {
+                unsourced(arm, error)
+            }
+        })
+    }
+
+    pub(super) fn lock(
+        &self,
+        path: &Path,
+        mode: Mode,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Lock, CacheError> {
+        let cancelled = || self.runner.cancelled();
+        self.cache
+            .lock(path, mode, &cancelled, &mut || on_event(Event::Waiting))
+    }
+
+    pub(super) fn log(&self, name: &str) -> PathBuf {
+        self.cache
+            .root()
+            .join("logs")
+            .join(name)
+            .with_extension("log")
+    }
+
+    pub(super) fn requests_hash(&self) -> String {
+        hash([overlay("", self.requests)])
+    }
+}

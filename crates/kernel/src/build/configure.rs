@@ -1,0 +1,111 @@
+//! The configuration of a tree, resolved by its own Kconfig.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::build::builder::{Builder, Event};
+use crate::build::error::{Result, unsourced};
+use crate::build::kconfig::{ConfigError, Unmet, overlay, unmet};
+use crate::build::make::ARGUMENTS;
+use crate::build::target::{Arm, Source};
+use crate::cache::{Mode, failed, hash, read_json};
+
+/// A resolved configuration as the cache keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Resolved {
+    pub(super) config: String,
+    pub(super) notes: Vec<Unmet>,
+}
+
+impl Builder<'_> {
+    /// The `.config` that the requests make of an arm's tree.
+    pub(super) fn resolve(
+        &self,
+        source: &mut dyn Source,
+        arm: &Arm,
+        compiler: &str,
+        earlier: &[(&Arm, Resolved)],
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Resolved> {
+        let id = hash(
+            [arm.tree.as_str(), compiler, &self.requests_hash()]
+                .iter()
+                .chain(&ARGUMENTS),
+        );
+        let file = self
+            .cache
+            .root()
+            .join("configs")
+            .join(id)
+            .with_extension("json");
+        if let Some(resolved) = read_json(&file) {
+            return Ok(resolved);
+        }
+        for (other, resolved) in earlier {
+            let changed = source
+                .changed(&other.tree, &arm.tree)
+                .map_err(|e| unsourced(arm, e))?;
+            if !changed.iter().any(|path| feeds_kconfig(path)) {
+                self.cache.write_json(&file, resolved)?;
+                return Ok(resolved.clone());
+            }
+        }
+        let _lock = self.lock(source.dir(), Mode::Exclusive, on_event)?;
+        on_event(Event::Preparing);
+        self.switch(source, arm)?;
+        on_event(Event::Configuring);
+        let out = self.cache.scratch("config")?;
+        let log = self.log(&format!("config-{}", hash([&arm.tree])));
+        let dot_config = out.join(".config");
+        let configure = |target| {
+            let target = [OsString::from(target)];
+            self.make(&arm.name, source.dir(), &out, &target, &log, &mut |_| {})
+        };
+        configure("tinyconfig")?;
+        let tiny = fs_err::read_to_string(&dot_config).map_err(failed("read", &dot_config))?;
+        fs_err::write(&dot_config, overlay(&tiny, self.requests))
+            .map_err(failed("write", &dot_config))?;
+        configure("olddefconfig")?;
+        let config = fs_err::read_to_string(&dot_config).map_err(failed("read", &dot_config))?;
+        self.cache.remove(&out)?;
+        let (notes, lost) = unmet(&config, self.requests)
+            .into_iter()
+            .partition::<Vec<_>, _>(|unmet| unmet.request.optional);
+        if !lost.is_empty() {
+            return Err(ConfigError::Unmet(lost).into());
+        }
+        let resolved = Resolved { config, notes };
+        self.cache.write_json(&file, &resolved)?;
+        Ok(resolved)
+    }
+}
+
+/// Whether a change of this file can change what Kconfig makes of the requests.
+fn feeds_kconfig(path: &Path) -> bool {
+    let code = path
+        .extension()
+        .is_some_and(|e| ["c", "h", "S", "rst", "txt"].iter().any(|c| e == *c));
+    !code || path.starts_with("scripts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_code_leaves_the_configuration_alone() {
+        for (path, feeds) in [
+            ("mm/oom_kill.c", false),
+            ("include/linux/maple_tree.h", false),
+            ("mm/Kconfig", true),
+            ("init/Kconfig.suffix", true),
+            ("Makefile", true),
+            ("scripts/cc-version.sh", true),
+            ("scripts/kconfig/conf.c", true),
+        ] {
+            assert_eq!(feeds_kconfig(Path::new(path)), feeds, "{path}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Scripts of the tree under test, run on a patch.
+
+pub mod checkpatch;
+pub mod maintainers;

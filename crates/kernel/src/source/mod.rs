@@ -1,0 +1,20 @@
+//! Where a kernel's source comes from: a Debian package, a release of
+//! kernel.org's, a git revision, a folder or a tarball, imported into the store
+//! once.
+
+mod archive;
+mod debian;
+mod error;
+mod event;
+mod kernel_org;
+mod names;
+mod release;
+mod sources;
+mod spec;
+
+pub use error::SourceError;
+pub use event::Event;
+pub use kernel_org::KernelOrg;
+pub use release::{Asked, ReleaseError};
+pub use sources::Sources;
+pub use spec::Spec;

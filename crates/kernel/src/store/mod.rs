@@ -1,0 +1,13 @@
+//! Trees: imported into one git repository of the cache, and written out of it
+//! as folders.
+
+mod checkout;
+mod import;
+mod pack;
+mod repository;
+pub mod symbols;
+
+pub use checkout::{CheckoutError, Written, checkout, extract, held};
+pub use import::{ImportError, Input, Progress, Watch, import};
+pub use repository::{Kernel, Lock, Oid, Origin, Store, StoreError};
+pub(crate) use repository::{hold, signature};
