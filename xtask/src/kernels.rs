@@ -1,22 +1,19 @@
 //! From a kernel's name to its built arms.
 
-use std::error::Error;
-use std::ffi::OsStr;
 use std::ops::ControlFlow;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use git2::{Oid, Repository};
+use kernel::IoError;
 use kernel::apply::{self, Arms, Prerequisite, Report, Verdict};
 use kernel::build::diagnose::Diagnostic;
 use kernel::build::inspect::Checker;
 use kernel::build::kconfig::{Fragment, merge};
 use kernel::build::selftests::{Missing, Selftest, Selftests};
-use kernel::build::{self, BuildError, Builder, Built, Source, Toolchain};
+use kernel::build::{self, BuildError, Builder, Built, Folder, Target, Toolchain};
 use kernel::cache::Cache;
 use kernel::scripts::checkpatch;
-use kernel::source::{self, KernelOrg, ReleaseError, SourceError, Sources, Spec};
-use kernel::store::{self, Store};
+use kernel::source::{self, KernelOrg, SourceError, Sources, Spec};
+use kernel::store::{Oid, Progress, Store};
 use results::Arm;
 use series::patch::Patch;
 
@@ -49,7 +46,7 @@ pub struct Kernel {
     /// The subjects of what both arms got beside the series.
     pub prerequisites: Vec<String>,
     /// The kernels; held, so that no prune takes them.
-    pub built: Vec<Built>,
+    pub built: Vec<(Arm, Built)>,
     arms: Arms,
     flavour: Flavour,
     /// Whether base is in both arms.
@@ -67,8 +64,8 @@ impl Kernel {
     /// One arm's kernel.
     pub fn built(&self, arm: Arm) -> Result<&Built> {
         let arm = if self.twin { Arm::Base } else { arm };
-        match self.built.iter().find(|b| b.arm == arm.as_str()) {
-            Some(built) => Ok(built),
+        match self.built.iter().find(|(it, _)| *it == arm) {
+            Some((_, built)) => Ok(built),
             None => fail(
                 Kind::Build,
                 format!("the {} arm was not built", arm.as_str()),
@@ -160,23 +157,8 @@ pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> 
 /// Whether a name is at fault, or the world.
 fn blame(error: &SourceError) -> Kind {
     match error {
-        SourceError::Spec(_)
-        | SourceError::Unknown { .. }
-        | SourceError::NoKernel(_)
-        | SourceError::Git { .. } => Kind::Usage,
-        SourceError::Release(
-            ReleaseError::Name(_)
-            | ReleaseError::Candidate(_)
-            | ReleaseError::Mirror(_)
-            | ReleaseError::Keyring { .. }
-            | ReleaseError::Unlisted { .. },
-        ) => Kind::Usage,
-        // Either would do.
-        SourceError::Nowhere { debian, release } => match (blame(debian), blame(release)) {
-            (Kind::Usage, Kind::Usage) => Kind::Usage,
-            _ => Kind::Infrastructure,
-        },
-        SourceError::Cancelled => Kind::Interrupted,
+        SourceError::Io(IoError::Cancelled) => Kind::Interrupted,
+        error if error.is_usage() => Kind::Usage,
         _ => Kind::Infrastructure,
     }
 }
@@ -202,18 +184,19 @@ pub fn build(
         return Err(refusal(&tree));
     };
     job.progress.note(&in_words(&tree.report));
-    let repo = Repository::open_bare(store.path()).kind(Kind::Infrastructure)?;
-    let list = wanted
+    let list: Vec<_> = wanted
         .iter()
         .map(|arm| {
             let commit = match arm {
                 Arm::Base => arms.base,
                 Arm::Patched => arms.patched,
             };
-            build_arm(&repo, arm.as_str(), commit)
+            (arm.to_string(), commit)
         })
-        .collect::<Result<Vec<_>>>()?;
+        .collect();
+    let list = targets(&store, &list)?;
     let built = compile(job, &store, &tree.version, flavour, &list, true)?;
+    let built = wanted.iter().copied().zip(built).collect();
     Ok(Kernel {
         name: tree.name,
         version: tree.version,
@@ -235,25 +218,22 @@ pub fn mutant(job: &Job, kernel: &Kernel, name: &str, patch: &Patch) -> Result<B
         let text = format!("{name} on the patched arm: {}", applied.verdict.as_str());
         return fail(Kind::Apply, text);
     }
-    let repo = Repository::open_bare(store.path()).kind(Kind::Infrastructure)?;
-    let arms = [
-        build_arm(&repo, "patched", patched)?,
-        build_arm(&repo, name, applied.commit)?,
+    let list = [
+        (Arm::Patched.to_string(), patched),
+        (name.to_owned(), applied.commit),
     ];
-    let built = compile(job, &store, &kernel.version, kernel.flavour, &arms, false)?;
+    let list = targets(&store, &list)?;
+    let built = compile(job, &store, &kernel.version, kernel.flavour, &list, false)?;
     match built.into_iter().nth(1) {
         Some(built) => Ok(built),
         None => fail(Kind::Build, format!("{name} was not built")),
     }
 }
 
-fn build_arm(repo: &Repository, name: &str, commit: Oid) -> Result<build::Arm> {
-    let commit = repo.find_commit(commit).kind(Kind::Infrastructure)?;
-    Ok(build::Arm {
-        name: name.into(),
-        commit: commit.id().to_string(),
-        tree: commit.tree_id().to_string(),
-    })
+fn targets(store: &Store, list: &[(String, Oid)]) -> Result<Vec<Target>> {
+    list.iter()
+        .map(|(name, commit)| Target::of(store, name, *commit).kind(Kind::Infrastructure))
+        .collect()
 }
 
 /// One commit of a series, built and looked at.
@@ -281,18 +261,11 @@ pub fn each_commit(job: &Job, work: &Work, name: &str, flavour: Flavour) -> Resu
         return Err(refusal(&tree));
     };
     job.progress.note(&in_words(&tree.report));
-    let repo = Repository::open_bare(store.path()).kind(Kind::Infrastructure)?;
-    let ids: Vec<Oid> = std::iter::once(arms.base)
-        .chain(arms.commits.iter().copied())
+    let patches = arms.commits.iter().zip(1..);
+    let list: Vec<_> = std::iter::once((Arm::Base.to_string(), arms.base))
+        .chain(patches.map(|(commit, nth)| (format!("patch {nth}"), *commit)))
         .collect();
-    let list = ids
-        .iter()
-        .enumerate()
-        .map(|(nth, commit)| match nth {
-            0 => build_arm(&repo, "base", *commit),
-            nth => build_arm(&repo, &format!("patch {nth}"), *commit),
-        })
-        .collect::<Result<Vec<_>>>()?;
+    let list = targets(&store, &list)?;
     let built = compile(job, &store, &tree.version, flavour, &list, true)?;
     let has_sparse = host::which("sparse").is_some();
     let mut inspected = Vec::new();
@@ -302,7 +275,6 @@ pub fn each_commit(job: &Job, work: &Work, name: &str, flavour: Flavour) -> Resu
         .zip(&arms.commits)
     {
         let [before, after] = pair else { continue };
-        let files = changed_files(&repo, before, after)?;
         let look = |checker: Checker| {
             with_builder(
                 job,
@@ -316,75 +288,30 @@ pub fn each_commit(job: &Job, work: &Work, name: &str, flavour: Flavour) -> Resu
                         let what = format!("{} for new warnings", after.name);
                         progress(job, &mut stage, &what, &event);
                     };
-                    let found =
-                        builder.new_warnings(folder, [before, after], &files, checker, &mut watch);
+                    let found = builder.new_warnings(folder, [before, after], checker, &mut watch);
                     job.progress.finish("");
                     found
                 },
             )
         };
-        let found = repo.find_commit(*commit).kind(Kind::Infrastructure)?;
         inspected.push(Inspected {
-            subject: found
-                .summary()
-                .ok()
-                .flatten()
-                .unwrap_or_default()
-                .to_owned(),
+            subject: store.subject(*commit).kind(Kind::Infrastructure)?,
             commit: *commit,
             built,
             warnings: look(Checker::Compiler)?,
             sparse: has_sparse.then(|| look(Checker::Sparse)).transpose()?,
-            checkpatch: checkpatched(job, &store, &repo, *commit)?,
+            checkpatch: checkpatched(job, &store, *commit)?,
         });
     }
     Ok(inspected)
 }
 
 /// What checkpatch.pl says of a commit, as the mail that git would make of it.
-fn checkpatched(
-    job: &Job,
-    store: &Store,
-    repo: &Repository,
-    commit: Oid,
-) -> Result<Option<Vec<checkpatch::Finding>>> {
+fn checkpatched(job: &Job, store: &Store, commit: Oid) -> Result<Option<Vec<checkpatch::Finding>>> {
     let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
-    let found = repo.find_commit(commit).kind(Kind::Infrastructure)?;
-    let mail = git2::Email::from_commit(&found, &mut git2::EmailCreateOptions::new())
-        .kind(Kind::Infrastructure)?;
-    let programs = job.programs();
-    let toolchain = Toolchain::default();
-    checkpatch::check(
-        store,
-        &cache,
-        &programs,
-        &toolchain,
-        commit,
-        mail.as_slice(),
-    )
-    .map_err(classify)
-}
-
-/// The files in which two commits differ.
-fn changed_files(
-    repo: &Repository,
-    before: &build::Arm,
-    after: &build::Arm,
-) -> Result<Vec<String>> {
-    let tree = |arm: &build::Arm| repo.find_tree(Oid::from_str(&arm.tree)?);
-    let (before, after) = (
-        tree(before).kind(Kind::Infrastructure)?,
-        tree(after).kind(Kind::Infrastructure)?,
-    );
-    let diff = repo
-        .diff_tree_to_tree(Some(&before), Some(&after), None)
-        .kind(Kind::Infrastructure)?;
-    let paths = diff
-        .deltas()
-        .filter_map(|delta| delta.new_file().path().map(Path::to_owned));
-    Ok(paths
-        .map(|path| path.to_string_lossy().into_owned())
-        .collect())
+    let mail = store.mail(commit).kind(Kind::Infrastructure)?;
+    let (programs, toolchain) = (job.programs(), Toolchain::default());
+    checkpatch::check(store, &cache, &programs, &toolchain, commit, &mail).map_err(classify)
 }
 
 /// Builds what is not built yet of commits of one kernel.
@@ -393,7 +320,7 @@ fn compile(
     store: &Store,
     version: &str,
     flavour: Flavour,
-    arms: &[build::Arm],
+    targets: &[Target],
     keep_objects: bool,
 ) -> Result<Vec<Built>> {
     let mut stage = String::new();
@@ -404,8 +331,8 @@ fn compile(
         flavour,
         keep_objects,
         |builder, folder| {
-            builder.ensure(folder, arms, &mut |arm, event| {
-                progress(job, &mut stage, &arm.name, &event);
+            builder.ensure(folder, targets, &mut |target, event| {
+                progress(job, &mut stage, &target.name, &event);
             })
         },
     )
@@ -433,30 +360,25 @@ fn with_builder<T>(
         modules: &modules,
         keep_objects,
     };
-    let repo = Repository::open_bare(store.path()).kind(Kind::Infrastructure)?;
-    let mut folder = Folder {
-        store,
-        repo: &repo,
-        dir: cache.source_dir(line(version)),
-        job,
+    let mut watch = |progress: Progress| {
+        let total = progress
+            .share
+            .map(|share| (progress.files as f64 / share) as u64);
+        job.progress.step(progress.files, total, "files");
+        if job.cancel.cancelled() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     };
+    let mut folder = Folder::new(&cache, store, version, &mut watch);
     work(&builder, &mut folder).map_err(classify)
-}
-
-/// What kernels that differ little have in common: `6.12` of `6.12.117`. They
-/// share a source folder and so the objects that each leaves, be they releases
-/// or the commits of a bisection.
-fn line(version: &str) -> &str {
-    let mut dots = version.match_indices('.').map(|(at, _)| at);
-    let end = dots.nth(1).unwrap_or(version.len());
-    // 6.13-rc1 is of the line 6.13.
-    version[..end].split('-').next().unwrap_or(version)
 }
 
 pub fn classify(error: BuildError) -> Failure {
     let kind = match error {
-        BuildError::Cancelled => Kind::Interrupted,
-        BuildError::NoSpace { .. } | BuildError::Tool { .. } => Kind::Infrastructure,
+        BuildError::Io(IoError::Cancelled) => Kind::Interrupted,
+        BuildError::Io(_) | BuildError::Tool { .. } => Kind::Infrastructure,
         _ => Kind::Build,
     };
     Failure::new(kind, error)
@@ -495,9 +417,9 @@ pub fn selftests(job: &Job, kernel: &Kernel, arm: Arm, names: &[&str]) -> Result
     Ok(made)
 }
 
-fn progress(job: &Job, stage: &mut String, arm: &str, event: &build::Event<'_>) {
+fn progress(job: &Job, stage: &mut String, target: &str, event: &build::Event<'_>) {
     let mut begin = |what: &str| {
-        let name = format!("{what} {arm}");
+        let name = format!("{what} {target}");
         if *stage != name {
             job.progress.stage(&name);
             *stage = name;
@@ -564,72 +486,5 @@ pub fn refusal(tree: &Tree) -> Failure {
             report.missing_symbols.join(", ")
         ))
         .hint("name the patch that provides it as [[prerequisite]] in the manifest"),
-    }
-}
-
-/// The source folder that the arms of kernels of one line share.
-struct Folder<'a> {
-    store: &'a Store,
-    repo: &'a Repository,
-    dir: PathBuf,
-    job: &'a Job,
-}
-
-type Outcome<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
-
-impl Source for Folder<'_> {
-    fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    fn switch(&mut self, arm: &build::Arm) -> Outcome<()> {
-        let commit = Oid::from_str(&arm.commit)?;
-        store::checkout(self.store, commit, &self.dir, &mut |progress| {
-            let total = progress
-                .share
-                .map(|share| (progress.files as f64 / share) as u64);
-            self.job.progress.step(progress.files, total, "files");
-            if self.job.cancel.cancelled() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })?;
-        Ok(())
-    }
-
-    fn changed(&mut self, tree: &str, other: &str) -> Outcome<Vec<PathBuf>> {
-        let find = |id: &str| self.repo.find_tree(Oid::from_str(id)?);
-        let diff = self
-            .repo
-            .diff_tree_to_tree(Some(&find(tree)?), Some(&find(other)?), None)?;
-        let mut paths: Vec<PathBuf> = diff
-            .deltas()
-            .flat_map(|d| [d.old_file().path_bytes(), d.new_file().path_bytes()])
-            .flatten()
-            .map(|bytes| PathBuf::from(OsStr::from_bytes(bytes)))
-            .collect();
-        paths.sort();
-        paths.dedup();
-        Ok(paths)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines() {
-        for (version, expected) in [
-            ("6.12.117", "6.12"),
-            ("6.12", "6.12"),
-            ("7.3.0-rc7", "7.3"),
-            ("6.13-rc1", "6.13"),
-            ("6", "6"),
-            ("", ""),
-        ] {
-            assert_eq!(line(version), expected, "{version}");
-        }
     }
 }

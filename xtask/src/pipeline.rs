@@ -11,8 +11,9 @@ use evidence::run::{
     self, ArmInfo, ExpectOrder, Host, KernelInfo, LostBoot, Round, RoundStatus, Run, SCHEMA,
     SeriesInfo,
 };
+use kernel::IoError;
 use kernel::build::selftests::Selftest;
-use kernel::cache::{Cache, CacheError, Lock};
+use kernel::cache::{Cache, Lock};
 use results::text::hex;
 use results::{Arm, Purpose, plan};
 use sha1::{Digest, Sha1};
@@ -400,7 +401,7 @@ impl Guests<'_> {
                 &mut || progress.note("  waiting for another command's guests"),
             )
             .map_err(|error| match error {
-                CacheError::Cancelled => Failure::new(Kind::Interrupted, error),
+                IoError::Cancelled => Failure::new(Kind::Interrupted, error),
                 error => Failure::new(Kind::Infrastructure, error),
             })
     }
@@ -530,7 +531,7 @@ fn describe(
         compiler: kernel
             .built
             .first()
-            .map_or_else(String::new, |built| built.meta.compiler.clone()),
+            .map_or_else(String::new, |(_, built)| built.meta.compiler.clone()),
         seed,
         series: SeriesInfo {
             name: work.manifest.name.clone(),

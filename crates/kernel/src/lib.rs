@@ -4,7 +4,10 @@
 pub mod apply;
 pub mod build;
 pub mod cache;
+mod error;
 pub mod process;
 pub mod scripts;
 pub mod source;
 pub mod store;
+
+pub use error::IoError;

@@ -19,13 +19,15 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use git2::ObjectType;
+use kernel::IoError;
 use kernel::build::diagnose::Cause;
 use kernel::build::inspect::Checker;
 use kernel::build::kconfig::{Fragment, Request};
-use kernel::build::{Arm, BuildError, Builder, Built, Event, Source, Toolchain};
-use kernel::cache::{Cache, CacheError, Kind};
+use kernel::build::{BuildError, Builder, Built, Event, Source, Target, Toolchain};
+use kernel::cache::{Cache, Kind};
 use kernel::process::{Invocation, Runner, Stream};
-use kernel::store::Store;
+use kernel::store::{Oid, Store};
 
 const MAKEFILE: &str = r#"
 sources := $(sort $(wildcard *.c))
@@ -81,12 +83,16 @@ modules: $(O)/scripts/module.lds $(O)/Module.symvers
 FORCE:
 "#;
 
+fn cancelled(error: &BuildError) -> bool {
+    matches!(error, BuildError::Io(IoError::Cancelled))
+}
+
 type Files = BTreeMap<&'static str, String>;
 
 /// The trees of a repository: each is named after what it holds.
 struct Tree {
     dir: PathBuf,
-    trees: BTreeMap<String, Files>,
+    trees: BTreeMap<Oid, Files>,
     /// Give every file written this time instead of the present.
     written: Option<SystemTime>,
     /// Fail to write any.
@@ -104,7 +110,7 @@ impl Tree {
     }
 
     /// A tree that differs from the first one in the named files.
-    fn arm(&mut self, name: &str, changes: &[(&'static str, &str)]) -> Arm {
+    fn arm(&mut self, name: &str, changes: &[(&'static str, &str)]) -> Target {
         let mut files: Files = ["a.c", "b.c", "c.c", "all.h"]
             .map(|f| (f, format!("{f}\n")))
             .into();
@@ -113,16 +119,17 @@ impl Tree {
         for (file, text) in changes {
             files.insert(file, format!("{text}\n"));
         }
-        self.trees.insert(format!("tree-{name}"), files);
-        Arm {
+        let tree = Oid::hash_object(ObjectType::Blob, name.as_bytes()).unwrap();
+        self.trees.insert(tree, files);
+        Target {
             name: name.into(),
-            commit: format!("commit-{name}"),
-            tree: format!("tree-{name}"),
+            commit: tree,
+            tree,
         }
     }
 
     /// What the image of an arm must be.
-    fn image(&self, arm: &Arm) -> String {
+    fn image(&self, arm: &Target) -> String {
         let files = &self.trees[&arm.tree];
         let sources = files.iter().filter(|(name, _)| name.ends_with(".c"));
         sources
@@ -136,7 +143,7 @@ impl Source for Tree {
         &self.dir
     }
 
-    fn switch(&mut self, arm: &Arm) -> Result<(), Box<dyn Error + Send + Sync>> {
+    fn switch(&mut self, arm: &Target) -> Result<(), Box<dyn Error + Send + Sync>> {
         self.fails
             .map_or(Ok(()), |kind| Err(io::Error::from(kind)))?;
         fs_err::create_dir_all(&self.dir)?;
@@ -161,12 +168,12 @@ impl Source for Tree {
 
     fn changed(
         &mut self,
-        tree: &str,
-        other: &str,
+        tree: Oid,
+        other: Oid,
     ) -> Result<Vec<PathBuf>, Box<dyn Error + Send + Sync>> {
         let (one, two) = (
-            &self.trees[tree],
-            self.trees.get(other).ok_or("no such tree")?,
+            &self.trees[&tree],
+            self.trees.get(&other).ok_or("no such tree")?,
         );
         let names = one.keys().chain(two.keys());
         Ok(names
@@ -274,7 +281,7 @@ impl Lab {
     }
 
     /// A kernel that takes modules, and one module of this source.
-    fn with_module(source: &str) -> (Self, Arm, Arm) {
+    fn with_module(source: &str) -> (Self, Target, Target) {
         let mut lab = Self::new();
         lab.requests = requests("CONFIG_SMP=y\nCONFIG_MODULES=y\n");
         let kconfig = ("Kconfig", "CONFIG_DEFAULT\nCONFIG_SMP\nCONFIG_MODULES");
@@ -292,7 +299,7 @@ impl Lab {
         fs_err::write(self.folder.path().join("helper/helper.c"), source).unwrap();
     }
 
-    fn ensure(&mut self, arms: &[&Arm]) -> (Result<Vec<Built>, BuildError>, Vec<String>) {
+    fn ensure(&mut self, arms: &[&Target]) -> (Result<Vec<Built>, BuildError>, Vec<String>) {
         let arms: Vec<_> = arms.iter().copied().cloned().collect();
         let mut events = Vec::new();
         let builder = Builder {
@@ -315,7 +322,7 @@ impl Lab {
     }
 
     /// The objects compiled to have these kernels, all of them verified.
-    fn compiled(&mut self, arms: &[&Arm]) -> Vec<String> {
+    fn compiled(&mut self, arms: &[&Target]) -> Vec<String> {
         let (built, events) = self.ensure(arms);
         for (arm, built) in arms.iter().zip(built.unwrap()) {
             let image = fs_err::read_to_string(&built.image).unwrap();
@@ -508,14 +515,14 @@ fn a_failed_build_shows_its_first_error_and_keeps_the_log() {
     let mut lab = Lab::new();
     let base = lab.tree.arm("base", &[("b.c", "BROKEN")]);
     let error = lab.ensure(&[&base]).0.unwrap_err();
-    let BuildError::Failed { arm, cause, log } = error else {
+    let BuildError::Failed { what, cause, log } = error else {
         panic!("{error}");
     };
     let Cause::Compiler(found) = *cause else {
         panic!("{cause}");
     };
     assert_eq!(
-        (arm.as_str(), found.to_string().as_str()),
+        (what.as_str(), found.to_string().as_str()),
         ("base", "b.c:1: broken")
     );
     assert!(fs_err::read_to_string(log).unwrap().contains("  CC "));
@@ -542,16 +549,19 @@ fn a_commit_is_told_what_it_warns_of_anew() {
         modules: &lab.modules,
         keep_objects: true,
     };
-    let mut look = |files: &[&str]| {
-        let files: Vec<_> = files.iter().map(|file| (*file).to_owned()).collect();
-        let arms = [&base, &patched];
+    let mut look = |before, after| {
         let found = builder
-            .new_warnings(&mut lab.tree, arms, &files, Checker::Compiler, &mut |_| {})
+            .new_warnings(
+                &mut lab.tree,
+                [before, after],
+                Checker::Compiler,
+                &mut |_| {},
+            )
             .unwrap();
         found.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(look(&["b.c"]), ["b.c:3: unused"]);
-    assert_eq!(look(&["c.c", "Kconfig", "gone.c"]), [""; 0]);
+    assert_eq!(look(&base, &patched), ["b.c:3: unused"]);
+    assert_eq!(look(&patched, &base), [""; 0]);
 }
 
 #[test]
@@ -563,10 +573,10 @@ fn a_source_that_cannot_be_written_says_why() {
     lab.tree.fails = Some(io::ErrorKind::StorageFull);
     assert!(matches!(
         lab.ensure(&[&base]).0,
-        Err(BuildError::NoSpace { .. })
+        Err(BuildError::Io(IoError::NoSpace(_)))
     ));
     lab.runner.stopped = true.into();
-    assert!(matches!(lab.ensure(&[&base]).0, Err(BuildError::Cancelled)));
+    assert!(cancelled(&lab.ensure(&[&base]).0.unwrap_err()));
 }
 
 #[test]
@@ -588,7 +598,7 @@ fn a_killed_build_is_gone_on_with_without_its_half_written_file() {
         let slow = lab.tree.arm("arm", &[("b.c", "SLOW"), ("c.c", "LAST")]);
         lab.runner.stop_at = Some("c.o");
         let error = lab.ensure(&[&slow]).0.unwrap_err();
-        assert!(matches!(error, BuildError::Cancelled), "{error}");
+        assert!(cancelled(&error), "{error}");
         assert!(
             lab.cache.list().unwrap().iter().all(|entry| !entry.in_use),
             "a lock is left"
@@ -678,10 +688,10 @@ fn a_kernel_without_modules_is_none_with_them() {
 fn a_module_that_does_not_compile_costs_no_kernel() {
     let (mut lab, base, _) = Lab::with_module("BROKEN\n");
     let error = lab.ensure(&[&base]).0.unwrap_err();
-    let BuildError::Failed { arm, cause, log } = error else {
+    let BuildError::Failed { what, cause, log } = error else {
         panic!("{error}");
     };
-    assert_eq!(arm, format!("{} for base", lab.modules[0].display()));
+    assert_eq!(what, format!("{} for base", lab.modules[0].display()));
     assert!(cause.to_string().ends_with("helper.c:1: broken"), "{cause}");
     assert!(fs_err::read_to_string(log).unwrap().contains("CC [M]"));
     lab.write_module("mended\n");
@@ -758,7 +768,7 @@ fn who_times_has_the_host_alone() {
     let refused = |alone| {
         let mut waited = false;
         let error = other.host(alone, &|| true, &mut || waited = true);
-        matches!(error, Err(CacheError::Cancelled)) && !waited
+        matches!(error, Err(IoError::Cancelled)) && !waited
     };
     let free = |cache: &Cache, alone| cache.host(alone, &|| true, &mut || {}).unwrap();
     let timed = free(&lab.cache, true);

@@ -44,7 +44,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let work = input::load(&args.series.from)?;
     let kernel = kernels::build(&job, &work, &args.kernel.name, args.flavour, &[args.arm])?;
-    let Some(built) = kernel.built.first() else {
+    let Some((_, built)) = kernel.built.first() else {
         return fail(Kind::Build, "nothing was built");
     };
     let program = Program::build(&job)?;

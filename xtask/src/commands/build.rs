@@ -75,18 +75,18 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let mut text = String::new();
     let mut list = Vec::new();
     for kernel in &kernels {
-        for built in &kernel.built {
+        for (arm, built) in &kernel.built {
             let _ = writeln!(
                 text,
                 "{} {:<8} {} {}",
                 kernel.name,
-                built.arm,
+                arm.as_str(),
                 built.meta.release,
                 built.image.display()
             );
             list.push(json!({
                 "kernel": kernel.name,
-                "arm": built.arm,
+                "arm": arm,
                 "release": built.meta.release,
                 "image": built.image,
                 "config": built.config,

@@ -60,7 +60,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
             folder: &place.join(folder(name, Arm::Patched, index)),
             kill_qemu: false,
         };
-        job.progress.stage(&format!("Booting {}", one.built.arm));
+        job.progress.stage(&format!("Booting {}", one.built.name));
         let (round, lost) = round::run(&job, &machine, &program, &boot, &mut |_| {})?;
         job.progress.finish(round.status.as_str());
         job.alive()?;
@@ -90,7 +90,7 @@ fn judge(commits: &[Inspected], rounds: &[Round]) -> Result {
     for (one, round) in commits.iter().zip(rounds) {
         let why = format!(
             "{} ({}): {}",
-            one.built.arm,
+            one.built.name,
             one.subject,
             round.status.as_str()
         );

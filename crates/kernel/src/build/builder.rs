@@ -1,12 +1,14 @@
 //! What builds kernels, and what each step of it needs.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use crate::build::error::{BuildError, Result, out_of_space, unsourced};
+use crate::build::error::{BuildError, Result, out_of_space};
 use crate::build::kconfig::{Request, overlay};
-use crate::build::target::{Arm, Source};
+use crate::build::target::{Source, Target};
 use crate::build::toolchain::Toolchain;
-use crate::cache::{Cache, CacheError, Lock, Mode, hash};
+use crate::cache::{Cache, Lock, Mode, hash};
+use crate::error::IoError;
 use crate::process::Runner;
 
 /// What builds kernels, or finds them built.
@@ -22,11 +24,11 @@ pub struct Builder<'a> {
     /// Source folders of modules to build with each kernel, with a `Kbuild`
     /// each. A kernel without `CONFIG_MODULES` is built without.
     pub modules: &'a [PathBuf],
-    /// Keep each arm's objects to start others from (about 250 MB an arm).
+    /// Keep each kernel's objects to start others from (about 250 MB each).
     pub keep_objects: bool,
 }
 
-/// Progress on one arm.
+/// Progress on one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<'a> {
     /// Another command builds this kernel or uses this source: waiting for it.
@@ -57,16 +59,14 @@ pub enum Event<'a> {
 }
 
 impl Builder<'_> {
-    pub(super) fn switch(&self, source: &mut dyn Source, arm: &Arm) -> Result<()> {
-        source.switch(arm).map_err(|error| {
+    pub(super) fn switch(&self, source: &mut dyn Source, target: &Target) -> Result<()> {
+        source.switch(target).map_err(|error| {
             if self.runner.cancelled() {
-                BuildError::Cancelled
+                BuildError::cancelled()
             } else if out_of_space(error.as_ref()) {
-                BuildError::NoSpace {
-                    path: source.dir().into(),
-                }
+                BuildError::no_space(source.dir())
             } else {
-                unsourced(arm, error)
+                unsourced(target, error)
             }
         })
     }
@@ -76,7 +76,7 @@ impl Builder<'_> {
         path: &Path,
         mode: Mode,
         on_event: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Lock, CacheError> {
+    ) -> Result<Lock, IoError> {
         let cancelled = || self.runner.cancelled();
         self.cache
             .lock(path, mode, &cancelled, &mut || on_event(Event::Waiting))
@@ -92,5 +92,12 @@ impl Builder<'_> {
 
     pub(super) fn requests_hash(&self) -> String {
         hash([overlay("", self.requests)])
+    }
+}
+
+pub(super) fn unsourced(target: &Target, source: Box<dyn Error + Send + Sync>) -> BuildError {
+    BuildError::Source {
+        what: target.name.clone(),
+        source,
     }
 }

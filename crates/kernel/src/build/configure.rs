@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::build::builder::{Builder, Event};
-use crate::build::error::{Result, unsourced};
+use crate::build::builder::{Builder, Event, unsourced};
+use crate::build::error::Result;
 use crate::build::kconfig::{ConfigError, Unmet, overlay, unmet};
 use crate::build::make::ARGUMENTS;
-use crate::build::target::{Arm, Source};
-use crate::cache::{Mode, failed, hash, read_json};
+use crate::build::target::{Source, Target};
+use crate::cache::{Mode, hash, read_json};
 
 /// A resolved configuration as the cache keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,19 +20,23 @@ pub(super) struct Resolved {
 }
 
 impl Builder<'_> {
-    /// The `.config` that the requests make of an arm's tree.
+    /// The `.config` that the requests make of a target's tree.
     pub(super) fn resolve(
         &self,
         source: &mut dyn Source,
-        arm: &Arm,
+        target: &Target,
         compiler: &str,
-        earlier: &[(&Arm, Resolved)],
+        earlier: &[(&Target, Resolved)],
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Resolved> {
         let id = hash(
-            [arm.tree.as_str(), compiler, &self.requests_hash()]
-                .iter()
-                .chain(&ARGUMENTS),
+            [
+                target.tree.to_string().as_str(),
+                compiler,
+                &self.requests_hash(),
+            ]
+            .iter()
+            .chain(&ARGUMENTS),
         );
         let file = self
             .cache
@@ -45,8 +49,8 @@ impl Builder<'_> {
         }
         for (other, resolved) in earlier {
             let changed = source
-                .changed(&other.tree, &arm.tree)
-                .map_err(|e| unsourced(arm, e))?;
+                .changed(other.tree, target.tree)
+                .map_err(|e| unsourced(target, e))?;
             if !changed.iter().any(|path| feeds_kconfig(path)) {
                 self.cache.write_json(&file, resolved)?;
                 return Ok(resolved.clone());
@@ -54,21 +58,20 @@ impl Builder<'_> {
         }
         let _lock = self.lock(source.dir(), Mode::Exclusive, on_event)?;
         on_event(Event::Preparing);
-        self.switch(source, arm)?;
+        self.switch(source, target)?;
         on_event(Event::Configuring);
         let out = self.cache.scratch("config")?;
-        let log = self.log(&format!("config-{}", hash([&arm.tree])));
+        let log = self.log(&format!("config-{}", hash([target.tree.to_string()])));
         let dot_config = out.join(".config");
-        let configure = |target| {
-            let target = [OsString::from(target)];
-            self.make(&arm.name, source.dir(), &out, &target, &log, &mut |_| {})
+        let configure = |goal| {
+            let goals = [OsString::from(goal)];
+            self.make(&target.name, source.dir(), &out, &goals, &log, &mut |_| {})
         };
         configure("tinyconfig")?;
-        let tiny = fs_err::read_to_string(&dot_config).map_err(failed("read", &dot_config))?;
-        fs_err::write(&dot_config, overlay(&tiny, self.requests))
-            .map_err(failed("write", &dot_config))?;
+        let tiny = fs_err::read_to_string(&dot_config)?;
+        fs_err::write(&dot_config, overlay(&tiny, self.requests))?;
         configure("olddefconfig")?;
-        let config = fs_err::read_to_string(&dot_config).map_err(failed("read", &dot_config))?;
+        let config = fs_err::read_to_string(&dot_config)?;
         self.cache.remove(&out)?;
         let (notes, lost) = unmet(&config, self.requests)
             .into_iter()

@@ -1,12 +1,14 @@
 //! Folders copied whole, time stamps kept.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use fs_err::File;
+use fs_err::os::unix::fs::{OpenOptionsExt, symlink};
 
 /// What a folder holds, by paths relative to it.
 #[derive(Default)]
@@ -98,7 +100,7 @@ fn copy_file(from: &Path, to: &Path, file: &Found) -> io::Result<()> {
     if file.link {
         return symlink(fs_err::read_link(from)?, to);
     }
-    let mut source = File::open(from)?;
+    let source = File::open(from)?;
     let mode = source.metadata()?.permissions().mode();
     let mut copy = File::options()
         .write(true)
@@ -106,7 +108,7 @@ fn copy_file(from: &Path, to: &Path, file: &Found) -> io::Result<()> {
         .mode(mode)
         .open(to)?;
     // Between files this is copy_file_range.
-    io::copy(&mut source, &mut copy)?;
+    io::copy(&mut source.into_file(), copy.file_mut())?;
     copy.set_modified(file.modified)
 }
 

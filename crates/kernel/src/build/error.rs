@@ -6,33 +6,26 @@ use std::path::{Path, PathBuf};
 
 use crate::build::diagnose::Cause;
 use crate::build::kconfig::ConfigError;
-use crate::build::target::Arm;
-use crate::cache::CacheError;
+use crate::error::{IoError, from_io};
 
 pub(crate) type Result<T, E = BuildError> = std::result::Result<T, E>;
 
-/// Why there is no kernel.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The configuration can't be had.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The cache can't do it.
-    #[error(transparent)]
-    Cache(CacheError),
-    /// The source folder can't be made to hold the arm.
-    #[error("can't lay out the source of {arm}: {source}")]
+    /// The source folder can't be made to hold the tree.
+    #[error("can't lay out the source of {what}: {source}")]
     Source {
-        /// The arm's name.
-        arm: String,
-        /// The reason.
+        /// The target's name.
+        what: String,
         source: Box<dyn Error + Send + Sync>,
     },
     /// A file doesn't compile, or the kernel or a module doesn't link.
-    #[error("{arm} does not build: {cause}\nthe whole log: {log}", log = log.display())]
+    #[error("{what} does not build: {cause}\nthe whole log: {log}", log = log.display())]
     Failed {
-        /// The arm's name, behind the module's folder if it is one.
-        arm: String,
+        /// The target's name, behind the module's folder if it is one.
+        what: String,
         /// The first error.
         cause: Box<Cause>,
         /// All that make said.
@@ -41,43 +34,31 @@ pub enum BuildError {
     /// A tool of the host is missing.
     #[error("building kernels needs `{tool}`, which is missing{}", advice(.package))]
     Tool {
-        /// Its name.
         tool: String,
         /// The Debian package that has it, where known.
         package: Option<&'static str>,
     },
-    /// The device is full.
-    #[error("no space left for {path}: free some, or run `cargo xtask cache prune`")]
-    NoSpace {
-        /// What was to be written.
-        path: PathBuf,
-    },
-    /// Stopped. The next build goes on where this one was.
-    #[error("interrupted")]
-    Cancelled,
+    /// After [`IoError::Cancelled`] the next build goes on where this one was.
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+from_io!(BuildError);
+
+impl BuildError {
+    pub(super) fn no_space(path: &Path) -> Self {
+        IoError::NoSpace(path.display().to_string()).into()
+    }
+
+    pub(crate) fn cancelled() -> Self {
+        IoError::Cancelled.into()
+    }
 }
 
 fn advice(package: &Option<&str>) -> String {
     package.map_or(String::new(), |package| {
         format!("; install the package {package}")
     })
-}
-
-impl From<CacheError> for BuildError {
-    fn from(error: CacheError) -> Self {
-        match error {
-            CacheError::NoSpace { path } => Self::NoSpace { path },
-            CacheError::Cancelled => Self::Cancelled,
-            error => Self::Cache(error),
-        }
-    }
-}
-
-pub(super) fn unsourced(arm: &Arm, source: Box<dyn Error + Send + Sync>) -> BuildError {
-    BuildError::Source {
-        arm: arm.name.clone(),
-        source,
-    }
 }
 
 /// Whether an error goes back to a full disk.

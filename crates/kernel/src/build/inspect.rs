@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::build::builder::{Builder, Event};
+use crate::build::builder::{Builder, Event, unsourced};
 use crate::build::diagnose::Diagnostic;
 use crate::build::error::Result;
-use crate::build::target::{Arm, Source};
-use crate::cache::{Mode, failed};
+use crate::build::target::{Source, Target};
+use crate::cache::Mode;
 
 /// Who looks at the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,61 +39,62 @@ impl Checker {
 }
 
 impl Builder<'_> {
-    /// The warnings of `after` that `before` does not have, in the objects of
-    /// the C files among `files`. A warning that only moved is not new.
+    /// The warnings of `after` that `before` does not have, in the C files in
+    /// which they differ. A warning that only moved is not new.
     ///
     /// # Errors
     /// As [`Builder::ensure`].
     pub fn new_warnings(
         &self,
         source: &mut dyn Source,
-        [before, after]: [&Arm; 2],
-        files: &[String],
+        [before, after]: [&Target; 2],
         checker: Checker,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Diagnostic>> {
         let compiler = self.toolchain.compiler(self.runner, self.cache.root())?;
         let resolved = self.resolve(source, after, &compiler, &[], on_event)?;
         let _source = self.lock(source.dir(), Mode::Exclusive, on_event)?;
+        let files = source
+            .changed(before.tree, after.tree)
+            .map_err(|e| unsourced(after, e))?;
         let mut seen = Vec::new();
-        for arm in [before, after] {
+        for target in [before, after] {
             on_event(Event::Preparing);
-            self.switch(source, arm)?;
+            self.switch(source, target)?;
             let here = files
                 .iter()
                 .filter(|file| source.dir().join(file).is_file());
-            let mut targets: Vec<OsString> = here.filter_map(|file| object(file)).collect();
-            if targets.is_empty() {
+            let mut goals: Vec<OsString> = here.filter_map(|file| object(file)).collect();
+            if goals.is_empty() {
                 seen.push(Vec::new());
                 continue;
             }
-            targets.extend(checker.arguments().iter().map(OsString::from));
+            goals.extend(checker.arguments().iter().map(OsString::from));
             // Not where the other was compiled: make would compile nothing.
             let out = self.cache.scratch("inspect")?;
             let config = out.join(".config");
-            fs_err::write(&config, &resolved.config).map_err(failed("write", &config))?;
+            fs_err::write(&config, &resolved.config)?;
             on_event(Event::Started { total: None });
-            let log = self.log(&format!("{}-{}", checker.name(), arm.tree));
-            let found = self.make(&arm.name, source.dir(), &out, &targets, &log, &mut |_| {});
+            let log = self.log(&format!("{}-{}", checker.name(), target.tree));
+            let found = self.make(&target.name, source.dir(), &out, &goals, &log, &mut |_| {});
             self.cache.remove(&out)?;
             seen.push(found?);
         }
         let after = seen.pop().unwrap_or_default();
         let before = seen.pop().unwrap_or_default();
-        Ok(new(&before, after, files))
+        Ok(new(&before, after, &files))
     }
 }
 
 /// The object of a C file.
-fn object(file: &str) -> Option<OsString> {
-    let path = Path::new(file);
+fn object(path: &Path) -> Option<OsString> {
     let is_c = path.extension().is_some_and(|extension| extension == "c");
     is_c.then(|| path.with_extension("o").into())
 }
 
 /// Those of `after` that are in `before` less often: by file and message, since
 /// lines move.
-fn new(before: &[Diagnostic], after: Vec<Diagnostic>, files: &[String]) -> Vec<Diagnostic> {
+fn new(before: &[Diagnostic], after: Vec<Diagnostic>, files: &[PathBuf]) -> Vec<Diagnostic> {
     let mut known: BTreeMap<(String, String), usize> = BTreeMap::new();
     let key = |one: &Diagnostic| (one.file.clone(), one.message.clone());
     for one in before {
@@ -104,7 +105,7 @@ fn new(before: &[Diagnostic], after: Vec<Diagnostic>, files: &[String]) -> Vec<D
             *left -= 1;
             false
         }
-        _ => files.contains(&one.file),
+        _ => files.iter().any(|file| file == Path::new(&one.file)),
     };
     after.into_iter().filter(is_new).collect()
 }
@@ -135,13 +136,14 @@ mod tests {
             warning("mm/a.c", 40, "set but not used"),
             warning("include/other.h", 5, "not of this commit"),
         ];
-        let found = new(&before, after, &["mm/a.c".to_owned()]);
+        let found = new(&before, after, &["mm/a.c".into()]);
         let lines: Vec<u32> = found.iter().map(|one| one.line).collect();
         assert_eq!(lines, [30, 40]);
     }
 
     #[test]
     fn only_c_files_have_objects() {
+        let object = |file| object(Path::new(file));
         assert_eq!(object("mm/oom_kill.c"), Some("mm/oom_kill.o".into()));
         assert_eq!(object("include/linux/mm.h"), None);
         assert_eq!(object("mm/Makefile"), None);

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::diagnose::Diagnostic;
 use crate::build::kconfig::Unmet;
-use crate::cache::{Cache, CacheError, children, failed, file_name, hash, read_json};
+use crate::cache::{Cache, children, file_name, hash, read_json};
+use crate::error::IoError;
 
 /// What is known of a built kernel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,17 +84,17 @@ impl Cache {
         modules: &[PathBuf],
         config: &str,
         mut meta: Meta,
-    ) -> Result<Meta, CacheError> {
+    ) -> Result<Meta, IoError> {
         let staged = self.scratch("kernel")?;
-        let bytes = fs_err::read(image).map_err(failed("read", image))?;
+        let bytes = fs_err::read(image)?;
         meta.image_bytes = bytes.len() as u64;
         meta.image_sha1 = hash([&bytes]);
-        fs_err::write(staged.join("bzImage"), &bytes).map_err(failed("write", &staged))?;
-        fs_err::write(staged.join("config"), config).map_err(failed("write", &staged))?;
+        fs_err::write(staged.join("bzImage"), &bytes)?;
+        fs_err::write(staged.join("config"), config)?;
         for module in modules {
-            let bytes = fs_err::read(module).map_err(failed("read", module))?;
+            let bytes = fs_err::read(module)?;
             let (name, sha1) = (file_name(module), hash([&bytes]));
-            fs_err::write(staged.join(&name), &bytes).map_err(failed("write", &staged))?;
+            fs_err::write(staged.join(&name), &bytes)?;
             meta.modules.push(Module { name, sha1 });
         }
         self.write_json(&staged.join("meta.json"), &meta)?;

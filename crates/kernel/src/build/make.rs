@@ -1,15 +1,14 @@
 //! Runs make.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+
+use fs_err::File;
 
 use crate::build::builder::Builder;
 use crate::build::diagnose::{Cause, Diagnostic, Scanner};
 use crate::build::error::{BuildError, Result, full};
-use crate::cache::failed;
-use crate::process::Stream;
 
 /// What every make is told: nothing of the host, the user or the day may get
 /// into a kernel.
@@ -30,7 +29,7 @@ impl Builder<'_> {
         what: &str,
         source: &Path,
         out: &Path,
-        targets: &[OsString],
+        goals: &[OsString],
         log: &Path,
         on_line: &mut dyn FnMut(&str),
     ) -> Result<Vec<Diagnostic>> {
@@ -44,43 +43,36 @@ impl Builder<'_> {
         output.push(out);
         args.push(output);
         args.extend(ARGUMENTS.map(Into::into));
-        args.extend_from_slice(targets);
+        args.extend_from_slice(goals);
 
         let mut scanner = Scanner::new(&source.to_string_lossy());
-        let mut file = BufWriter::new(File::create(log).map_err(failed("write", log))?);
-        let code = self.run(args, source, &mut |_, row| {
-            // A disk too full for the log is too full for make, which tells.
-            let _ = writeln!(file, "{row}");
-            scanner.line(row);
-            on_line(row);
-        })?;
+        let mut file = BufWriter::new(File::create(log)?);
+        let code = self
+            .toolchain
+            .run(self.runner, args, source, &mut |_, row| {
+                // A disk too full for the log is too full for make, which tells.
+                let _ = writeln!(file, "{row}");
+                scanner.line(row);
+                on_line(row);
+            })?;
         let _ = file.flush();
         if code == 0 {
             return Ok(scanner.warnings().to_vec());
         }
         if self.runner.cancelled() {
-            return Err(BuildError::Cancelled);
+            return Err(BuildError::cancelled());
         }
         Err(match scanner.cause(code) {
-            Cause::NoSpace => BuildError::NoSpace { path: out.into() },
+            Cause::NoSpace => BuildError::no_space(out),
             // Not every tool says why it could not write.
-            Cause::Unknown(_) if full(out) => BuildError::NoSpace { path: out.into() },
+            Cause::Unknown(_) if full(out) => BuildError::no_space(out),
             Cause::Tool { tool, package } => BuildError::Tool { tool, package },
             cause => BuildError::Failed {
-                arm: what.into(),
+                what: what.into(),
                 cause: cause.into(),
                 log: log.into(),
             },
         })
-    }
-
-    fn run(
-        &self,
-        args: Vec<OsString>,
-        dir: &Path,
-        on_line: &mut dyn FnMut(Stream, &str),
-    ) -> Result<i32> {
-        self.toolchain.run(self.runner, args, dir, on_line)
     }
 }
 

@@ -1,18 +1,20 @@
 //! The objects of one build, as the next one's start.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use fs_err::File;
+use git2::Oid;
 use serde::{Deserialize, Serialize};
 
-use crate::build::builder::Builder;
+use crate::build::builder::{Builder, Event};
 use crate::build::copy::{Found, Listing, copy_tree};
 use crate::build::error::{BuildError, Result};
-use crate::build::target::{Arm, Source};
-use crate::cache::{children, failed, read_json};
+use crate::build::recipe::Recipe;
+use crate::build::target::{Source, Target};
+use crate::cache::{Lock, Mode, children, read_json};
 
 /// How far an interrupted build is taken back.
 const REWIND: Duration = Duration::from_secs(60);
@@ -20,13 +22,16 @@ const REWIND: Duration = Duration::from_secs(60);
 /// Files compiled anew whenever a kernel is linked: its version and symbols.
 const RELINKED: u32 = 9;
 
+/// Files compiled for each option that is `y`, where nothing better is known.
+const OBJECTS_PER_OPTION: u32 = 2;
+
 /// What an object folder holds; beside it, as `NAME.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Objects {
-    pub(super) key: String,
-    pub(super) tree: String,
+struct Objects {
+    key: String,
+    tree: String,
     /// Whether all of it was compiled from nothing.
-    pub(super) fresh: bool,
+    fresh: bool,
 }
 
 /// An object folder to start from.
@@ -51,41 +56,83 @@ pub(super) enum Start {
     },
 }
 
+/// The folder that a kernel is compiled in, laid out. Its lock is held.
+pub(super) struct Live {
+    pub(super) dir: PathBuf,
+    pub(super) start: Start,
+    family: PathBuf,
+    objects: Objects,
+    _lock: Lock,
+}
+
 impl Builder<'_> {
-    /// Makes `live` and the source folder ready for make. Returns whether all
-    /// of `live` stems from this tree, and what it starts with.
+    /// Makes the object folder and the source folder ready for make. The caller
+    /// holds the source folder's lock.
     pub(super) fn lay_out(
         &self,
         source: &mut dyn Source,
-        arm: &Arm,
-        key: &str,
-        config: &str,
+        recipe: &Recipe<'_>,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Live> {
+        let objects = self.cache.root().join("objects");
+        let family = objects.join(recipe.family(source.dir()));
+        fs_err::create_dir_all(&family)?;
+        let lock = self.lock(&family, Mode::Exclusive, on_event)?;
+        on_event(Event::Preparing);
+        let dir = family.join("live");
+        let (fresh, start) = self.start(source, recipe, &dir)?;
+        let (dot_config, config) = (dir.join(".config"), &recipe.resolved.config);
+        if fs_err::read(&dot_config).ok().as_deref() != Some(config.as_bytes()) {
+            fs_err::write(&dot_config, config)?;
+        }
+        let objects = Objects {
+            key: recipe.key.clone(),
+            tree: recipe.target.tree.to_string(),
+            fresh,
+        };
+        self.cache
+            .write_json(&dir.with_extension("json"), &objects)?;
+        Ok(Live {
+            dir,
+            start,
+            family,
+            objects,
+            _lock: lock,
+        })
+    }
+
+    /// Returns whether all of `live` stems from this tree, and what it starts
+    /// with.
+    fn start(
+        &self,
+        source: &mut dyn Source,
+        recipe: &Recipe<'_>,
         live: &Path,
     ) -> Result<(bool, Start)> {
+        let target = recipe.target;
         let state = live.with_extension("json");
         if let Some(objects) = read_json::<Objects>(&state)
-            && objects.key == key
+            && objects.key == recipe.key
             && live.is_dir()
         {
-            let left = rewind(live).map_err(failed("read", live))?;
-            self.switch(source, arm)?;
+            let left = rewind(live)?;
+            self.switch(source, target)?;
             return Ok((objects.fresh, Start::Interrupted { objects: left }));
         }
         self.cache.remove(&state)?;
         self.cache.remove(live)?;
-        let Some(from) = nearest(source, arm, config, live) else {
-            fs_err::create_dir_all(live).map_err(failed("make", live))?;
-            self.switch(source, arm)?;
+        let Some(from) = nearest(source, target, &recipe.resolved.config, live) else {
+            fs_err::create_dir_all(live)?;
+            self.switch(source, target)?;
             return Ok((true, Start::Nothing));
         };
-        let newest =
-            copy_tree(&from.folder, live, self.toolchain.jobs).map_err(failed("copy to", live))?;
+        let newest = copy_tree(&from.folder, live, self.toolchain.jobs)?;
         if self.runner.cancelled() {
-            return Err(BuildError::Cancelled);
+            return Err(BuildError::cancelled());
         }
-        self.switch(source, arm)?;
+        self.switch(source, target)?;
         let dir = source.dir();
-        freshen(dir, &from.changed, newest).map_err(failed("touch files in", dir))?;
+        freshen(dir, &from.changed, newest)?;
         let affected = if from.configured {
             affected(live, dir, &from.changed)
         } else {
@@ -94,28 +141,41 @@ impl Builder<'_> {
         Ok((false, Start::Copy { affected }))
     }
 
+    /// How many files make will compile, as far as that is known.
+    pub(super) fn expected(&self, live: &Live, config: &str) -> Option<u32> {
+        let whole = || {
+            let remembered = self.cache.remembered(&self.requests_hash());
+            remembered.unwrap_or_else(|| {
+                let options = config.lines().filter(|row| row.ends_with("=y")).count();
+                OBJECTS_PER_OPTION.saturating_mul(count(options))
+            })
+        };
+        match &live.start {
+            Start::Nothing => Some(whole()),
+            Start::Interrupted { objects } if live.objects.fresh => {
+                Some(whole().saturating_sub(*objects))
+            }
+            Start::Interrupted { .. } => None,
+            Start::Copy { affected } => *affected,
+        }
+    }
+
     /// Keeps the objects of a finished build to start others from.
-    pub(super) fn keep(
-        &self,
-        family: &Path,
-        key: &str,
-        live: &Path,
-        objects: &Objects,
-    ) -> Result<()> {
+    pub(super) fn keep(&self, live: &Live) -> Result<()> {
         if self.keep_objects {
-            let kept = family.join(key);
+            let kept = live.family.join(&live.objects.key);
             self.cache.remove(&kept)?;
-            fs_err::rename(live, &kept).map_err(failed("keep", &kept))?;
+            fs_err::rename(&live.dir, &kept)?;
             self.cache
-                .write_json(&kept.with_extension("json"), objects)?;
-            self.cache.remove(&live.with_extension("json"))?;
+                .write_json(&kept.with_extension("json"), &live.objects)?;
+            self.cache.remove(&live.dir.with_extension("json"))?;
         }
         Ok(())
     }
 }
 
 /// The object folder beside `live` that costs least to start from.
-fn nearest(source: &mut dyn Source, arm: &Arm, config: &str, live: &Path) -> Option<Nearest> {
+fn nearest(source: &mut dyn Source, target: &Target, config: &str, live: &Path) -> Option<Nearest> {
     /// What a header costs, or an option: many objects depend on it.
     const MANY: usize = 1000;
     let mut best: Option<(usize, Nearest)> = None;
@@ -124,7 +184,8 @@ fn nearest(source: &mut dyn Source, arm: &Arm, config: &str, live: &Path) -> Opt
             continue;
         };
         // A tree that the store no longer has can't be compared.
-        let Ok(changed) = source.changed(&objects.tree, &arm.tree) else {
+        let tree = Oid::from_str(&objects.tree).ok();
+        let Some(Ok(changed)) = tree.map(|tree| source.changed(tree, target.tree)) else {
             continue;
         };
         let Ok(other) = fs_err::read_to_string(folder.join(".config")) else {
@@ -205,7 +266,7 @@ fn rewind(objects: &Path) -> io::Result<u32> {
     Ok(left)
 }
 
-pub(super) fn count(n: usize) -> u32 {
+fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 

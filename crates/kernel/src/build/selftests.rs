@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::build::diagnose::{Cause, Scanner};
 use crate::build::error::BuildError;
 use crate::build::toolchain::Toolchain;
-use crate::cache::{Cache, Mode, failed, hash, read_json};
+use crate::cache::{Cache, Mode, hash, read_json};
 use crate::process::Runner;
 use crate::store::{CheckoutError, Store, extract};
 
@@ -88,7 +88,7 @@ impl Selftests<'_> {
         begin: &mut dyn FnMut(),
     ) -> Result<Vec<Selftest>, BuildError> {
         let unreadable = |source: git2::Error| BuildError::Source {
-            arm: "the selftests".into(),
+            what: "the selftests".into(),
             source: source.into(),
         };
         let tree = self
@@ -175,14 +175,14 @@ impl Selftests<'_> {
             }
         })
         .map_err(|error| match error {
-            CheckoutError::Cancelled => BuildError::Cancelled,
+            CheckoutError::Cancelled => BuildError::cancelled(),
             error => BuildError::Source {
-                arm: "the selftests".into(),
+                what: "the selftests".into(),
                 source: error.into(),
             },
         })?;
         let buffering = work.join("buffering.c");
-        fs_err::write(&buffering, BUFFERING).map_err(failed("write", &buffering))?;
+        fs_err::write(&buffering, BUFFERING)?;
         let make = |name: &&str| {
             Ok(Selftest {
                 name: (*name).into(),
@@ -204,7 +204,7 @@ impl Selftests<'_> {
         let (Some(out), Some(below)) = (program.parent(), Path::new(name).parent()) else {
             return Ok(Err(Missing::Absent));
         };
-        fs_err::create_dir_all(out).map_err(failed("make", out))?;
+        fs_err::create_dir_all(out)?;
         let setting = |name: &str, parts: &[&Path]| {
             let mut setting = OsString::from(name);
             parts.iter().for_each(|part| setting.push(part));
@@ -224,7 +224,7 @@ impl Selftests<'_> {
             .toolchain
             .run(self.runner, args, work, &mut |_, row| scanner.line(row))?;
         if self.runner.cancelled() {
-            return Err(BuildError::Cancelled);
+            return Err(BuildError::cancelled());
         }
         if code == 0
             && let Ok(bytes) = fs_err::read(&program)
@@ -232,7 +232,7 @@ impl Selftests<'_> {
             return Ok(Ok(bytes));
         }
         match scanner.cause(code) {
-            Cause::NoSpace => Err(BuildError::NoSpace { path: out.into() }),
+            Cause::NoSpace => Err(BuildError::no_space(out)),
             cause => Ok(Err(Missing::Broken(cause.into()))),
         }
     }
@@ -246,7 +246,7 @@ impl Selftests<'_> {
                 return Ok(());
             };
             let path = place(&staged, &test.name);
-            fs_err::write(&path, bytes).map_err(failed("write", &path))?;
+            fs_err::write(&path, bytes)?;
             programs.push((test.name.clone(), hash([bytes])));
         }
         self.cache

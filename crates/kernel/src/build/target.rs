@@ -3,15 +3,30 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-/// One tree to build.
+use git2::Oid;
+
+use crate::store::{Store, StoreError};
+
+/// A commit to build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arm {
-    /// `base`, `patched`, or a commit's name.
+pub struct Target {
+    /// What messages call it: `base`, `patched`, or a patch's number.
     pub name: String,
-    /// What [`Source::switch`] is given.
-    pub commit: String,
-    /// The id of the commit's tree.
-    pub tree: String,
+    pub commit: Oid,
+    pub tree: Oid,
+}
+
+impl Target {
+    /// # Errors
+    /// When the store has no such commit.
+    pub fn of(store: &Store, name: &str, commit: Oid) -> Result<Self, StoreError> {
+        let found = store.repo().find_commit(commit);
+        Ok(Self {
+            name: name.to_owned(),
+            commit,
+            tree: found.map_err(|e| store.failed(e))?.tree_id(),
+        })
+    }
 }
 
 /// A source folder that holds one commit at a time.
@@ -19,12 +34,12 @@ pub trait Source {
     /// The folder: absolute, and the same one for as long as it exists.
     fn dir(&self) -> &Path;
 
-    /// Makes the folder hold the arm's tree. Files that differ from what it
+    /// Makes the folder hold a commit's tree. Files that differ from what it
     /// holds are written with the present time, the others left alone.
     ///
     /// # Errors
     /// When it can't.
-    fn switch(&mut self, arm: &Arm) -> Result<(), Box<dyn Error + Send + Sync>>;
+    fn switch(&mut self, target: &Target) -> Result<(), Box<dyn Error + Send + Sync>>;
 
     /// The paths in which two trees differ, relative to the folder.
     ///
@@ -32,7 +47,7 @@ pub trait Source {
     /// When one of the trees is gone.
     fn changed(
         &mut self,
-        tree: &str,
-        other: &str,
+        tree: Oid,
+        other: Oid,
     ) -> Result<Vec<PathBuf>, Box<dyn Error + Send + Sync>>;
 }

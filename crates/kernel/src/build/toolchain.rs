@@ -8,7 +8,6 @@ use std::thread;
 
 use crate::build::diagnose;
 use crate::build::error::{BuildError, Result};
-use crate::cache::failed;
 use crate::process::{Invocation, Runner, Stream};
 
 /// What of the caller's environment reaches make: no CFLAGS, no MAKEFLAGS.
@@ -85,12 +84,11 @@ impl Toolchain {
         runner
             .run(&invocation, on_line)
             .map_err(|error| match error.kind() {
-                io::ErrorKind::Interrupted => BuildError::Cancelled,
                 io::ErrorKind::NotFound => BuildError::Tool {
                     tool: "env".into(),
                     package: Some("coreutils"),
                 },
-                _ => failed("run make in", dir)(error).into(),
+                _ => error.into(),
             })
     }
 

@@ -2,21 +2,18 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
+use fs_err::File;
 use serde::Serialize;
 
-use crate::cache::error::{CacheError, failed};
+use crate::cache::error::CacheError;
 use crate::cache::files::children;
-use crate::cache::lock::{Lock, Mode, lock_file, lock_path, try_lock};
-
-/// How often a waiting command looks again, and asks whether to stop.
-const POLL: Duration = Duration::from_millis(100);
+use crate::cache::lock::{Lock, Mode, hold, lock_file, lock_path, try_hold};
+use crate::error::IoError;
 
 /// A cache folder, opened.
 #[derive(Debug)]
@@ -34,8 +31,8 @@ impl Cache {
     /// # Errors
     /// A path unfit for kernel makefiles, or one that can't be written.
     pub fn open(root: &Path) -> Result<Self, CacheError> {
-        fs_err::create_dir_all(root).map_err(failed("make", root))?;
-        let root = root.canonicalize().map_err(failed("find", root))?;
+        fs_err::create_dir_all(root)?;
+        let root = fs_err::canonicalize(root)?;
         if !root
             .as_os_str()
             .as_bytes()
@@ -55,11 +52,11 @@ impl Cache {
             "tmp",
         ] {
             let folder = root.join(folder);
-            fs_err::create_dir_all(&folder).map_err(failed("make", &folder))?;
+            fs_err::create_dir_all(&folder)?;
         }
         let tmp = root.join("tmp");
         let opening = lock_file(&root.join("locks/open"))?;
-        opening.lock().map_err(failed("lock", &tmp))?;
+        opening.lock()?;
         for stale in children(&tmp) {
             let alive = File::open(stale.join(".alive"));
             if !alive.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock))) {
@@ -67,9 +64,9 @@ impl Cache {
                 let _ = fs_err::remove_dir_all(&stale);
             }
         }
-        let scratch = tempfile::tempdir_in(&tmp).map_err(failed("write", &tmp))?;
+        let scratch = tempfile::tempdir_in(&tmp)?;
         let alive = lock_file(&scratch.path().join(".alive"))?;
-        alive.lock().map_err(failed("lock", &tmp))?;
+        alive.lock()?;
         Ok(Self {
             root,
             scratch,
@@ -92,8 +89,8 @@ impl Cache {
         &self.root
     }
 
-    /// Where the source folder `name` belongs; what makefiles can't stand in a
-    /// name is replaced.
+    /// Where the source folder `name` belongs; what makefiles do not support
+    /// in a name is replaced.
     #[must_use]
     pub fn source_dir(&self, name: &str) -> PathBuf {
         let fit = |c: char| if fit(c as u32) && c != '/' { c } else { '-' };
@@ -107,37 +104,36 @@ impl Cache {
     }
 
     /// A new path in this process's own part of `tmp`.
-    pub(crate) fn scratch(&self, name: &str) -> Result<PathBuf, CacheError> {
+    pub(crate) fn scratch(&self, name: &str) -> Result<PathBuf, IoError> {
         let folder = tempfile::Builder::new()
             .prefix(name)
-            .tempdir_in(self.scratch.path())
-            .map_err(failed("write", self.scratch.path()))?;
+            .tempdir_in(self.scratch.path())?;
         Ok(folder.keep())
     }
 
     /// Removes a file or a folder, whole even if interrupted.
-    pub(crate) fn remove(&self, path: &Path) -> Result<(), CacheError> {
+    pub(crate) fn remove(&self, path: &Path) -> Result<(), IoError> {
         let grave = self.scratch("removed")?;
         match fs_err::rename(path, grave.join("it")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            result => result.map_err(failed("remove", path))?,
+            result => result?,
         }
-        fs_err::remove_dir_all(&grave).map_err(failed("remove", path))
+        Ok(fs_err::remove_dir_all(&grave)?)
     }
 
     /// Writes a file, whole even if interrupted.
-    pub(crate) fn write_json(&self, path: &Path, value: &impl Serialize) -> Result<(), CacheError> {
+    pub(crate) fn write_json(&self, path: &Path, value: &impl Serialize) -> Result<(), IoError> {
         let json = serde_json::to_vec_pretty(value).map_err(io::Error::other);
         let staged = self.scratch("json")?.join("it");
         json.and_then(|json| fs_err::write(&staged, json))
-            .and_then(|()| fs_err::rename(&staged, path))
-            .map_err(failed("write", path))
+            .and_then(|()| fs_err::rename(&staged, path))?;
+        Ok(())
     }
 
     /// Puts a folder made in scratch in its place. The caller holds its lock.
-    pub(crate) fn put(&self, staged: &Path, folder: &Path) -> Result<(), CacheError> {
+    pub(crate) fn put(&self, staged: &Path, folder: &Path) -> Result<(), IoError> {
         self.remove(folder)?;
-        fs_err::rename(staged, folder).map_err(failed("write", folder))
+        Ok(fs_err::rename(staged, folder)?)
     }
 
     /// The host, for as long as what is returned lives: to have alone for what is
@@ -145,13 +141,13 @@ impl Cache {
     /// folder agree on it, host by host. Calls `waiting` once when others use it.
     ///
     /// # Errors
-    /// [`CacheError::Cancelled`], or when the lock file can't be made.
+    /// [`IoError::Cancelled`], or when the lock file can't be made.
     pub fn host(
         &self,
         alone: bool,
         cancelled: &dyn Fn() -> bool,
         waiting: &mut dyn FnMut(),
-    ) -> Result<Lock, CacheError> {
+    ) -> Result<Lock, IoError> {
         let name = fs_err::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let place = self.root.join("host").join(name.trim());
         let mode = if alone { Mode::Exclusive } else { Mode::Shared };
@@ -166,26 +162,12 @@ impl Cache {
         mode: Mode,
         cancelled: &dyn Fn() -> bool,
         waiting: &mut dyn FnMut(),
-    ) -> Result<Lock, CacheError> {
-        let mut told = false;
-        loop {
-            if let Some(lock) = self.try_lock(path, mode)? {
-                lock.stamp();
-                return Ok(lock);
-            }
-            if cancelled() {
-                return Err(CacheError::Cancelled);
-            }
-            if !told {
-                waiting();
-                told = true;
-            }
-            thread::sleep(POLL);
-        }
+    ) -> Result<Lock, IoError> {
+        hold(&self.lock_path(path), mode, &mut || cancelled(), waiting)
     }
 
-    pub(super) fn try_lock(&self, path: &Path, mode: Mode) -> Result<Option<Lock>, CacheError> {
-        try_lock(&self.root, path, mode)
+    pub(super) fn try_lock(&self, path: &Path, mode: Mode) -> Result<Option<Lock>, IoError> {
+        try_hold(&self.lock_path(path), mode)
     }
 
     pub(super) fn lock_path(&self, path: &Path) -> PathBuf {

@@ -1,13 +1,19 @@
 //! Locks on what lies in the cache. They are the kernel's: they go with the
 //! process. The time stamp of a lock file is the last use of what it locks.
 
-use std::fs::{File, FileTimes, TryLockError};
+use std::fs::{FileTimes, TryLockError};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
-use crate::cache::error::{CacheError, failed};
+use fs_err::File;
+
 use crate::cache::files::hash;
+use crate::error::IoError;
+
+/// How often a waiting command looks again, and asks whether to stop.
+const POLL: Duration = Duration::from_millis(50);
 
 /// An entry's lock, given back when dropped.
 #[derive(Debug)]
@@ -38,8 +44,32 @@ pub(crate) enum Mode {
     Exclusive,
 }
 
-pub(super) fn try_lock(root: &Path, path: &Path, mode: Mode) -> Result<Option<Lock>, CacheError> {
-    let file = lock_file(&lock_path(root, path))?;
+/// Waits for a lock file; calls `waiting` once when somebody else holds it.
+pub(crate) fn hold(
+    file: &Path,
+    mode: Mode,
+    cancelled: &mut dyn FnMut() -> bool,
+    waiting: &mut dyn FnMut(),
+) -> Result<Lock, IoError> {
+    let mut told = false;
+    loop {
+        if let Some(lock) = try_hold(file, mode)? {
+            lock.stamp();
+            return Ok(lock);
+        }
+        if cancelled() {
+            return Err(IoError::Cancelled);
+        }
+        if !told {
+            waiting();
+            told = true;
+        }
+        thread::sleep(POLL);
+    }
+}
+
+pub(super) fn try_hold(file: &Path, mode: Mode) -> Result<Option<Lock>, IoError> {
+    let file = lock_file(file)?;
     let result = match mode {
         Mode::Shared => file.try_lock_shared(),
         Mode::Exclusive => file.try_lock(),
@@ -47,7 +77,7 @@ pub(super) fn try_lock(root: &Path, path: &Path, mode: Mode) -> Result<Option<Lo
     match result {
         Ok(()) => Ok(Some(Lock(file))),
         Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(failed("lock", path)(error)),
+        Err(TryLockError::Error(error)) => Err(error.into()),
     }
 }
 
@@ -62,17 +92,17 @@ pub(crate) fn store_dir(root: &Path) -> PathBuf {
 
 /// Keeps an entry of the cache in `root` from being removed; waits while that
 /// is done.
-pub(crate) fn in_use(root: &Path, path: &Path) -> Result<Lock, CacheError> {
+pub(crate) fn in_use(root: &Path, path: &Path) -> Result<Lock, IoError> {
     let locks = root.join("locks");
-    fs_err::create_dir_all(&locks).map_err(failed("make", &locks))?;
+    fs_err::create_dir_all(&locks)?;
     let lock = Lock(lock_file(&lock_path(root, path))?);
-    lock.0.lock_shared().map_err(failed("lock", path))?;
+    lock.0.lock_shared()?;
     lock.stamp();
     Ok(lock)
 }
 
-pub(super) fn lock_file(path: &Path) -> Result<File, CacheError> {
+pub(super) fn lock_file(path: &Path) -> Result<File, IoError> {
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
-    options.open(path).map_err(failed("lock", path))
+    Ok(options.open(path)?)
 }

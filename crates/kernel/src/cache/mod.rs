@@ -22,9 +22,8 @@ mod lock;
 mod prune;
 
 pub use error::CacheError;
-pub(crate) use error::failed;
 pub(crate) use files::{children, file_name, hash, read_json};
 pub use folder::Cache;
 pub use lock::Lock;
-pub(crate) use lock::{Mode, in_use, store_dir};
+pub(crate) use lock::{Mode, hold, in_use, store_dir};
 pub use prune::{Entry, Kind};

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::error::CacheError;
 use crate::cache::files::{children, file_name, read_json};
 use crate::cache::folder::Cache;
 use crate::cache::lock::{Mode, store_dir};
+use crate::error::IoError;
 
 /// Something the cache holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Cache {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn list(&self) -> Result<Vec<Entry>, CacheError> {
+    pub fn list(&self) -> Result<Vec<Entry>, IoError> {
         let under = |folder: &str| children(&self.root().join(folder));
         let objects = under("objects")
             .into_iter()
@@ -93,7 +93,7 @@ impl Cache {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn size(&self) -> Result<u64, CacheError> {
+    pub fn size(&self) -> Result<u64, IoError> {
         Ok(self.list()?.iter().map(|entry| entry.bytes).sum())
     }
 
@@ -103,7 +103,7 @@ impl Cache {
     ///
     /// # Errors
     /// When an entry can't be removed.
-    pub fn prune(&self, max_bytes: u64) -> Result<Vec<Entry>, CacheError> {
+    pub fn prune(&self, max_bytes: u64) -> Result<Vec<Entry>, IoError> {
         let mut entries = self.list()?;
         let mut size: u64 = entries.iter().map(|entry| entry.bytes).sum();
         entries.sort_by_key(|entry| (entry.kind.max(Kind::Selftests), entry.last_used));
@@ -128,7 +128,7 @@ impl Cache {
         Ok(removed)
     }
 
-    fn entry(&self, kind: Kind, path: PathBuf) -> Result<Entry, CacheError> {
+    fn entry(&self, kind: Kind, path: PathBuf) -> Result<Entry, IoError> {
         let mut entry = Entry {
             kind,
             name: file_name(&path),

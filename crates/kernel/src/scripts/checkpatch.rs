@@ -9,7 +9,7 @@ use git2::Oid;
 use regex::Regex;
 
 use crate::build::{BuildError, Toolchain, diagnose};
-use crate::cache::{Cache, failed};
+use crate::cache::Cache;
 use crate::process::{Runner, Stream};
 use crate::store::{CheckoutError, Progress, Store, extract};
 
@@ -115,9 +115,9 @@ impl Script<'_> {
         };
         extract(self.store, self.commit, parts, &tree, &mut watch).map_err(
             |error| match error {
-                CheckoutError::Cancelled => BuildError::Cancelled,
+                CheckoutError::Cancelled => BuildError::cancelled(),
                 error => BuildError::Source {
-                    arm: "the scripts".into(),
+                    what: "the scripts".into(),
                     source: error.into(),
                 },
             },
@@ -127,7 +127,7 @@ impl Script<'_> {
             return Ok(false);
         }
         let mail = work.join("patch");
-        fs_err::write(&mail, patch).map_err(failed("write", &mail))?;
+        fs_err::write(&mail, patch)?;
         let mut args: Vec<OsString> = vec!["perl".into(), script.into()];
         args.extend(options.iter().map(OsString::from));
         args.push(mail.clone().into());
@@ -139,7 +139,7 @@ impl Script<'_> {
                 }
             })?;
         if self.runner.cancelled() {
-            return Err(BuildError::Cancelled);
+            return Err(BuildError::cancelled());
         }
         if code == 127 {
             return Err(BuildError::Tool {

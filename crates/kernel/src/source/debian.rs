@@ -107,15 +107,11 @@ impl Debian<'_> {
     /// An apt that knows one suite and nothing of the system's.
     fn private(&self, suite: &str) -> Result<Apt, SourceError> {
         let root = self.cache.join("apt").join(suite);
-        let io = |source| SourceError::Io {
-            path: root.clone(),
-            source,
-        };
         for folder in ["lists/partial", "cache/archives/partial"] {
-            fs_err::create_dir_all(root.join(folder)).map_err(io)?;
+            fs_err::create_dir_all(root.join(folder))?;
         }
         // apt takes relative paths for its own folders'.
-        let root = root.canonicalize().map_err(io)?;
+        let root = fs_err::canonicalize(root)?;
         let host = Apt {
             suite: None,
             options: Vec::new(),
@@ -148,8 +144,7 @@ impl Debian<'_> {
         fs_err::write(
             &sources,
             format!("deb [signed-by={KEYRING}] {site} {suite} main\n"),
-        )
-        .map_err(io)?;
+        )?;
         let option = |name: &str, value: &Path| {
             let mut option = OsString::from(format!("-o{name}="));
             option.push(value);
@@ -197,7 +192,7 @@ impl Debian<'_> {
                 all.push(line.to_owned());
             })
             .map_err(|source| match source.kind() {
-                io::ErrorKind::Interrupted => SourceError::Cancelled,
+                io::ErrorKind::Interrupted => source.into(),
                 _ => SourceError::Run { program, source },
             })?;
         if code == 0 {
@@ -266,20 +261,14 @@ pub(super) fn fits(asked: &str, version: &str) -> bool {
 
 /// The one package in a folder.
 pub(super) fn the_package(folder: &Path) -> Result<PathBuf, SourceError> {
-    let io = |source| SourceError::Io {
-        path: folder.to_owned(),
-        source,
-    };
-    for entry in fs_err::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
         if path.extension().is_some_and(|e| e == "deb") {
             return Ok(path);
         }
     }
-    Err(io(io::Error::new(
-        io::ErrorKind::NotFound,
-        "apt-get left no package here",
-    )))
+    let nothing = format!("apt-get left no package in {}", folder.display());
+    Err(io::Error::new(io::ErrorKind::NotFound, nothing).into())
 }
 
 #[cfg(test)]

@@ -11,17 +11,18 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt::Write;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use fs_err::File;
 use sha2::{Digest, Sha256};
 
 use crate::cache::children;
+use crate::error::IoError;
 use crate::process::{Invocation, Runner};
-use crate::source::release::{
-    Asked, BASE, BASE_VARIABLE, KEYRING_VARIABLE, Release, ReleaseError, read_list,
-};
+use crate::source::error::SourceError;
+use crate::source::release::{Asked, Release, read_list};
+use crate::source::settings::{BASE, BASE_VARIABLE, KEYRING_VARIABLE};
 
 /// What a list of sums is called.
 const LIST: &str = "sha256sums.asc";
@@ -56,16 +57,16 @@ impl KernelOrg {
     /// keyring, as gpgv reads it, the lists' signatures are checked.
     ///
     /// # Errors
-    /// [`ReleaseError::Mirror`] for an address that is not HTTPS or has more
+    /// [`SourceError::Mirror`] for an address that is not HTTPS or has more
     /// than host, port and path.
-    pub fn new(base: &str, keyring: Option<PathBuf>) -> Result<Self, ReleaseError> {
+    pub fn new(base: &str, keyring: Option<PathBuf>) -> Result<Self, SourceError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/%[]".contains(c);
         match base.strip_prefix("https://") {
             Some(rest) if !rest.is_empty() && rest.chars().all(plain) => Ok(Self {
                 base: base.trim_end_matches('/').to_owned(),
                 keyring,
             }),
-            _ => Err(ReleaseError::Mirror(base.to_owned())),
+            _ => Err(SourceError::Mirror(base.to_owned())),
         }
     }
 
@@ -74,7 +75,7 @@ impl KernelOrg {
     ///
     /// # Errors
     /// See [`KernelOrg::new`].
-    pub fn from_environment() -> Result<Self, ReleaseError> {
+    pub fn from_environment() -> Result<Self, SourceError> {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
         let base = set(BASE_VARIABLE).unwrap_or_else(|| BASE.into());
         let keyring = set(KEYRING_VARIABLE).map(PathBuf::from);
@@ -86,7 +87,7 @@ impl KernelOrg {
 pub(crate) type Watch<'a> = dyn FnMut(&str, &str, Option<f64>) + 'a;
 
 /// Fetches into one folder, which is the caller's alone.
-pub(crate) struct Desk<'a> {
+pub(crate) struct Fetcher<'a> {
     pub kernel_org: &'a KernelOrg,
     pub runner: &'a dyn Runner,
     pub folder: &'a Path,
@@ -99,9 +100,9 @@ pub(crate) struct Listed {
     from: String,
 }
 
-impl Desk<'_> {
+impl Fetcher<'_> {
     /// What the list has of a name.
-    pub(crate) fn find(&self, asked: Asked, watch: &mut Watch<'_>) -> Result<Listed, ReleaseError> {
+    pub(crate) fn find(&self, asked: Asked, watch: &mut Watch<'_>) -> Result<Listed, SourceError> {
         let from = format!("{}/v{}.x", self.kernel_org.base, asked.version);
         let list = format!("{from}/{LIST}");
         let path = self.folder.join(LIST);
@@ -113,7 +114,7 @@ impl Desk<'_> {
             None => read(&path)?,
             Some(keyring) => self.signed(keyring, &list)?,
         };
-        let mut sums = read_list(&text).map_err(|file| ReleaseError::Ambiguous {
+        let mut sums = read_list(&text).map_err(|file| SourceError::Ambiguous {
             list: list.clone(),
             file,
         })?;
@@ -129,8 +130,8 @@ impl Desk<'_> {
             .and_then(|it| sums.remove_entry(&it))
         {
             Some((release, sum)) => Ok(Listed { release, sum, from }),
-            None => Err(ReleaseError::Unlisted {
-                asked,
+            None => Err(SourceError::Unlisted {
+                asked: asked.to_string(),
                 list,
                 newest: newest.map_or(String::new(), |it| format!(" (the newest is {it})")),
             }),
@@ -138,11 +139,11 @@ impl Desk<'_> {
     }
 
     /// What was signed of the list, by somebody in the keyring.
-    fn signed(&self, keyring: &Path, list: &str) -> Result<String, ReleaseError> {
+    fn signed(&self, keyring: &Path, list: &str) -> Result<String, SourceError> {
         // gpgv looks for a name without a slash in a folder of its own.
         let keyring = keyring
             .canonicalize()
-            .map_err(|source| ReleaseError::Keyring {
+            .map_err(|source| SourceError::Keyring {
                 path: keyring.to_owned(),
                 source,
             })?;
@@ -160,7 +161,7 @@ impl Desk<'_> {
             );
         })?;
         if code != 0 {
-            return Err(ReleaseError::Signature {
+            return Err(SourceError::Signature {
                 list: list.to_owned(),
                 keyring,
                 said: printable(&said.join("; ")),
@@ -174,7 +175,7 @@ impl Desk<'_> {
         &self,
         listed: &Listed,
         watch: &mut Watch<'_>,
-    ) -> Result<PathBuf, ReleaseError> {
+    ) -> Result<PathBuf, SourceError> {
         let (file, from) = (listed.release.file(), &listed.from);
         let url = format!("{from}/{file}");
         // Named by what it shall be, so that it goes on with nothing else.
@@ -203,7 +204,7 @@ impl Desk<'_> {
                     }
                     remove(&path)?;
                     if !doubted {
-                        return Err(ReleaseError::Mismatch {
+                        return Err(SourceError::Mismatch {
                             url,
                             listed: listed.sum.clone(),
                             found,
@@ -213,13 +214,13 @@ impl Desk<'_> {
                     afresh = true;
                 }
                 // A server that can't go on, or has nothing behind what is here.
-                Err(ReleaseError::Fetch { code, said, .. })
+                Err(SourceError::Fetch { code, said, .. })
                     if doubted && (code == 33 || said.ends_with("416")) =>
                 {
                     remove(&path)?;
                     afresh = true;
                 }
-                Err(ReleaseError::Fetch { .. }) if length(&path) > before && tries < TRIES => {}
+                Err(SourceError::Fetch { .. }) if length(&path) > before && tries < TRIES => {}
                 Err(error) => return Err(error),
             }
         }
@@ -232,7 +233,7 @@ impl Desk<'_> {
         name: &str,
         bounds: Bounds,
         on_share: &mut dyn FnMut(Option<f64>),
-    ) -> Result<(), ReleaseError> {
+    ) -> Result<(), SourceError> {
         on_share(None);
         let Bounds { bytes, seconds } = bounds;
         let (fsize, bytes_text) = (format!("--fsize={bytes}"), bytes.to_string());
@@ -282,18 +283,18 @@ impl Desk<'_> {
         match code {
             0 => Ok(()),
             // prlimit's own.
-            127 => Err(ReleaseError::Run {
+            127 => Err(SourceError::Run {
                 program: "curl",
                 source: io::ErrorKind::NotFound.into(),
             }),
             code if code == 63 || length(&path) >= bytes => {
                 remove(&path)?;
-                Err(ReleaseError::TooLarge {
+                Err(SourceError::TooLarge {
                     url: url.to_owned(),
                     limit: bytes,
                 })
             }
-            code => Err(ReleaseError::Fetch {
+            code => Err(SourceError::Fetch {
                 url: url.to_owned(),
                 code,
                 said: said.unwrap_or_else(|| format!("curl ended with {code}")),
@@ -306,7 +307,7 @@ impl Desk<'_> {
         program: &'static str,
         args: Vec<OsString>,
         on_line: &mut dyn FnMut(&str),
-    ) -> Result<i32, ReleaseError> {
+    ) -> Result<i32, SourceError> {
         let invocation = Invocation {
             program: program.into(),
             args,
@@ -316,23 +317,23 @@ impl Desk<'_> {
         self.runner
             .run(&invocation, &mut |_, line| on_line(line))
             .map_err(|source| match source.kind() {
-                io::ErrorKind::Interrupted => ReleaseError::Cancelled,
-                _ => ReleaseError::Run { program, source },
+                io::ErrorKind::Interrupted => source.into(),
+                _ => SourceError::Run { program, source },
             })
     }
 
     /// A file's SHA-256.
-    fn digest(&self, path: &Path) -> Result<String, ReleaseError> {
-        let mut file = File::open(path).map_err(io_at(path))?;
+    fn digest(&self, path: &Path) -> Result<String, SourceError> {
+        let mut file = File::open(path)?;
         let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
         loop {
-            let count = file.read(&mut buffer).map_err(io_at(path))?;
+            let count = file.read(&mut buffer)?;
             if count == 0 {
                 break;
             }
             hash.update(buffer.get(..count).unwrap_or_default());
             if self.runner.cancelled() {
-                return Err(ReleaseError::Cancelled);
+                return Err(IoError::Cancelled.into());
             }
         }
         Ok(hash
@@ -363,22 +364,15 @@ fn length(path: &Path) -> u64 {
 }
 
 /// Lists are ASCII; whatever else is in one is no line of it.
-fn read(path: &Path) -> Result<String, ReleaseError> {
-    let bytes = std::fs::read(path).map_err(io_at(path))?;
+fn read(path: &Path) -> Result<String, SourceError> {
+    let bytes = fs_err::read(path)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn remove(path: &Path) -> Result<(), ReleaseError> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_at(path)(error)),
+fn remove(path: &Path) -> Result<(), SourceError> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
-    }
-}
-
-fn io_at(path: &Path) -> impl Fn(io::Error) -> ReleaseError {
-    move |source| ReleaseError::Io {
-        path: path.to_owned(),
-        source,
     }
 }
 
@@ -407,7 +401,7 @@ mod tests {
             "https://a.example.org/\u{1b}[2J",
         ] {
             let refused = KernelOrg::new(bad, None);
-            assert!(matches!(refused, Err(ReleaseError::Mirror(_))), "{bad:?}");
+            assert!(matches!(refused, Err(SourceError::Mirror(_))), "{bad:?}");
         }
     }
 

@@ -9,12 +9,13 @@ mod event;
 mod kernel_org;
 mod names;
 mod release;
+mod settings;
 mod sources;
 mod spec;
 
 pub use error::SourceError;
 pub use event::Event;
 pub use kernel_org::KernelOrg;
-pub use release::{Asked, ReleaseError};
+pub use release::Asked;
 pub use sources::Sources;
 pub use spec::Spec;

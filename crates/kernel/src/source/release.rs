@@ -3,16 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
-use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where kernel.org serves its releases.
-pub(super) const BASE: &str = "https://cdn.kernel.org/pub/linux/kernel";
-/// Names another folder that is laid out like [`BASE`].
-pub(super) const BASE_VARIABLE: &str = "REAPERLAB_KERNEL_ORG";
-/// Names a keyring for the lists' signatures.
-pub(super) const KEYRING_VARIABLE: &str = "REAPERLAB_KERNEL_ORG_KEYRING";
+use crate::source::error::SourceError;
 
 /// A release, or the newest one of its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,140 +24,16 @@ pub(crate) struct Release {
     sublevel: u16,
 }
 
-/// Why there is no release.
-#[derive(Debug, thiserror::Error)]
-pub enum ReleaseError {
-    /// Not a release's name.
-    #[error(
-        "{0:?} names no release of Linux 3.0 or later: write release:6.17.3, release:6.17 for the newest of its line, or release:6.17.0 for the first"
-    )]
-    Name(String),
-    /// kernel.org publishes no sums for those.
-    #[error(
-        "{0} is a release candidate, and kernel.org publishes no checksums for those: name a git tree that has it, git:PATH#v{0}"
-    )]
-    Candidate(String),
-    /// Not an address to fetch from.
-    #[error(
-        "{BASE_VARIABLE} is {0:?}: write the https:// address of the folder that has v6.x, such as {BASE}"
-    )]
-    Mirror(String),
-    /// Not a keyring to check signatures with.
-    #[error("{KEYRING_VARIABLE} names {path}: {source}; name a keyring that gpgv reads")]
-    Keyring {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The list does not have it.
-    #[error("{list} names no linux-{asked}.tar.xz{newest}; name another release")]
-    Unlisted {
-        /// What was asked for.
-        asked: Asked,
-        /// The list's address.
-        list: String,
-        /// What there is instead.
-        newest: String,
-    },
-    /// A list that can't be relied on.
-    #[error("{list} has two checksums for {file}: name another mirror in {BASE_VARIABLE}")]
-    Ambiguous {
-        /// The list's address.
-        list: String,
-        /// The file.
-        file: String,
-    },
-    /// The list's signature is bad, absent or by somebody else.
-    #[error(
-        "the signature of {list} is not one by {keyring}: {said}; nothing was imported. Is it the keyring of kernel.org's checksum signer?"
-    )]
-    Signature {
-        /// The list's address.
-        list: String,
-        /// The keyring.
-        keyring: PathBuf,
-        /// What gpgv said.
-        said: String,
-    },
-    /// It could not be fetched.
-    #[error("can't fetch {url}: {said}; {}", advice(*code))]
-    Fetch {
-        /// Its address.
-        url: String,
-        /// curl's exit code.
-        code: i32,
-        /// What curl said.
-        said: String,
-    },
-    /// Larger than any honest one.
-    #[error(
-        "{url} is larger than {} MiB, the most that is taken: name another mirror in {BASE_VARIABLE}", limit >> 20
-    )]
-    TooLarge {
-        /// Its address.
-        url: String,
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// Not what the list says.
-    #[error(
-        "{url} has the SHA-256 {found}, but the list beside it says {listed}: the file was deleted and nothing of it imported. Try once more; if it stays so, name another mirror in {BASE_VARIABLE}"
-    )]
-    Mismatch {
-        /// Its address.
-        url: String,
-        /// What the list says.
-        listed: String,
-        /// What it is.
-        found: String,
-    },
-    /// A program could not be run.
-    #[error("can't run {program}: {source}; `cargo xtask doctor` says how to get it")]
-    Run {
-        /// The program.
-        program: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file that can't be read or written.
-    #[error("{path}: {source}")]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Stopped on request. What a tarball has so far is kept.
-    #[error("interrupted")]
-    Cancelled,
-}
-
-/// What to do after an exit code of curl's.
-fn advice(code: i32) -> String {
-    match code {
-        1 => format!("only HTTPS is taken: name another mirror in {BASE_VARIABLE}"),
-        22 => format!("{BASE_VARIABLE} names another mirror"),
-        23 => "is there space in the cache folder?".into(),
-        35 | 60 | 77 => {
-            "if it is a mirror of your own, name its CA's file in CURL_CA_BUNDLE".into()
-        }
-        _ => format!(
-            "see to the network or the proxy (https_proxy), or name another mirror in {BASE_VARIABLE}, and run it again: it goes on where it stopped"
-        ),
-    }
-}
-
 impl FromStr for Asked {
-    type Err = ReleaseError;
+    type Err = SourceError;
 
-    fn from_str(text: &str) -> Result<Self, ReleaseError> {
-        let unknown = || ReleaseError::Name(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, SourceError> {
+        let unknown = || SourceError::Release(text.to_owned());
         if let Some((release, candidate)) = text.split_once("-rc")
             && numbers(release).is_some()
             && number(candidate).is_some()
         {
-            return Err(ReleaseError::Candidate(text.to_owned()));
+            return Err(SourceError::Candidate(text.to_owned()));
         }
         let (version, patchlevel, sublevel) = numbers(text).ok_or_else(unknown)?;
         // Before that they are laid out otherwise.
@@ -315,7 +184,7 @@ mod tests {
             "6.17.3-rc1x",
         ] {
             let refused = bad.parse::<Asked>();
-            assert!(matches!(refused, Err(ReleaseError::Name(_))), "{bad:?}");
+            assert!(matches!(refused, Err(SourceError::Release(_))), "{bad:?}");
         }
         let candidate = "6.17-rc3".parse::<Asked>().unwrap_err();
         insta::assert_snapshot!(candidate, @"6.17-rc3 is a release candidate, and kernel.org publishes no checksums for those: name a git tree that has it, git:PATH#v6.17-rc3");

@@ -1,21 +1,23 @@
 //! Fetches and imports kernels.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use git2::Repository;
 use sha1::{Digest, Sha1};
 
+use crate::cache::{Mode, hold};
+use crate::error::IoError;
 use crate::process::Runner;
 use crate::source::archive;
 use crate::source::debian::{Debian, fits, package, the_package};
 use crate::source::error::SourceError;
 use crate::source::event::Event;
-use crate::source::kernel_org::{Desk, KernelOrg};
+use crate::source::kernel_org::{Fetcher, KernelOrg};
 use crate::source::names::Memory;
-use crate::source::release::{Asked, Release, ReleaseError};
+use crate::source::release::{Asked, Release};
 use crate::source::spec::Spec;
-use crate::store::{Input, Kernel, Origin, Store, StoreError, hold, import};
+use crate::store::{Input, Kernel, Origin, Store, StoreError, import};
 
 /// Fetches and imports kernels.
 pub struct Sources<'a> {
@@ -47,7 +49,7 @@ impl Sources<'_> {
             Spec::Release(asked) => self.release(*asked, &format!("release/{asked}"), on_event),
             Spec::Git { path, rev } => self.git(path, rev, on_event),
             Spec::Folder(path) => {
-                let real = real(path)?;
+                let real = fs_err::canonicalize(path)?;
                 let name = short(real.as_os_str().as_encoded_bytes());
                 let origin = Origin {
                     id: format!("folder/{name}"),
@@ -57,12 +59,8 @@ impl Sources<'_> {
                 self.import(Input::Folder(&real), &origin, on_event)
             }
             Spec::Tarball(path) => {
-                let real = real(path)?;
-                let io = |source| SourceError::Io {
-                    path: real.clone(),
-                    source,
-                };
-                let meta = real.metadata().map_err(io)?;
+                let real = fs_err::canonicalize(path)?;
+                let meta = fs_err::metadata(&real)?;
                 let stamp = format!(
                     "{} {} {:?}",
                     real.display(),
@@ -116,7 +114,7 @@ impl Sources<'_> {
         archive::with_tar(path, |reader, share| {
             self.import(Input::Tar { reader, share }, origin, on_event)
         })
-        .map_err(|source| SourceError::Io {
+        .map_err(|source| SourceError::Archive {
             path: path.to_owned(),
             source,
         })?
@@ -137,7 +135,7 @@ impl Sources<'_> {
             }
         };
         let kernel = match import(self.store, input, origin, &mut watch) {
-            Err(_) if self.runner.cancelled() => return Err(SourceError::Cancelled),
+            Err(_) if self.runner.cancelled() => return Err(IoError::Cancelled.into()),
             other => other?,
         };
         if kernel.version == "unknown" {
@@ -166,11 +164,19 @@ impl Sources<'_> {
         };
         match self.release(asked, &package_name(None, version), on_event) {
             Err(SourceError::Offline(_)) => Err(debian),
-            Err(error @ SourceError::Release(_)) => Err(SourceError::Nowhere {
+            // It has it, and it can't be imported.
+            Err(
+                error @ (SourceError::Archive { .. }
+                | SourceError::NoKernel(_)
+                | SourceError::Import(_)
+                | SourceError::Store(_)
+                | SourceError::Io(_)),
+            ) => Err(error),
+            Err(error) => Err(SourceError::Nowhere {
                 debian: debian.into(),
                 release: error.into(),
             }),
-            other => other,
+            kernel => kernel,
         }
     }
 
@@ -203,15 +209,11 @@ impl Sources<'_> {
             return imported()?.ok_or_else(|| SourceError::Offline(asked.to_string()));
         }
         let folder = self.cache.join("releases");
-        let io = |source| SourceError::Io {
-            path: folder.clone(),
-            source,
-        };
-        fs_err::create_dir_all(&folder).map_err(io)?;
-        let _lock = hold(&folder.join("lock"), || self.runner.cancelled())
-            .map_err(io)?
-            .ok_or(SourceError::Cancelled)?;
-        let desk = Desk {
+        fs_err::create_dir_all(&folder)?;
+        let mut cancelled = || self.runner.cancelled();
+        let lock = folder.join("lock");
+        let _lock = hold(&lock, Mode::Exclusive, &mut cancelled, &mut || {})?;
+        let fetcher = Fetcher {
             kernel_org: self.kernel_org,
             runner: self.runner,
             folder: &folder,
@@ -219,10 +221,10 @@ impl Sources<'_> {
         let mut watch = |what: &str, from: &str, share| {
             on_event(Event::Fetching { what, from, share });
         };
-        let listed = match desk.find(asked, &mut watch) {
+        let listed = match fetcher.find(asked, &mut watch) {
             // An older one is better than none when nobody answers.
-            Err(error @ ReleaseError::Fetch { .. }) => {
-                return imported()?.ok_or(error.into());
+            Err(error @ SourceError::Fetch { .. }) => {
+                return imported()?.ok_or(error);
             }
             other => other?,
         };
@@ -235,9 +237,9 @@ impl Sources<'_> {
                     id,
                     immutable: true,
                 };
-                let tarball = desk.tarball(&listed, &mut watch)?;
+                let tarball = fetcher.tarball(&listed, &mut watch)?;
                 let kernel = self.tarball(&tarball, &origin, on_event)?;
-                fs_err::remove_file(&tarball).map_err(io)?;
+                fs_err::remove_file(&tarball)?;
                 kernel
             }
         };
@@ -287,11 +289,7 @@ impl Sources<'_> {
                     id,
                     immutable: true,
                 };
-                let folder =
-                    tempfile::tempdir_in(self.cache).map_err(|source| SourceError::Io {
-                        path: self.cache.to_owned(),
-                        source,
-                    })?;
+                let folder = tempfile::tempdir_in(self.cache)?;
                 let name = format!("{}={found}", package(version));
                 debian.apt(&apt, "apt-get", &["download", &name], folder.path())?;
                 let deb = the_package(folder.path())?;
@@ -340,13 +338,6 @@ fn release_id(release: Release) -> String {
 /// What a package's name is remembered by.
 fn package_name(suite: Option<&str>, version: &str) -> String {
     format!("{}/{version}", suite.unwrap_or_default())
-}
-
-fn real(path: &Path) -> Result<PathBuf, SourceError> {
-    path.canonicalize().map_err(|source| SourceError::Io {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 fn short(bytes: &[u8]) -> String {

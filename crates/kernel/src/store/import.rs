@@ -107,7 +107,9 @@ pub fn import(
     origin: &Origin,
     watch: &mut Watch<'_>,
 ) -> Result<Kernel, ImportError> {
-    let _lock = store.lock(|| watch(Progress::default()).is_break())?;
+    let _lock = store
+        .lock(&mut || watch(Progress::default()).is_break())
+        .map_err(StoreError::from)?;
     // Another process may have imported it while this one waited.
     if origin.immutable
         && let Some(kernel) = store.kernel(&origin.id)?

@@ -9,5 +9,5 @@ pub mod symbols;
 
 pub use checkout::{CheckoutError, Written, checkout, extract, held};
 pub use import::{ImportError, Input, Progress, Watch, import};
-pub use repository::{Kernel, Lock, Oid, Origin, Store, StoreError};
-pub(crate) use repository::{hold, signature};
+pub(crate) use repository::signature;
+pub use repository::{Kernel, Oid, Origin, Store, StoreError};

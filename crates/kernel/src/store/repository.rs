@@ -8,14 +8,16 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 pub use git2::Oid;
-use git2::{ErrorCode, ObjectType, Repository, RepositoryInitOptions, Signature, Time, Tree};
+use git2::{
+    Email, EmailCreateOptions, ErrorCode, ObjectType, Repository, RepositoryInitOptions, Signature,
+    Time, Tree,
+};
 
-use crate::cache;
+use crate::cache::{self, Mode};
+use crate::error::{IoError, from_io};
 
 /// Why the store could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -38,13 +40,11 @@ pub enum StoreError {
         /// What libgit2 said.
         source: git2::Error,
     },
-    /// The file system refused.
-    #[error("the object store: {0}")]
-    Io(#[from] std::io::Error),
-    /// The wait for another writer was given up.
-    #[error("interrupted while another process writes to the object store {0}")]
-    Cancelled(PathBuf),
+    #[error(transparent)]
+    Io(#[from] IoError),
 }
+
+from_io!(StoreError);
 
 /// A kernel tree in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,12 +93,6 @@ pub(crate) struct Change {
 /// The mode of a folder in a tree.
 pub(crate) const FOLDER: i32 = 0o040_000;
 
-/// Held while packs are written, or a release is fetched; released when dropped.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
-
 impl Store {
     /// Opens `<cache>/kernels.git`, made when absent.
     ///
@@ -109,7 +103,7 @@ impl Store {
         // again when it is read would double the time of a checkout.
         git2::opts::strict_hash_verification(false);
         let root = cache::store_dir(cache);
-        let in_use = cache::in_use(cache, &root).map_err(std::io::Error::other)?;
+        let in_use = cache::in_use(cache, &root)?;
         let failed = |source| StoreError::Git {
             path: root.clone(),
             source,
@@ -224,12 +218,10 @@ impl Store {
     /// while.
     ///
     /// # Errors
-    /// [`StoreError::Cancelled`], or when the lock file can't be made.
-    pub fn lock(&self, cancelled: impl FnMut() -> bool) -> Result<Lock, StoreError> {
-        match hold(&self.root.join("reaperlab/lock"), cancelled)? {
-            Some(lock) => Ok(lock),
-            None => Err(StoreError::Cancelled(self.root.clone())),
-        }
+    /// [`IoError::Cancelled`], or when the lock file can't be made.
+    pub fn lock(&self, cancelled: &mut dyn FnMut() -> bool) -> Result<cache::Lock, IoError> {
+        let file = self.root.join("reaperlab/lock");
+        cache::hold(&file, Mode::Exclusive, cancelled, &mut || {})
     }
 
     /// Names a tree that lies in the store already.
@@ -276,6 +268,26 @@ impl Store {
             .reference(&name, commit, true, "arm")
             .map(drop)
             .map_err(|e| self.failed(e))
+    }
+
+    /// A commit's first line.
+    ///
+    /// # Errors
+    /// When the store has no such commit.
+    pub fn subject(&self, commit: Oid) -> Result<String, StoreError> {
+        let found = self.repo.find_commit(commit).map_err(|e| self.failed(e))?;
+        let subject = found.summary().ok().flatten();
+        Ok(subject.unwrap_or_default().to_owned())
+    }
+
+    /// A commit as the mail that git would make of it.
+    ///
+    /// # Errors
+    /// When the store has no such commit.
+    pub fn mail(&self, commit: Oid) -> Result<Vec<u8>, StoreError> {
+        let found = self.repo.find_commit(commit);
+        let mail = found.and_then(|it| Email::from_commit(&it, &mut EmailCreateOptions::new()));
+        Ok(mail.map_err(|e| self.failed(e))?.as_slice().to_vec())
     }
 
     /// What differs between two trees. libgit2's own diff reads every subtree,
@@ -348,22 +360,6 @@ impl Store {
         version.push_str(&field("EXTRAVERSION").unwrap_or_default());
         let plain = |c: char| c.is_ascii_alphanumeric() || "._+~-".contains(c);
         version.chars().all(plain).then_some(version)
-    }
-}
-
-/// Waits until no other process holds a lock file; none when cancelled.
-pub(crate) fn hold(
-    path: &Path,
-    mut cancelled: impl FnMut() -> bool,
-) -> std::io::Result<Option<Lock>> {
-    let file = File::create(path)?;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(Lock { _file: file })),
-            Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if cancelled() => return Ok(None),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(50)),
-        }
     }
 }
 
@@ -468,10 +464,10 @@ mod tests {
     fn a_second_writer_waits_and_can_be_stopped() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        let held = store.lock(|| false).unwrap();
+        let held = store.lock(&mut || false).unwrap();
         let other = Store::open(dir.path()).unwrap();
-        assert!(matches!(other.lock(|| true), Err(StoreError::Cancelled(_))));
+        assert!(matches!(other.lock(&mut || true), Err(IoError::Cancelled)));
         drop(held);
-        other.lock(|| true).unwrap();
+        other.lock(&mut || true).unwrap();
     }
 }
