@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// A program, its arguments and where to run it. No shell sees any of it.
@@ -44,4 +45,13 @@ pub trait Runner {
 
     /// Whether to stop: long work that is not a program asks between steps.
     fn cancelled(&self) -> bool;
+
+    /// The same as an answer to a [`Watch`](crate::store::Watch).
+    fn go_on(&self) -> ControlFlow<()> {
+        if self.cancelled() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
 }

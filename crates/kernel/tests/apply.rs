@@ -514,15 +514,21 @@ fn hostile_or_impossible_patches_change_nothing() {
             "--- /dev/null\n+++ b/mm/oom.c\n@@ -0,0 +1 @@\n+b\n",
             "the file exists",
         ),
-        ("--- /dev/null\n+++ b/mm/oom.c/x\n@@ -0,0 +1 @@\n+b\n", ""),
-        ("--- /dev/null\n+++ b/mm\n@@ -0,0 +1 @@\n+b\n", ""),
+        (
+            "--- /dev/null\n+++ b/mm/oom.c/x\n@@ -0,0 +1 @@\n+b\n",
+            "D/F conflict",
+        ),
+        (
+            "--- /dev/null\n+++ b/mm\n@@ -0,0 +1 @@\n+b\n",
+            "cannot replace 'tree' with 'blob'",
+        ),
         (
             "--- a/mm/link.c\n+++ b/mm/link.c\n@@ -1 +1 @@\n-a\n+b\n",
             "symbolic link",
         ),
         (
             "--- a/mm/internal.h\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n",
-            "",
+            "-a\n     1 +bool local_helper",
         ),
     ] {
         let applied = apply(&lab.store, kernel.commit, &[patch("x", diff.as_bytes())]).unwrap();

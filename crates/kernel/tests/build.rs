@@ -9,7 +9,6 @@
 )]
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -27,7 +26,7 @@ use kernel::build::kconfig::{Fragment, Request};
 use kernel::build::{BuildError, Builder, Built, Event, Source, Target, Toolchain};
 use kernel::cache::{Cache, Kind};
 use kernel::process::{Invocation, Runner, Stream};
-use kernel::store::{Oid, Store};
+use kernel::store::{Oid, Store, StoreError};
 
 const MAKEFILE: &str = r#"
 sources := $(sort $(wildcard *.c))
@@ -143,11 +142,11 @@ impl Source for Tree {
         &self.dir
     }
 
-    fn switch(&mut self, arm: &Target) -> Result<(), Box<dyn Error + Send + Sync>> {
+    fn switch(&mut self, arm: &Target) -> Result<(), StoreError> {
         self.fails
             .map_or(Ok(()), |kind| Err(io::Error::from(kind)))?;
         fs_err::create_dir_all(&self.dir)?;
-        let files = self.trees.get(&arm.tree).ok_or("no such tree")?;
+        let files = &self.trees[&arm.tree];
         for entry in fs_err::read_dir(&self.dir)? {
             let path = entry?.path();
             if !files.contains_key(path.file_name().unwrap().to_str().unwrap()) {
@@ -166,14 +165,12 @@ impl Source for Tree {
         Ok(())
     }
 
-    fn changed(
-        &mut self,
-        tree: Oid,
-        other: Oid,
-    ) -> Result<Vec<PathBuf>, Box<dyn Error + Send + Sync>> {
+    fn changed(&mut self, tree: Oid, other: Oid) -> Result<Vec<PathBuf>, StoreError> {
         let (one, two) = (
             &self.trees[&tree],
-            self.trees.get(&other).ok_or("no such tree")?,
+            self.trees
+                .get(&other)
+                .ok_or(io::Error::from(io::ErrorKind::NotFound))?,
         );
         let names = one.keys().chain(two.keys());
         Ok(names
@@ -569,13 +566,13 @@ fn a_source_that_cannot_be_written_says_why() {
     let mut lab = Lab::new();
     let base = lab.tree.arm("base", &[]);
     lab.tree.fails = Some(io::ErrorKind::PermissionDenied);
-    insta::assert_snapshot!(lab.ensure(&[&base]).0.unwrap_err(), @"can't lay out the source of base: permission denied");
+    insta::assert_snapshot!(lab.ensure(&[&base]).0.unwrap_err(), @"permission denied");
     lab.tree.fails = Some(io::ErrorKind::StorageFull);
     assert!(matches!(
         lab.ensure(&[&base]).0,
         Err(BuildError::Io(IoError::NoSpace(_)))
     ));
-    lab.runner.stopped = true.into();
+    lab.tree.fails = Some(io::ErrorKind::Interrupted);
     assert!(cancelled(&lab.ensure(&[&base]).0.unwrap_err()));
 }
 

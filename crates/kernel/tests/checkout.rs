@@ -7,7 +7,8 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-use kernel::store::{CheckoutError, Written, checkout, held};
+use kernel::IoError;
+use kernel::store::{StoreError, Written, checkout, held};
 use lab::{Lab, exists};
 
 fn plant(lab: &Lab) {
@@ -92,7 +93,7 @@ fn an_unfinished_folder_is_written_again_and_a_foreign_one_left_alone() {
     let stopped = checkout(&lab.store, kernel.commit, &folder, &mut stop);
     // It may have been done before it was asked.
     if stopped.is_err() {
-        assert!(matches!(stopped, Err(CheckoutError::Cancelled)));
+        assert!(matches!(stopped, Err(StoreError::Io(IoError::Cancelled))));
         assert_eq!(held(&folder), None);
     }
     fs::write(lab.dir.path().join("src.commit"), "unfinished\n").unwrap();
@@ -109,7 +110,7 @@ fn an_unfinished_folder_is_written_again_and_a_foreign_one_left_alone() {
     fs::create_dir(&foreign).unwrap();
     fs::write(foreign.join("thesis"), "years of work").unwrap();
     let refused = checkout(&lab.store, kernel.commit, &foreign, &mut go);
-    assert!(matches!(refused, Err(CheckoutError::Foreign(_))));
+    assert!(matches!(refused, Err(StoreError::Occupied(_))));
     assert!(exists(&foreign.join("thesis")));
 }
 
@@ -124,7 +125,7 @@ fn a_link_out_of_the_tree_is_refused() {
         ControlFlow::Continue(())
     });
     assert!(
-        matches!(refused, Err(CheckoutError::Refused { .. })),
+        matches!(refused, Err(StoreError::Refused { .. })),
         "{refused:?}"
     );
     assert!(!exists(&folder.join("scripts/etc")));

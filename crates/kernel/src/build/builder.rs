@@ -1,11 +1,8 @@
 //! What builds kernels, and what each step of it needs.
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use crate::build::error::{BuildError, Result, out_of_space};
 use crate::build::kconfig::{Request, overlay};
-use crate::build::target::{Source, Target};
 use crate::build::toolchain::Toolchain;
 use crate::cache::{Cache, Lock, Mode, hash};
 use crate::error::IoError;
@@ -59,18 +56,6 @@ pub enum Event<'a> {
 }
 
 impl Builder<'_> {
-    pub(super) fn switch(&self, source: &mut dyn Source, target: &Target) -> Result<()> {
-        source.switch(target).map_err(|error| {
-            if self.runner.cancelled() {
-                BuildError::cancelled()
-            } else if out_of_space(error.as_ref()) {
-                BuildError::no_space(source.dir())
-            } else {
-                unsourced(target, error)
-            }
-        })
-    }
-
     pub(super) fn lock(
         &self,
         path: &Path,
@@ -92,12 +77,5 @@ impl Builder<'_> {
 
     pub(super) fn requests_hash(&self) -> String {
         hash([overlay("", self.requests)])
-    }
-}
-
-pub(super) fn unsourced(target: &Target, source: Box<dyn Error + Send + Sync>) -> BuildError {
-    BuildError::Source {
-        what: target.name.clone(),
-        source,
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::build::builder::{Builder, Event, unsourced};
+use crate::build::builder::{Builder, Event};
 use crate::build::error::Result;
 use crate::build::kconfig::{ConfigError, Unmet, overlay, unmet};
 use crate::build::make::ARGUMENTS;
@@ -48,9 +48,7 @@ impl Builder<'_> {
             return Ok(resolved);
         }
         for (other, resolved) in earlier {
-            let changed = source
-                .changed(other.tree, target.tree)
-                .map_err(|e| unsourced(target, e))?;
+            let changed = source.changed(other.tree, target.tree)?;
             if !changed.iter().any(|path| feeds_kconfig(path)) {
                 self.cache.write_json(&file, resolved)?;
                 return Ok(resolved.clone());
@@ -58,7 +56,7 @@ impl Builder<'_> {
         }
         let _lock = self.lock(source.dir(), Mode::Exclusive, on_event)?;
         on_event(Event::Preparing);
-        self.switch(source, target)?;
+        source.switch(target)?;
         on_event(Event::Configuring);
         let out = self.cache.scratch("config")?;
         let log = self.log(&format!("config-{}", hash([target.tree.to_string()])));

@@ -1,12 +1,12 @@
 //! Why there is no kernel.
 
-use std::error::Error;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::build::diagnose::Cause;
 use crate::build::kconfig::ConfigError;
 use crate::error::{IoError, from_io};
+use crate::store::StoreError;
 
 pub(crate) type Result<T, E = BuildError> = std::result::Result<T, E>;
 
@@ -14,13 +14,9 @@ pub(crate) type Result<T, E = BuildError> = std::result::Result<T, E>;
 pub enum BuildError {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The source folder can't be made to hold the tree.
-    #[error("can't lay out the source of {what}: {source}")]
-    Source {
-        /// The target's name.
-        what: String,
-        source: Box<dyn Error + Send + Sync>,
-    },
+    /// The source can't be laid out.
+    #[error(transparent)]
+    Source(StoreError),
     /// A file doesn't compile, or the kernel or a module doesn't link.
     #[error("{what} does not build: {cause}\nthe whole log: {log}", log = log.display())]
     Failed {
@@ -45,6 +41,15 @@ pub enum BuildError {
 
 from_io!(BuildError);
 
+impl From<StoreError> for BuildError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Io(error) => Self::Io(error),
+            error => Self::Source(error),
+        }
+    }
+}
+
 impl BuildError {
     pub(super) fn no_space(path: &Path) -> Self {
         IoError::NoSpace(path.display().to_string()).into()
@@ -61,22 +66,8 @@ fn advice(package: &Option<&str>) -> String {
     })
 }
 
-/// Whether an error goes back to a full disk.
-pub(super) fn out_of_space(error: &(dyn Error + 'static)) -> bool {
-    let full = |kind| {
-        matches!(
-            kind,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        )
-    };
-    let here = error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| full(error.kind()));
-    here || error.source().is_some_and(out_of_space)
-}
-
 /// Whether a folder takes no more.
 pub(super) fn full(folder: &Path) -> bool {
     let probe = tempfile::tempfile_in(folder).and_then(|mut file| file.write_all(&[1; 1 << 20]));
-    probe.is_err_and(|error| out_of_space(&error))
+    probe.is_err_and(|error| matches!(error.into(), IoError::NoSpace(_)))
 }

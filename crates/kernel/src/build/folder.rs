@@ -1,6 +1,5 @@
 //! The source folder in the cache, filled from the store of trees.
 
-use std::error::Error;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -9,7 +8,7 @@ use git2::Oid;
 
 use crate::build::target::{Source, Target};
 use crate::cache::Cache;
-use crate::store::{Store, Watch, checkout};
+use crate::store::{Store, StoreError, Watch, checkout};
 
 pub struct Folder<'a> {
     store: &'a Store,
@@ -43,17 +42,14 @@ impl Source for Folder<'_> {
         &self.dir
     }
 
-    fn switch(&mut self, target: &Target) -> Result<(), Box<dyn Error + Send + Sync>> {
+    fn switch(&mut self, target: &Target) -> Result<(), StoreError> {
         checkout(self.store, target.commit, &self.dir, self.watch)?;
         Ok(())
     }
 
-    fn changed(
-        &mut self,
-        tree: Oid,
-        other: Oid,
-    ) -> Result<Vec<PathBuf>, Box<dyn Error + Send + Sync>> {
-        let changes = self.store.changes(tree, other)?;
+    fn changed(&mut self, tree: Oid, other: Oid) -> Result<Vec<PathBuf>, StoreError> {
+        let changes = self.store.changes(tree, other);
+        let changes = changes.map_err(|e| self.store.failed(e))?;
         let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
         Ok(changes.iter().map(|change| path(&change.path)).collect())
     }

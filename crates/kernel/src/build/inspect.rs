@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::build::builder::{Builder, Event, unsourced};
+use crate::build::builder::{Builder, Event};
 use crate::build::diagnose::Diagnostic;
 use crate::build::error::Result;
 use crate::build::target::{Source, Target};
@@ -54,13 +54,11 @@ impl Builder<'_> {
         let compiler = self.toolchain.compiler(self.runner, self.cache.root())?;
         let resolved = self.resolve(source, after, &compiler, &[], on_event)?;
         let _source = self.lock(source.dir(), Mode::Exclusive, on_event)?;
-        let files = source
-            .changed(before.tree, after.tree)
-            .map_err(|e| unsourced(after, e))?;
+        let files = source.changed(before.tree, after.tree)?;
         let mut seen = Vec::new();
         for target in [before, after] {
             on_event(Event::Preparing);
-            self.switch(source, target)?;
+            source.switch(target)?;
             let here = files
                 .iter()
                 .filter(|file| source.dir().join(file).is_file());

@@ -116,21 +116,21 @@ impl Builder<'_> {
             && live.is_dir()
         {
             let left = rewind(live)?;
-            self.switch(source, target)?;
+            source.switch(target)?;
             return Ok((objects.fresh, Start::Interrupted { objects: left }));
         }
         self.cache.remove(&state)?;
         self.cache.remove(live)?;
         let Some(from) = nearest(source, target, &recipe.resolved.config, live) else {
             fs_err::create_dir_all(live)?;
-            self.switch(source, target)?;
+            source.switch(target)?;
             return Ok((true, Start::Nothing));
         };
         let newest = copy_tree(&from.folder, live, self.toolchain.jobs)?;
         if self.runner.cancelled() {
             return Err(BuildError::cancelled());
         }
-        self.switch(source, target)?;
+        source.switch(target)?;
         let dir = source.dir();
         freshen(dir, &from.changed, newest)?;
         let affected = if from.configured {

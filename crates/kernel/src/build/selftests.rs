@@ -6,7 +6,6 @@
 //! that compiled whole is kept: what a host lacks may be there the next time.
 
 use std::ffi::OsString;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use git2::Oid;
@@ -17,7 +16,7 @@ use crate::build::error::BuildError;
 use crate::build::toolchain::Toolchain;
 use crate::cache::{Cache, Mode, hash, read_json};
 use crate::process::Runner;
-use crate::store::{CheckoutError, Store, extract};
+use crate::store::{Store, extract};
 
 /// Where a tree has its tests.
 const ROOT: &str = "tools/testing/selftests";
@@ -87,16 +86,12 @@ impl Selftests<'_> {
         names: &[&str],
         begin: &mut dyn FnMut(),
     ) -> Result<Vec<Selftest>, BuildError> {
-        let unreadable = |source: git2::Error| BuildError::Source {
-            what: "the selftests".into(),
-            source: source.into(),
-        };
         let tree = self
             .store
             .repo()
             .find_commit(commit)
             .and_then(|commit| commit.tree())
-            .map_err(unreadable)?;
+            .map_err(|e| self.store.failed(e))?;
         let id = |path: &str| {
             tree.get_path(Path::new(path))
                 .map_or_else(|_| String::new(), |entry| entry.id().to_string())
@@ -167,20 +162,8 @@ impl Selftests<'_> {
         names: &[&str],
     ) -> Result<Vec<Selftest>, BuildError> {
         let source = work.join("source");
-        extract(self.store, commit, &PARTS, &source, &mut |_| {
-            if self.runner.cancelled() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })
-        .map_err(|error| match error {
-            CheckoutError::Cancelled => BuildError::cancelled(),
-            error => BuildError::Source {
-                what: "the selftests".into(),
-                source: error.into(),
-            },
-        })?;
+        let mut watch = |_| self.runner.go_on();
+        extract(self.store, commit, &PARTS, &source, &mut watch)?;
         let buffering = work.join("buffering.c");
         fs_err::write(&buffering, BUFFERING)?;
         let make = |name: &&str| {

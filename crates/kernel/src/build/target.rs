@@ -1,6 +1,5 @@
 //! What is built: a tree, and the folder that it is laid out in.
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use git2::Oid;
@@ -39,15 +38,11 @@ pub trait Source {
     ///
     /// # Errors
     /// When it can't.
-    fn switch(&mut self, target: &Target) -> Result<(), Box<dyn Error + Send + Sync>>;
+    fn switch(&mut self, target: &Target) -> Result<(), StoreError>;
 
     /// The paths in which two trees differ, relative to the folder.
     ///
     /// # Errors
     /// When one of the trees is gone.
-    fn changed(
-        &mut self,
-        tree: Oid,
-        other: Oid,
-    ) -> Result<Vec<PathBuf>, Box<dyn Error + Send + Sync>>;
+    fn changed(&mut self, tree: Oid, other: Oid) -> Result<Vec<PathBuf>, StoreError>;
 }

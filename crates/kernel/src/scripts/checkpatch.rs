@@ -1,7 +1,6 @@
 //! `scripts/checkpatch.pl` of the tree under test, on one patch.
 
 use std::ffi::OsString;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -11,7 +10,7 @@ use regex::Regex;
 use crate::build::{BuildError, Toolchain, diagnose};
 use crate::cache::Cache;
 use crate::process::{Runner, Stream};
-use crate::store::{CheckoutError, Progress, Store, extract};
+use crate::store::{Store, extract};
 
 /// The script and what it reads of its tree.
 const PARTS: [&str; 4] = [
@@ -106,22 +105,8 @@ impl Script<'_> {
         on_line: &mut dyn FnMut(&str, &Path),
     ) -> Result<bool, BuildError> {
         let tree = work.join("tree");
-        let mut watch = |_: Progress| {
-            if self.runner.cancelled() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        extract(self.store, self.commit, parts, &tree, &mut watch).map_err(
-            |error| match error {
-                CheckoutError::Cancelled => BuildError::cancelled(),
-                error => BuildError::Source {
-                    what: "the scripts".into(),
-                    source: error.into(),
-                },
-            },
-        )?;
+        let mut watch = |_| self.runner.go_on();
+        extract(self.store, self.commit, parts, &tree, &mut watch)?;
         let script = tree.join(parts[0]);
         if !script.is_file() {
             return Ok(false);

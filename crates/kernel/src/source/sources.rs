@@ -1,6 +1,5 @@
 //! Fetches and imports kernels.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use git2::Repository;
@@ -128,11 +127,7 @@ impl Sources<'_> {
     ) -> Result<Kernel, SourceError> {
         let mut watch = |progress| {
             on_event(Event::Importing(progress));
-            if self.runner.cancelled() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            self.runner.go_on()
         };
         let kernel = match import(self.store, input, origin, &mut watch) {
             Err(_) if self.runner.cancelled() => return Err(IoError::Cancelled.into()),

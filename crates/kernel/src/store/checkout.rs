@@ -6,52 +6,22 @@
 //! was interrupted is written again.
 
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use fs_err as fs;
+use fs_err::OpenOptions;
+use fs_err::os::unix::fs::{OpenOptionsExt, symlink};
 use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
+use crate::error::IoError;
 use crate::store::import::{Progress, Watch, check_name};
 use crate::store::repository::{FOLDER, Store, StoreError};
-
-/// Why a folder was not written. What is there is marked as unfinished.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckoutError {
-    /// The file system refused.
-    #[error("can't write the source folder: {path}: {source}")]
-    Write {
-        /// What was being written.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The tree holds what must not be written.
-    #[error("refused {path:?} of commit {commit}: {why}")]
-    Refused {
-        /// The commit.
-        commit: Oid,
-        /// The entry.
-        path: String,
-        /// Its fault.
-        why: &'static str,
-    },
-    /// The folder exists and was not written by this module.
-    #[error("{0} exists and holds something else; move it away or name another folder")]
-    Foreign(PathBuf),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The caller said stop.
-    #[error("writing the source folder was interrupted")]
-    Cancelled,
-}
 
 /// What a checkout did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,18 +56,14 @@ pub fn held(folder: &Path) -> Option<Oid> {
 /// One caller at a time for each folder.
 ///
 /// # Errors
-/// See [`CheckoutError`]; after any of them the next call writes everything.
+/// See [`StoreError`]; after any of them the next call writes everything.
 pub fn checkout(
     store: &Store,
     commit: Oid,
     folder: &Path,
     watch: &mut Watch<'_>,
-) -> Result<Written, CheckoutError> {
+) -> Result<Written, StoreError> {
     let marker = marker(folder);
-    let fail = |path: &Path| {
-        let path = path.to_owned();
-        move |source| CheckoutError::Write { path, source }
-    };
     let git = |e| store.failed(e);
     let repo = store.repo();
     let tree = repo
@@ -115,20 +81,20 @@ pub fn checkout(
     let before = before.and_then(|id| repo.find_commit(id).ok()?.tree().ok());
     if before.is_none() && folder.exists() {
         if !marker.exists() {
-            return Err(CheckoutError::Foreign(folder.to_owned()));
+            return Err(StoreError::Occupied(folder.to_owned()));
         }
-        fs::remove_dir_all(folder).map_err(fail(folder))?;
+        fs::remove_dir_all(folder)?;
     }
-    fs::create_dir_all(folder).map_err(fail(folder))?;
-    fs::write(&marker, "unfinished\n").map_err(fail(&marker))?;
+    fs::create_dir_all(folder)?;
+    fs::write(&marker, "unfinished\n")?;
 
     let mut gone = Vec::new();
     let (items, whole) = match &before {
-        None => (all(&tree, commit).map_err(git)??, true),
+        None => (all(&tree).map_err(git)??, true),
         Some(before) => {
             let mut items = Vec::new();
             for change in store.changes(before.id(), tree.id()).map_err(git)? {
-                check_path(&change.path).map_err(|why| refused(commit, &change.path, why))?;
+                check_path(&change.path).map_err(|why| StoreError::refused(&change.path, why))?;
                 if change.old.is_some() {
                     gone.push(change.path.clone());
                 }
@@ -144,11 +110,11 @@ pub fn checkout(
         }
     };
     for path in &gone {
-        remove(folder, path).map_err(fail(&place(folder, path)))?;
+        remove(folder, path)?;
     }
     let kept = items.len();
-    write(store, commit, folder, items, watch)?;
-    fs::write(&marker, format!("{commit}\n")).map_err(fail(&marker))?;
+    write(store, folder, items, watch)?;
+    fs::write(&marker, format!("{commit}\n"))?;
     Ok(Written {
         files: if whole { kept } else { kept.max(gone.len()) },
         whole,
@@ -159,49 +125,44 @@ pub fn checkout(
 /// folder that holds none of them yet, and which no [`checkout`] goes to.
 ///
 /// # Errors
-/// See [`CheckoutError`].
+/// See [`StoreError`].
 pub fn extract(
     store: &Store,
     commit: Oid,
     paths: &[&str],
     folder: &Path,
     watch: &mut Watch<'_>,
-) -> Result<(), CheckoutError> {
+) -> Result<(), StoreError> {
     let git = |e| store.failed(e);
     let tree = store
         .repo()
         .find_commit(commit)
         .and_then(|c| c.tree())
         .map_err(git)?;
-    let mut items = all(&tree, commit).map_err(git)??;
+    let mut items = all(&tree).map_err(git)??;
     items.retain(|item| {
         paths.iter().any(|path| {
             let rest = item.path.strip_prefix(path.as_bytes());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
         })
     });
-    write(store, commit, folder, items, watch)
+    write(store, folder, items, watch)
 }
 
 /// Writes files and links, and the folders that they need.
 fn write(
     store: &Store,
-    commit: Oid,
     folder: &Path,
     items: Vec<Item>,
     watch: &mut Watch<'_>,
-) -> Result<(), CheckoutError> {
-    let fail = |path: &Path| {
-        let path = path.to_owned();
-        move |source| CheckoutError::Write { path, source }
-    };
+) -> Result<(), StoreError> {
     let folders: BTreeSet<&[u8]> = items
         .iter()
         .filter_map(|i| i.path.rsplitn(2, |b| *b == b'/').nth(1))
         .collect();
     for path in folders {
         let path = place(folder, path);
-        fs::create_dir_all(&path).map_err(fail(&path))?;
+        fs::create_dir_all(&path)?;
     }
     // Links come last: nothing is ever written through one.
     let (links, files): (Vec<_>, Vec<_>) = items.into_iter().partition(|i| i.mode == LINK);
@@ -212,11 +173,11 @@ fn write(
             .find_blob(link.id)
             .map_err(|e| store.failed(e))?;
         if !stays_inside(&link.path, blob.content()) {
-            return Err(refused(commit, &link.path, "the link leaves the tree"));
+            return Err(StoreError::refused(&link.path, "the link leaves the tree"));
         }
         let target = std::ffi::OsString::from_vec(blob.content().to_vec());
         let path = place(folder, &link.path);
-        symlink(target, &path).map_err(fail(&path))?;
+        symlink(target, &path)?;
     }
     Ok(())
 }
@@ -231,32 +192,21 @@ fn place(folder: &Path, path: &[u8]) -> PathBuf {
     folder.join(std::ffi::OsStr::from_bytes(path))
 }
 
-fn refused(commit: Oid, path: &[u8], why: &'static str) -> CheckoutError {
-    CheckoutError::Refused {
-        commit,
-        path: String::from_utf8_lossy(path).into_owned(),
-        why,
-    }
-}
-
 fn check_path(path: &[u8]) -> Result<(), &'static str> {
     path.split(|b| *b == b'/').try_for_each(check_name)
 }
 
 /// Every file and link of a tree.
-fn all(
-    tree: &git2::Tree<'_>,
-    commit: Oid,
-) -> Result<Result<Vec<Item>, CheckoutError>, git2::Error> {
+fn all(tree: &git2::Tree<'_>) -> Result<Result<Vec<Item>, StoreError>, git2::Error> {
     let mut items = Vec::new();
     let mut bad = None;
     let walked = tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
         let path = [folder.as_bytes(), entry.name_bytes()].concat();
         let mode = entry.filemode();
         if let Err(why) = check_name(entry.name_bytes()) {
-            bad = Some(refused(commit, &path, why));
+            bad = Some(StoreError::refused(&path, why));
         } else if mode != FOLDER && entry.kind() != Some(ObjectType::Blob) {
-            bad = Some(refused(commit, &path, "it is a submodule"));
+            bad = Some(StoreError::refused(&path, "it is a submodule"));
         } else if mode != FOLDER {
             items.push(Item {
                 path,
@@ -315,14 +265,14 @@ fn write_files(
     folder: &Path,
     files: &[Item],
     watch: &mut Watch<'_>,
-) -> Result<(), CheckoutError> {
+) -> Result<(), StoreError> {
     /// Handed out at once: few enough to balance, enough not to contend.
     const CHUNK: usize = 64;
     let next = AtomicUsize::new(0);
     let bytes = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let failed = Mutex::new(None);
-    let work = || -> Result<(), CheckoutError> {
+    let work = || -> Result<(), StoreError> {
         let repo = Repository::open_bare(store).map_err(|e| store_failed(store, e))?;
         let odb = repo.odb().map_err(|e| store_failed(store, e))?;
         while !stop.load(Ordering::Relaxed) {
@@ -334,8 +284,7 @@ fn write_files(
                 let object = odb.read(item.id).map_err(|e| store_failed(store, e))?;
                 bytes.fetch_add(object.len(), Ordering::Relaxed);
                 let path = place(folder, &item.path);
-                write_file(&path, item.mode, object.data())
-                    .map_err(|source| CheckoutError::Write { path, source })?;
+                write_file(&path, item.mode, object.data())?;
             }
         }
         Ok(())
@@ -378,17 +327,16 @@ fn write_files(
         .unwrap_or_else(std::sync::PoisonError::into_inner)
     {
         Some(error) => Err(error),
-        None if cancelled => Err(CheckoutError::Cancelled),
+        None if cancelled => Err(IoError::Cancelled.into()),
         None => Ok(()),
     }
 }
 
-fn store_failed(store: &Path, source: git2::Error) -> CheckoutError {
+fn store_failed(store: &Path, source: git2::Error) -> StoreError {
     StoreError::Git {
         path: store.to_owned(),
         source,
     }
-    .into()
 }
 
 fn write_file(path: &Path, mode: i32, data: &[u8]) -> io::Result<()> {

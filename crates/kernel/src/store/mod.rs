@@ -7,7 +7,7 @@ mod pack;
 mod repository;
 pub mod symbols;
 
-pub use checkout::{CheckoutError, Written, checkout, extract, held};
+pub use checkout::{Written, checkout, extract, held};
 pub use import::{ImportError, Input, Progress, Watch, import};
 pub(crate) use repository::signature;
 pub use repository::{Kernel, Oid, Origin, Store, StoreError};

@@ -40,11 +40,26 @@ pub enum StoreError {
         /// What libgit2 said.
         source: git2::Error,
     },
+    /// A path that would end up outside its tree, or is no file.
+    #[error("refused {path:?}: {why}; this is no kernel source, or a hostile one")]
+    Refused { path: String, why: &'static str },
+    /// A folder that was not written by [`checkout`](crate::store::checkout).
+    #[error("{0} exists and holds something else; move it away or name another folder")]
+    Occupied(PathBuf),
     #[error(transparent)]
     Io(#[from] IoError),
 }
 
 from_io!(StoreError);
+
+impl StoreError {
+    pub(super) fn refused(path: &[u8], why: &'static str) -> Self {
+        Self::Refused {
+            path: String::from_utf8_lossy(path).into_owned(),
+            why,
+        }
+    }
+}
 
 /// A kernel tree in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
