@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use results::text::hex;
 use serde::de::DeserializeOwned;
 use sha1::{Digest, Sha1};
 
@@ -36,10 +37,7 @@ pub(crate) fn hash<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> String
         sha.update((part.len() as u64).to_le_bytes());
         sha.update(part);
     }
-    sha.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&sha.finalize())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `scripts/get_maintainer.pl` of the tree under test, on one patch.
 
 use git2::Oid;
+use results::text::printable;
 
 use crate::build::{BuildError, Toolchain};
 use crate::cache::Cache;
@@ -45,7 +46,7 @@ pub fn of(
     };
     let mut found = Vec::new();
     let ran = script.run(&PARTS, &options, patch, &mut |row, _| {
-        let row: String = row.chars().filter(|c| !c.is_control()).collect();
+        let row = printable(row);
         if row.contains('@') && found.len() < 1000 {
             found.push(row.trim().to_owned());
         }

@@ -10,11 +10,11 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt::Write;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use fs_err::File;
+use results::text::{hex, printable};
 use sha2::{Digest, Sha256};
 
 use crate::cache::children;
@@ -164,7 +164,7 @@ impl Fetcher<'_> {
             return Err(SourceError::Signature {
                 list: list.to_owned(),
                 keyring,
-                said: printable(&said.join("; ")),
+                said: self::said(&said.join("; ")),
             });
         }
         read(&signed)
@@ -274,7 +274,7 @@ impl Fetcher<'_> {
         let args = args.iter().map(OsString::from).collect();
         let code = self.run("prlimit", args, &mut |line| {
             if line.starts_with("curl: ") {
-                said.get_or_insert_with(|| printable(line));
+                said.get_or_insert_with(|| self::said(line));
             } else if let Some(share) = share(line) {
                 on_share(Some(share));
             }
@@ -336,13 +336,7 @@ impl Fetcher<'_> {
                 return Err(IoError::Cancelled.into());
             }
         }
-        Ok(hash
-            .finalize()
-            .iter()
-            .fold(String::new(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            }))
+        Ok(hex(&hash.finalize()))
     }
 }
 
@@ -355,8 +349,8 @@ fn share(line: &str) -> Option<f64> {
 }
 
 /// What a server or a program said, fit for a terminal.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
+fn said(text: &str) -> String {
+    printable(text).chars().take(300).collect()
 }
 
 fn length(path: &Path) -> u64 {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use git2::Repository;
+use results::text::hex;
 use sha1::{Digest, Sha1};
 
 use crate::cache::{Mode, hold};
@@ -336,11 +337,7 @@ fn package_name(suite: Option<&str>, version: &str) -> String {
 }
 
 fn short(bytes: &[u8]) -> String {
-    Sha1::digest(bytes)
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha1::digest(bytes)[..8])
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use flate2::{Compress, Compression, FlushCompress, Status};
+use results::text::hex;
 use sha1::{Digest, Sha1};
 use tempfile::NamedTempFile;
 
@@ -153,7 +154,7 @@ impl PackFile {
             .prefix("tmp_idx_")
             .tempfile_in(&folder)?;
         file.write_all(&index)?;
-        let name: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = hex(&sum);
         // The index comes last: readers look for it, and must then find the pack.
         pack.persist(folder.join(format!("pack-{name}.pack")))
             .map_err(|e| e.error)?;

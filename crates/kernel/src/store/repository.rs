@@ -15,6 +15,7 @@ use git2::{
     Email, EmailCreateOptions, ErrorCode, ObjectType, Repository, RepositoryInitOptions, Signature,
     Time, Tree,
 };
+use results::text::{hex, printable};
 
 use crate::cache::{self, Mode};
 use crate::error::{IoError, from_io};
@@ -251,7 +252,7 @@ impl Store {
         let version = self
             .makefile_version(&root)
             .unwrap_or_else(|| "unknown".to_owned());
-        let text: String = origin.text.chars().filter(|c| !c.is_control()).collect();
+        let text = printable(&origin.text);
         let message = format!("Linux {version}\n\nOrigin: {text}\nVersion: {version}\n");
         let who = signature(seconds).map_err(fail)?;
         let commit = self
@@ -427,7 +428,8 @@ fn ref_name(id: &str) -> String {
             if plain {
                 name.push(char::from(byte));
             } else {
-                name.push_str(&format!("_{byte:02x}"));
+                name.push('_');
+                name.push_str(&hex(&[byte]));
             }
             before = byte;
         }
