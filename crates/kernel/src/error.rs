@@ -8,7 +8,6 @@ pub enum IoError {
     /// The device or the quota is full.
     #[error("no space left: {0}; free some, or run `cargo xtask cache prune`")]
     NoSpace(String),
-    /// Stopped on request.
     #[error("interrupted")]
     Cancelled,
     #[error(transparent)]

@@ -11,9 +11,7 @@ use std::path::PathBuf;
 pub struct Invocation {
     /// The program, looked up in `PATH`.
     pub program: OsString,
-    /// Its arguments.
     pub args: Vec<OsString>,
-    /// The working directory.
     pub dir: PathBuf,
     /// Variables set beside the inherited ones.
     pub env: Vec<(OsString, OsString)>,
@@ -22,13 +20,10 @@ pub struct Invocation {
 /// Which stream a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// Standard output.
     Out,
-    /// Standard error.
     Err,
 }
 
-/// Runs programs to their end.
 pub trait Runner {
     /// Runs one, hands over its lines as they come (ended by a newline or a
     /// carriage return, without it, invalid UTF-8 replaced), and returns its

@@ -10,11 +10,8 @@ use crate::process::Runner;
 
 /// What builds kernels, or finds them built.
 pub struct Builder<'a> {
-    /// Where they are kept.
     pub cache: &'a Cache,
-    /// Runs make.
     pub runner: &'a dyn Runner,
-    /// Which make.
     pub toolchain: &'a Toolchain,
     /// The merged fragments.
     pub requests: &'a [Request],
@@ -34,21 +31,16 @@ pub enum Event<'a> {
     Configuring,
     /// The source folder and the objects to start from are being laid out.
     Preparing,
-    /// make starts.
     Started {
         /// How many files it will compile, as far as that is known.
         total: Option<u32>,
     },
-    /// A file was compiled.
     Object {
-        /// How many are.
         done: u32,
         /// As in [`Started`](Self::Started), never below `done`.
         total: Option<u32>,
-        /// The object's path.
         name: &'a str,
     },
-    /// The kernel is there.
     Ready {
         /// Whether it was there before.
         cached: bool,

@@ -18,7 +18,6 @@ pub(super) struct Listing {
     pub(super) files: Vec<Found>,
 }
 
-/// A file or symbolic link.
 pub(super) struct Found {
     pub(super) path: PathBuf,
     pub(super) modified: SystemTime,

@@ -28,7 +28,6 @@ pub struct Diagnostic {
     pub context: Vec<String>,
 }
 
-/// Why a build failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
     /// The compiler or the assembler refused a file.
@@ -39,12 +38,10 @@ pub enum Cause {
         symbol: Option<String>,
         /// The object that needs it, where the message names one.
         object: Option<String>,
-        /// The message.
         message: String,
     },
     /// A program or a header of the host is missing.
     Tool {
-        /// Its name.
         tool: String,
         /// The Debian package that has it, where known.
         package: Option<&'static str>,

@@ -22,7 +22,6 @@ pub enum BuildError {
     Failed {
         /// The target's name, behind the module's folder if it is one.
         what: String,
-        /// The first error.
         cause: Box<Cause>,
         /// All that make said.
         log: PathBuf,

@@ -31,17 +31,14 @@ pub struct Fragment {
 pub struct Request {
     /// The option with its `CONFIG_`.
     pub option: String,
-    /// What it shall be.
     pub want: Want,
     /// Whether a kernel may do without.
     pub optional: bool,
-    /// The fragment's name.
     pub fragment: String,
     /// The line in it, from 1.
     pub line: u32,
 }
 
-/// What an option shall be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Want {
@@ -68,23 +65,18 @@ pub enum ConfigError {
         "{fragment}:{line}: not a Kconfig line: `{text}`; write `CONFIG_X=y`, `# CONFIG_X is not set` or a comment"
     )]
     Syntax {
-        /// The fragment's name.
         fragment: String,
         /// The line, from 1.
         line: u32,
-        /// The line's beginning.
         text: String,
     },
     /// The same option twice in one fragment.
     #[error("{fragment}:{line}: {option} already stands in line {first}; keep one of the two")]
     Twice {
-        /// The fragment's name.
         fragment: String,
         /// The second line, from 1.
         line: u32,
-        /// The first line.
         first: u32,
-        /// The option.
         option: String,
     },
     /// Required options that did not survive `olddefconfig`.

@@ -14,7 +14,6 @@ use crate::error::IoError;
 pub struct Meta {
     /// What `uname -r` will say.
     pub release: String,
-    /// The tree's id.
     pub tree: String,
     /// First lines of the compiler's and the linker's `--version`.
     pub compiler: String,
@@ -36,9 +35,7 @@ pub struct Meta {
     pub warnings: Vec<Diagnostic>,
     /// The image's length in bytes.
     pub image_bytes: u64,
-    /// The image's SHA-1.
     pub image_sha1: String,
-    /// The modules built with it.
     #[serde(default)]
     pub modules: Vec<Module>,
 }
@@ -48,7 +45,6 @@ pub struct Meta {
 pub struct Module {
     /// The file's name, with `.ko`.
     pub name: String,
-    /// Its SHA-1.
     pub sha1: String,
 }
 

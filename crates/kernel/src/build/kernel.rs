@@ -21,11 +21,9 @@ const IMAGE: &str = "arch/x86/boot/bzImage";
 /// A kernel that is there. It can't be pruned while this value lives.
 #[derive(Debug)]
 pub struct Built {
-    /// The target's name.
     pub name: String,
     /// What it is found by.
     pub key: String,
-    /// The bzImage.
     pub image: PathBuf,
     /// The resolved `.config`.
     pub config: PathBuf,
@@ -34,7 +32,6 @@ pub struct Built {
     pub modules: Vec<PathBuf>,
     /// Whether it was there before.
     pub cached: bool,
-    /// How it was built.
     pub meta: Meta,
     _lock: Lock,
 }

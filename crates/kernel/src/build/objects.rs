@@ -43,7 +43,6 @@ struct Nearest {
     configured: bool,
 }
 
-/// What a build starts with.
 pub(super) enum Start {
     Nothing,
     /// A copy of other objects, of which so many must be compiled again.

@@ -39,30 +39,23 @@ static void __attribute__((constructor)) buffer_lines(void)
 pub struct Selftest {
     /// Its source's path below `tools/testing/selftests`, without `.c`.
     pub name: String,
-    /// The program.
     pub program: Result<Vec<u8>, Missing>,
 }
 
-/// Why there is no program.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Missing {
     /// The tree has no such test.
     #[error("the tree has none")]
     Absent,
-    /// It does not compile here.
     #[error("it does not compile: {0}")]
     Broken(Box<Cause>),
 }
 
 /// What compiles tests, or finds them compiled.
 pub struct Selftests<'a> {
-    /// Where the trees are.
     pub store: &'a Store,
-    /// Where the programs are kept.
     pub cache: &'a Cache,
-    /// Runs make.
     pub runner: &'a dyn Runner,
-    /// Which make.
     pub toolchain: &'a Toolchain,
 }
 

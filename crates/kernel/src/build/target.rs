@@ -6,7 +6,6 @@ use git2::Oid;
 
 use crate::store::{Store, StoreError};
 
-/// A commit to build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// What messages call it: `base`, `patched`, or a patch's number.

@@ -20,7 +20,6 @@ const CCACHE: [&str; 3] = [
     "/usr/lib64/ccache",
 ];
 
-/// The programs that build.
 #[derive(Debug, Clone)]
 pub struct Toolchain {
     /// Where they are looked up.

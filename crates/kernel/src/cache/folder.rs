@@ -15,7 +15,6 @@ use crate::cache::files::children;
 use crate::cache::lock::{Lock, Mode, hold, lock_file, lock_path, try_hold};
 use crate::error::IoError;
 
-/// A cache folder, opened.
 #[derive(Debug)]
 pub struct Cache {
     root: PathBuf,

@@ -35,7 +35,6 @@ impl Drop for Lock {
     }
 }
 
-/// How an entry is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// To use it.

@@ -11,18 +11,14 @@ use crate::cache::folder::Cache;
 use crate::cache::lock::{Mode, store_dir};
 use crate::error::IoError;
 
-/// Something the cache holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// What it is.
     pub kind: Kind,
     /// Its folder's name, under a kernel's release where it is known.
     pub name: String,
-    /// Its folder.
     pub path: PathBuf,
     /// Bytes on disk.
     pub bytes: u64,
-    /// When it was last used.
     pub last_used: SystemTime,
     /// Whether a command uses it now.
     pub in_use: bool,
@@ -34,11 +30,9 @@ pub struct Entry {
 pub enum Kind {
     /// Objects of a build, which make the next one short.
     Objects,
-    /// A source folder.
     Source,
     /// The kernel's own tests, compiled.
     Selftests,
-    /// A built kernel.
     Kernel,
     /// All trees that were imported.
     Store,

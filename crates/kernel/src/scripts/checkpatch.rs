@@ -20,7 +20,6 @@ const PARTS: [&str; 4] = [
     "scripts/spdxcheck.py",
 ];
 
-/// Something that the script says.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
     /// `error`, `warning` or `check`.
@@ -31,7 +30,6 @@ pub struct Finding {
     pub file: Option<String>,
     /// The line of the file as patched, where it is about one.
     pub line: Option<u32>,
-    /// What it says.
     pub text: String,
 }
 

@@ -16,9 +16,7 @@ pub(super) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg
 /// Looked through, in this order, where the host's own suites lack a version.
 const SUITES: [&str; 4] = ["stable-backports", "testing", "sid", "experimental"];
 
-/// Asks apt.
 pub(super) struct Debian<'a> {
-    /// The cache folder.
     pub(super) cache: &'a Path,
     pub(super) runner: &'a dyn Runner,
 }

@@ -107,9 +107,7 @@ pub enum SourceError {
     #[error("{command} ended with {code}:\n{tail}")]
     Apt {
         command: String,
-        /// Its exit code.
         code: i32,
-        /// Its last lines.
         tail: String,
     },
     #[error("can't run {program}: {source}; `cargo xtask doctor` says how to get it")]

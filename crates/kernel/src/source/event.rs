@@ -2,12 +2,10 @@
 
 use crate::store::Progress;
 
-/// What the work is at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Event<'a> {
     /// A file is being looked for or fetched.
     Fetching {
-        /// Its name.
         what: &'a str,
         /// Where it is fetched from.
         from: &'a str,

@@ -322,7 +322,6 @@ impl Fetcher<'_> {
             })
     }
 
-    /// A file's SHA-256.
     fn digest(&self, path: &Path) -> Result<String, SourceError> {
         let mut file = File::open(path)?;
         let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);

@@ -98,7 +98,6 @@ impl Asked {
 }
 
 impl Release {
-    /// Its tarball.
     pub(crate) fn file(self) -> String {
         match self {
             Self {

@@ -19,17 +19,13 @@ use crate::source::release::{Asked, Release};
 use crate::source::spec::Spec;
 use crate::store::{Input, Kernel, Origin, Store, StoreError, import};
 
-/// Fetches and imports kernels.
 pub struct Sources<'a> {
-    /// Where they go.
     pub store: &'a Store,
     /// The cache folder.
     pub cache: &'a Path,
-    /// Where releases are fetched from.
     pub kernel_org: &'a KernelOrg,
     /// Runs apt and curl.
     pub runner: &'a dyn Runner,
-    /// Whether nothing may be fetched.
     pub offline: bool,
 }
 

@@ -7,7 +7,6 @@ use std::str::FromStr;
 use crate::source::error::SourceError;
 use crate::source::release::Asked;
 
-/// What `--kernel` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spec {
     /// The nearest packaged or released version, such as `6.12` or `6.12.117`.
@@ -23,7 +22,6 @@ pub enum Spec {
     },
     /// A revision of a git repository.
     Git {
-        /// The repository.
         path: PathBuf,
         /// Anything git understands.
         rev: String,

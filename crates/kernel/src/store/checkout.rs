@@ -23,7 +23,6 @@ use crate::error::IoError;
 use crate::store::import::{Progress, Watch, check_name};
 use crate::store::repository::{FOLDER, Store, StoreError};
 
-/// What a checkout did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
     /// Files and links written or deleted.

@@ -11,7 +11,6 @@ use results::text::hex;
 use sha1::{Digest, Sha1};
 use tempfile::NamedTempFile;
 
-/// An object's name.
 pub(crate) type Id = [u8; 20];
 
 /// What an object is, by its code in a pack.

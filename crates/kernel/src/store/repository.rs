@@ -23,24 +23,13 @@ use crate::error::{IoError, from_io};
 /// Why the store could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// libgit2 refused.
     #[error(
         "the object store {path}: {source}; if it is damaged, delete that folder and import again"
     )]
-    Git {
-        /// The store's folder.
-        path: PathBuf,
-        /// What libgit2 said.
-        source: git2::Error,
-    },
+    Git { path: PathBuf, source: git2::Error },
     /// No repository of the user's.
     #[error("{path}: {source}; name a kernel's git repository")]
-    Foreign {
-        /// What was named.
-        path: PathBuf,
-        /// What libgit2 said.
-        source: git2::Error,
-    },
+    Foreign { path: PathBuf, source: git2::Error },
     /// A path that would end up outside its tree, or is no file.
     #[error("refused {path:?}: {why}; this is no kernel source, or a hostile one")]
     Refused { path: String, why: &'static str },
@@ -73,7 +62,6 @@ pub struct Kernel {
     pub version: String,
     /// Its commit, without parents.
     pub commit: Oid,
-    /// Its tree.
     pub tree: Oid,
 }
 
@@ -90,7 +78,6 @@ pub struct Origin {
     pub immutable: bool,
 }
 
-/// The store, open.
 pub struct Store {
     root: PathBuf,
     repo: Repository,
@@ -154,7 +141,6 @@ impl Store {
         })
     }
 
-    /// The repository's folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.root
