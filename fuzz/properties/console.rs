@@ -22,5 +22,6 @@ pub fn check(input: &[u8]) {
         of_kind[event.kind as usize] += 1;
         assert!(of_kind[event.kind as usize] <= 101, "{report:#?}");
         assert!(event.title.chars().count() <= 200, "{event:?}");
+        assert!(!event.title.contains(char::is_control), "{event:?}");
     }
 }

@@ -9,7 +9,6 @@ use results::ktap;
 use results::machine::Accel;
 use results::plan::Plan;
 use results::record::Record;
-use results::text::printable;
 use results::{Arm, Purpose};
 use vm::{End, Progress};
 
@@ -174,7 +173,7 @@ fn trouble(outcome: &vm::Outcome, folder: &Path) -> Option<String> {
     );
     for line in outcome.console_tail.iter().rev().take(5).rev() {
         text.push_str("\n  | ");
-        text.push_str(&printable(line));
+        text.push_str(line);
     }
     Some(text)
 }

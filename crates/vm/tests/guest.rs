@@ -244,6 +244,16 @@ fn a_qemu_killed_on_demand_looks_like_any_that_was_killed() {
 }
 
 #[test]
+fn what_a_guest_says_moves_no_cursor() {
+    let lab = Lab::new("say up; printf 'Kernel panic - not syncing: \\033[2Jboo\\a\\n'");
+    let (outcome, _) = lab.boot();
+    let title = "Kernel panic - not syncing: boo".into();
+    assert_eq!(outcome.end, End::Panic { title });
+    let tail = "Kernel panic - not syncing:  [2Jboo ";
+    assert_eq!(outcome.console_tail, [tail]);
+}
+
+#[test]
 fn powering_off_early_is_a_cut() {
     assert_eq!(end_of("say up; say line"), End::Cut);
 }

@@ -13,6 +13,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
+use results::text::printable;
 
 use crate::console::Triage;
 use crate::error::Error;
@@ -264,7 +265,7 @@ impl Running {
     }
 }
 
-/// The last lines of something.
+/// The last lines of something, without control characters.
 #[derive(Debug, Default)]
 struct Tail(VecDeque<String>);
 
@@ -276,7 +277,7 @@ impl Tail {
         if self.0.len() == TAIL {
             self.0.pop_front();
         }
-        self.0.push_back(line.to_owned());
+        self.0.push_back(printable(line));
     }
 
     /// The first of them: QEMU says what failed before it says where.

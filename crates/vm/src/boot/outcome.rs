@@ -62,9 +62,9 @@ pub struct Outcome {
     /// How many lines of results came.
     pub lines: u64,
     pub triage: Report,
-    /// The console's last lines, at most 20.
+    /// The console's last lines, at most 20, without control characters.
     pub console_tail: Vec<String>,
-    /// The last lines of what QEMU itself said, at most 20.
+    /// The same of what QEMU itself said.
     pub qemu_tail: Vec<String>,
     /// Whether console (beyond 64 MiB) or results (beyond 256 MiB) were not
     /// all passed on.

@@ -10,6 +10,7 @@ use std::io::{self, Read};
 
 use regex::Regex;
 use results::console::{Event, Kind};
+use results::text::printable;
 use serde::{Deserialize, Serialize};
 
 use super::rules::{
@@ -405,5 +406,5 @@ fn within(title: &str, function: &str) -> String {
 }
 
 fn cut(title: &str) -> String {
-    title.trim().chars().take(TITLE).collect()
+    printable(title).trim().chars().take(TITLE).collect()
 }
