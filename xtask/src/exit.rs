@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::advice;
+
 /// Why a command did not end well. The order of the variants is that of the
 /// codes users rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,12 +85,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of this kind, with no advice.
+    /// A failure of this kind, with the advice that is known for the error.
     pub fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
+        let error = error.into();
         Self {
             kind,
-            error: error.into(),
-            hints: Vec::new(),
+            hints: advice::on(&error),
+            error,
         }
     }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask`: every command of the project.
 
+mod advice;
 mod commands;
 mod exit;
 mod flavour;

@@ -8,8 +8,7 @@ use std::path::PathBuf;
 pub enum Error {
     /// virtme-ng is neither in the private folder nor in `PATH`.
     #[error(
-        "virtme-ng is missing: no `virtme-run` and `vng` in {} or in PATH; install Debian's \
-         package virtme-ng, or run `python3 -m venv DIR && DIR/bin/pip install virtme-ng`",
+        "virtme-ng is missing: no `virtme-run` and `vng` in {} or in PATH",
         private.as_ref().map_or_else(|| "a private environment".into(), |dir| dir.display().to_string())
     )]
     NoVirtme {
@@ -17,7 +16,7 @@ pub enum Error {
         private: Option<PathBuf>,
     },
     /// QEMU is not in `PATH`.
-    #[error("`{program}` is missing from PATH; install Debian's package {package}")]
+    #[error("`{program}` is missing from PATH")]
     NoQemu {
         program: &'static str,
         package: &'static str,
@@ -31,7 +30,7 @@ pub enum Error {
     },
     /// virtme-ng answered something other than a QEMU command for the kernel.
     #[error(
-        "`{}` did not print a QEMU command that boots {} but: {answer:?}; virtme-ng 1.42 is known to",
+        "`{}` did not print a QEMU command that boots {} but: {answer:?}",
         program.display(), image.display()
     )]
     NotComposed {
@@ -44,7 +43,7 @@ pub enum Error {
     #[error("can't boot from {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     /// KVM was asked for and can't run a guest here.
-    #[error("KVM can't run a guest here: {why}; leave `--accel` at auto, or ask for tcg")]
+    #[error("KVM can't run a guest here: {why}")]
     KvmUnusable { why: String },
     /// The console could not be written down.
     #[error("can't write the guest's console: {0}; the guest was ended")]

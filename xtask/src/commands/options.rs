@@ -4,10 +4,10 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use results::Arm;
 use serde::{Deserialize, Serialize};
+use vm::Want;
 
 use crate::host::Install;
 use crate::run::request;
-use vm::Want;
 
 /// The series that is meant where none is named, from the workspace.
 pub const SERIES: &str = "patches/oom-reaper-reverse";

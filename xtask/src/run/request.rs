@@ -6,9 +6,9 @@ use clap::ValueEnum;
 use results::Arm;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
+use vm::Want;
 
 use crate::flavour::Flavour;
-use vm::Want;
 
 /// What a run does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
