@@ -11,7 +11,7 @@ use series::patch::Patch;
 use series::review::SeriesMails;
 use xshell::{Shell, cmd};
 
-use crate::exit::{Advise, Classify, Kind, Result, fail};
+use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::job::workspace;
 
 /// The largest input that is read, in bytes.
@@ -128,7 +128,7 @@ pub fn mailboxes(places: &[String], which: Option<&str>) -> Result<Mailboxes> {
     let mut index = Index::default();
     for place in &mut places {
         index.next_place();
-        place.each(&mut |mail| index.add(mail).kind(Kind::Usage))?;
+        place.each(&mut |mail| index.add(mail).map_err(refused))?;
     }
     let mut series = index.series(which);
     let [one] = series.as_mut_slice() else {
@@ -142,7 +142,7 @@ pub fn mailboxes(places: &[String], which: Option<&str>) -> Result<Mailboxes> {
             let is_wanted = wanted.next_if_eq(&at).is_some();
             at += 1;
             match is_wanted {
-                true => found.add(mail).kind(Kind::Usage),
+                true => found.add(mail).map_err(refused),
                 false => Ok(()),
             }
         })?;
@@ -238,16 +238,32 @@ fn each_mail(
     name: &str,
     look: &mut dyn FnMut(&mail::RawMail) -> Result,
 ) -> Result<Option<u32>> {
-    let named = |error| anyhow::anyhow!("{name}: {error}");
-    let mut mails = mails.map_err(named).kind(Kind::Usage)?;
-    while let Some(mail) = mails.next().map_err(named).kind(Kind::Usage)? {
+    let named = |error| {
+        refused(mail::Error::File {
+            name: name.to_owned(),
+            error: Box::new(error),
+        })
+    };
+    let mut mails = mails.map_err(named)?;
+    while let Some(mail) = mails.next().map_err(named)? {
         look(&mail)?;
     }
     Ok(mails.announced())
 }
 
+/// What can't be used of mail, with what to do about it.
+pub fn refused(error: impl Into<series::Error>) -> Failure {
+    let error = error.into();
+    let hint = error.hint();
+    let failure = Failure::new(Kind::Usage, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
 fn parse(bytes: &[u8]) -> Result<Series> {
-    series::parse(bytes).kind(Kind::Usage)
+    series::parse(bytes).map_err(refused)
 }
 
 fn plain(series: Series) -> Result<Work> {
@@ -330,8 +346,8 @@ fn read_files(folder: &Path, names: &[String]) -> Result<Series> {
         let file = fs_err::File::open(folder.join(name)).kind(Kind::Usage)?;
         files.push((name.clone(), read_all(file, name)?));
     }
-    let thread = mail::parse_files(&files).kind(Kind::Usage)?;
-    series::from_thread(thread).kind(Kind::Usage)
+    let thread = mail::parse_files(&files).map_err(refused)?;
+    series::from_thread(thread).map_err(refused)
 }
 
 /// A folder of patch files, or a maildir.
@@ -341,8 +357,8 @@ fn folder(path: &Path) -> Result<Series> {
         let bytes = read_all(fs_err::File::open(&file).kind(Kind::Usage)?, &name)?;
         files.push((name, bytes));
     }
-    let thread = mail::parse_files(&files).kind(Kind::Usage)?;
-    series::from_thread(thread).kind(Kind::Usage)
+    let thread = mail::parse_files(&files).map_err(refused)?;
+    series::from_thread(thread).map_err(refused)
 }
 
 /// The mails in a maildir, or the patch files in any other folder, by name.

@@ -161,7 +161,7 @@ fn hostile_and_broken_input_is_refused() {
             "passwd",
         ),
         ("into git", mail(".git/config", "three", "drei"), ".git"),
-        ("no mail", "hello".to_owned(), "no mail"),
+        ("no mail", "hello".to_owned(), "not mail"),
         ("empty", String::new(), "empty"),
         (
             "binary",

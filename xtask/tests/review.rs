@@ -611,7 +611,12 @@ fn a_hostile_mail_is_refused_or_shown_harmless() {
         assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
         assert!(err.contains(why), "{err}");
         assert!(
-            err.len() < 1000 && !err.trim_end().contains(|c: char| c.is_control()),
+            err.len() < 1000 && !err.contains(|c: char| c.is_control() && c != '\n'),
+            "{err:?}"
+        );
+        let advice = err.lines().nth(1).unwrap_or_default();
+        assert!(
+            err.lines().count() == 2 && advice.starts_with("hint: "),
             "{err:?}"
         );
     }

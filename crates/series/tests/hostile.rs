@@ -84,27 +84,48 @@ fn what_is_no_series_gets_one_clear_error() {
     ];
     let errors: Vec<String> = table
         .iter()
-        .map(|(what, input)| format!("{what}: {}", error_of(input.as_bytes())))
+        .map(|(what, input)| {
+            let error = series::parse(input.as_bytes()).unwrap_err();
+            format!("{what}: {error}\n  hint: {}", error.hint().unwrap())
+        })
         .collect();
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    nothing: the input is empty; give a mail thread, an mbox or files of `git format-patch`
-    blanks: the input is empty; give a mail thread, an mbox or files of `git format-patch`
-    prose: the input begins with "Dear list," and is no mail; give an archive's plain text of the thread, an mbox or files of `git format-patch`
-    a bare diff: the input is a bare diff, without author, date and changelog; commit it and give the file that `git format-patch` writes
-    a mail without a patch: no patch in 1 message(s), the first of which is "lunch?"; give the thread, or the mails, that carry the patches
-    headers only: "[PATCH] mm: x" is called a patch but has no diff; the mail is cut off, fetch it again
-    a patch without a diff: "[PATCH 1/1] mm: x" is called a patch but has no diff; the mail is cut off, fetch it again
-    an mbox without a mail: the input begins with "From …, but no mail behind it" and is no mail; give an archive's plain text of the thread, an mbox or files of `git format-patch`
-    no author: "[PATCH] mm: x" does not say who wrote it; no commit can be made of it, fetch the mail again
-    no subject: "[PATCH]" has no subject behind its `[PATCH]`; no commit can be made of it, fetch the mail again
-    cut in the changelog: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order" is called a patch but has no diff; the mail is cut off, fetch it again
-    cut in the diffstat: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order" is called a patch but has no diff; the mail is cut off, fetch it again
-    cut in a diff's headers: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": line 5: a changed file without a hunk ("a/mm/oom_kill.c b/mm/oom_kill.c"); the patch is cut off, damaged or edited by hand, fetch it again
-    cut before a hunk: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": "mm/oom_kill.c", hunk 1 (line 8): ---/+++ without a hunk behind them; the patch is cut off, damaged or edited by hand, fetch it again
-    cut in a hunk: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": "mm/oom_kill.c", hunk 1 (line 9): its header promises 7 more line(s); the patch is cut off or damaged, fetch it again
-    cut in a line: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": "mm/oom_kill.c", hunk 2 (line 18): its header promises 7 more line(s); the patch is cut off or damaged, fetch it again
-    cut between files: "[PATCH 1/1] mm: x" changes 1 of the 2 files in its diffstat; the mail is cut off, fetch it again
-    a NUL in the changelog: "[PATCH 1/1] mm: x" has a NUL byte in its changelog; no commit can be made of it, fetch the mail again
+    nothing: the input is empty
+      hint: give an archive's plain text of the thread, an mbox, or files that `git format-patch` wrote
+    blanks: the input is empty
+      hint: give an archive's plain text of the thread, an mbox, or files that `git format-patch` wrote
+    prose: the input begins with "Dear list," and is not mail
+      hint: give an archive's plain text of the thread, an mbox, or files that `git format-patch` wrote
+    a bare diff: the input is only a diff, without author, date and changelog
+      hint: commit it and give the file that `git format-patch` writes
+    a mail without a patch: no patch in 1 message(s), the first of which is "lunch?"
+      hint: give the thread, or the mails, that carry the patches
+    headers only: "[PATCH] mm: x" is called a patch but has no diff
+      hint: the mail was cut off; get it again as it was sent
+    a patch without a diff: "[PATCH 1/1] mm: x" is called a patch but has no diff
+      hint: the mail was cut off; get it again as it was sent
+    an mbox without a mail: the input begins with "From …, but no mail behind it" and is not mail
+      hint: give an archive's plain text of the thread, an mbox, or files that `git format-patch` wrote
+    no author: "[PATCH] mm: x" does not say who wrote it; no commit can be made of it
+      hint: get the mail again as it was sent
+    no subject: "[PATCH]" has no subject behind its `[PATCH]`; no commit can be made of it
+      hint: get the mail again as it was sent
+    cut in the changelog: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order" is called a patch but has no diff
+      hint: the mail was cut off; get it again as it was sent
+    cut in the diffstat: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order" is called a patch but has no diff
+      hint: the mail was cut off; get it again as it was sent
+    cut in a diff's headers: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": line 5: a changed file without a hunk ("a/mm/oom_kill.c b/mm/oom_kill.c")
+      hint: the patch was cut off, damaged or edited by hand; get it again as it was sent
+    cut before a hunk: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": "mm/oom_kill.c", hunk 1 (line 8): ---/+++ without a hunk behind them
+      hint: the patch was cut off, damaged or edited by hand; get it again as it was sent
+    cut in a hunk: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": "mm/oom_kill.c", hunk 1 (line 9): its header promises 7 more line(s)
+      hint: the patch was cut off, damaged or edited by hand; get it again as it was sent
+    cut in a line: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": "mm/oom_kill.c", hunk 2 (line 18): its header promises 7 more line(s)
+      hint: the patch was cut off, damaged or edited by hand; get it again as it was sent
+    cut between files: "[PATCH 1/1] mm: x" changes 1 of the 2 files in its diffstat
+      hint: the mail was cut off; get it again as it was sent
+    a NUL in the changelog: "[PATCH 1/1] mm: x" has a NUL byte in its changelog; no commit can be made of it
+      hint: get the mail again as it was sent
     "#);
 }
 
@@ -182,63 +203,63 @@ fn what_a_diff_must_not_do_is_refused() {
         })
         .collect();
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    line 1: the path "../../etc/passwd" leaves the tree by `..`; such a patch is not applied, look at where it came from
-    line 1: the path "mm/../../x" leaves the tree by `..`; such a patch is not applied, look at where it came from
-    line 1: the path "/etc/passwd" is absolute; such a patch is not applied, look at where it came from
-    line 1: the path "/etc/passwd" is absolute; such a patch is not applied, look at where it came from
-    line 1: the path ".git/hooks/post-checkout" reaches into a repository's own `.git`; such a patch is not applied, look at where it came from
-    line 1: the path "mm/.GIT/config" reaches into a repository's own `.git`; such a patch is not applied, look at where it came from
-    line 1: the path ".git./config" reaches into a repository's own `.git`; such a patch is not applied, look at where it came from
-    line 1: the path "git~1/config" reaches into a repository's own `.git`; such a patch is not applied, look at where it came from
-    line 1: the path "mm//x" has an empty component; such a patch is not applied, look at where it came from
-    line 1: the path "./x" has a component `.`; such a patch is not applied, look at where it came from
-    line 1: the path "mm\\x" has a backslash, which some systems take for a separator; such a patch is not applied, look at where it came from
-    line 1: the path "mm/\u{1b}[2Jx" has control or invisible characters; such a patch is not applied, look at where it came from
-    line 1: the path "mm/\u{202e}c.x" has control or invisible characters; such a patch is not applied, look at where it came from
-    line 1: the path "mm/.g\u{200c}it/x" has control or invisible characters; such a patch is not applied, look at where it came from
-    line 2: the path "../x" leaves the tree by `..`; such a patch is not applied, look at where it came from
-    line 2: the path "\"a/a\\q\"" has broken quotes; such a patch is not applied, look at where it came from
-    line 2: the path "�" is not UTF-8; such a patch is not applied, look at where it came from
-    line 1: the path "a" has no leading `a/` or `b/` to strip; such a patch is not applied, look at where it came from
-    line 1: two names, but neither a rename nor a copy ("--- a/a"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 1: names no file ("--- /dev/null"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 1: the names in ---/+++ differ from these ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 2: "a" has mode 120000, which is a symbolic link; only regular files can be changed
-    line 3: "a" has mode 160000, which is a submodule; only regular files can be changed
-    line 2: "a" has mode 100666, which is unknown; only regular files can be changed
-    line 2: "a" has mode 120000, which is a symbolic link; only regular files can be changed
-    line 2: not a pair of blob ids ("index 1234567"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 1: a changed file without a hunk ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 1: a changed file without a hunk ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 1: a changed file without a hunk ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 1: a changed file without a hunk ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 1: a rename or copy names only one side ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 2: the path "../a" leaves the tree by `..`; such a patch is not applied, look at where it came from
-    line 2: not a percentage ("similarity index 1000%"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 1: a file that is new or deleted and something else ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 3: "a" is changed as a binary file; only text patches can be tested, ask for the patch without it
-    line 3: "a" is changed as a binary file; only text patches can be tested, ask for the patch without it
-    line 1: "a/a and b/a" is changed as a binary file; only text patches can be tested, ask for the patch without it
-    line 1: two names, but neither a rename nor a copy ("a/a b/b"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 1: a merge's combined diff can't be applied ("diff --cc a"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 1: a hunk without a file before it ("@@ -1 +1 @@"); the patch is cut off, damaged or edited by hand, fetch it again
-    line 1: hunks without ---/+++ ("a/a b/a"); the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 1 (line 3): its header promises 2 more line(s); the patch is cut off or damaged, fetch it again
-    "a", hunk 1 (line 3): its header promises 1 more line(s); the patch is cut off or damaged, fetch it again
-    "a", hunk 1 (line 3): its header promises 1 more line(s); the patch is cut off or damaged, fetch it again
-    "a", hunk 1 (line 6): it is longer than its header says; the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 1 (line 6): it is longer than its header says; the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 1 (line 5): its lines don't add up to what its header says; the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 1 (line 6): a line follows the one without a newline; the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 2 (line 6): it overlaps the hunk before it, or comes before it; the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 2 (line 6): it overlaps the hunk before it, or comes before it; the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 1 (line 3): it has lines, but starts at line 0; the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 1 (line 3): its header can't be read; the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 1 (line 3): its line numbers are out of range; the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 1 (line 3): its line numbers are out of range; the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 1 (line 3): its header can't be read; the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 1 (line 3): it has lines on a side where there is no file; the patch is cut off, damaged or edited by hand, fetch it again
-    "a", hunk 1 (line 3): it has lines on a side where there is no file; the patch is cut off, damaged or edited by hand, fetch it again
+    line 1: the path "../../etc/passwd" leaves the tree by `..`
+    line 1: the path "mm/../../x" leaves the tree by `..`
+    line 1: the path "/etc/passwd" is absolute
+    line 1: the path "/etc/passwd" is absolute
+    line 1: the path ".git/hooks/post-checkout" reaches into a repository's own `.git`
+    line 1: the path "mm/.GIT/config" reaches into a repository's own `.git`
+    line 1: the path ".git./config" reaches into a repository's own `.git`
+    line 1: the path "git~1/config" reaches into a repository's own `.git`
+    line 1: the path "mm//x" has an empty component
+    line 1: the path "./x" has a component `.`
+    line 1: the path "mm\\x" has a backslash, which some systems take for a separator
+    line 1: the path "mm/\u{1b}[2Jx" has control or invisible characters
+    line 1: the path "mm/\u{202e}c.x" has control or invisible characters
+    line 1: the path "mm/.g\u{200c}it/x" has control or invisible characters
+    line 2: the path "../x" leaves the tree by `..`
+    line 2: the path "\"a/a\\q\"" has broken quotes
+    line 2: the path "�" is not UTF-8
+    line 1: the path "a" has no leading `a/` or `b/` to strip
+    line 1: two names, but neither a rename nor a copy ("--- a/a")
+    line 1: names no file ("--- /dev/null")
+    line 1: the names in ---/+++ differ from these ("a/a b/a")
+    line 2: "a" has mode 120000, which is a symbolic link
+    line 3: "a" has mode 160000, which is a submodule
+    line 2: "a" has mode 100666, which is unknown
+    line 2: "a" has mode 120000, which is a symbolic link
+    line 2: not a pair of blob ids ("index 1234567")
+    line 1: a changed file without a hunk ("a/a b/a")
+    line 1: a changed file without a hunk ("a/a b/a")
+    line 1: a changed file without a hunk ("a/a b/a")
+    line 1: a changed file without a hunk ("a/a b/a")
+    line 1: a rename or copy names only one side ("a/a b/a")
+    line 2: the path "../a" leaves the tree by `..`
+    line 2: not a percentage ("similarity index 1000%")
+    line 1: a file that is new or deleted and something else ("a/a b/a")
+    line 3: "a" is changed as a binary file
+    line 3: "a" is changed as a binary file
+    line 1: "a/a and b/a" is changed as a binary file
+    line 1: two names, but neither a rename nor a copy ("a/a b/b")
+    line 1: a merge's combined diff can't be applied ("diff --cc a")
+    line 1: a hunk without a file before it ("@@ -1 +1 @@")
+    line 1: hunks without ---/+++ ("a/a b/a")
+    "a", hunk 1 (line 3): its header promises 2 more line(s)
+    "a", hunk 1 (line 3): its header promises 1 more line(s)
+    "a", hunk 1 (line 3): its header promises 1 more line(s)
+    "a", hunk 1 (line 6): it is longer than its header says
+    "a", hunk 1 (line 6): it is longer than its header says
+    "a", hunk 1 (line 5): its lines don't add up to what its header says
+    "a", hunk 1 (line 6): a line follows the one without a newline
+    "a", hunk 2 (line 6): it overlaps the hunk before it, or comes before it
+    "a", hunk 2 (line 6): it overlaps the hunk before it, or comes before it
+    "a", hunk 1 (line 3): it has lines, but starts at line 0
+    "a", hunk 1 (line 3): its header can't be read
+    "a", hunk 1 (line 3): its line numbers are out of range
+    "a", hunk 1 (line 3): its line numbers are out of range
+    "a", hunk 1 (line 3): its header can't be read
+    "a", hunk 1 (line 3): it has lines on a side where there is no file
+    "a", hunk 1 (line 3): it has lines on a side where there is no file
     "#);
 }
 
@@ -273,7 +294,7 @@ fn size_is_bounded() {
     let long = mail(&one).replace("Body.", &"Body.\n".repeat(200_000));
     assert!(error_of(long.as_bytes()).contains("a changelog of more than 1 MiB"));
     let many = format!("{}{}", "X: y\n".repeat(100_000), mail(&one));
-    assert!(error_of(many.as_bytes()).contains("is no mail"));
+    assert!(error_of(many.as_bytes()).contains("is not mail"));
     // A number of patches that nobody sends is no number.
     let mail = mail(&one).replace("1/1", "1/4294967295");
     assert_eq!(
@@ -349,7 +370,7 @@ fn a_gzip_that_grows_without_measure_is_refused() {
     // A gzip in a gzip is no mail.
     let mut outer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     outer.write_all(&bomb(mbox)).unwrap();
-    assert!(error(&outer.finish().unwrap()).contains("is no mail"));
+    assert!(error(&outer.finish().unwrap()).contains("is not mail"));
 }
 
 /// A mail of an mbox; each is from someone else.

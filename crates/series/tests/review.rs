@@ -310,25 +310,25 @@ fn trailers_and_why_they_count() {
             "Reviewed-by: l <l@example.org>\nReviewed-by: m <m@example.org>",
         ),
     ];
-    insta::assert_snapshot!(summary(&review(mbox.concat().as_bytes())), @r##"
+    insta::assert_snapshot!(summary(&review(mbox.concat().as_bytes())), @r#"
     v2
       1/2 mm: patch 1 by a <a@example.org>: "Text." ["int  same;"]
         Acked-by: k <k@example.org> (given to v1, and the diff is the same)
         Reviewed-by: l <l@example.org> (given to v1, and the diff is the same)
         Acked-by: b <b@example.org> (given to the cover letter)
         Reviewed-by: c <c@example.org> (on a condition: With the typo fixed:)
-        Tested-by: e <e@example.org> (only quoted, and nobody in the mail gave it)
+        Tested-by: e <e@example.org> (only quoted; nobody in the thread gave it)
         Tested-by: f <f@example.org> (in a signature)
         Reviewed-by: h <h@example.org> (sent by g <g@example.org>, whom it does not name)
         Fixes: 0123456789ab ("mm: x") (given to this patch)
       2/2 mm: patch 2 by a <a@example.org>: "Text." ["int after;"]
-        Acked-by: k <k@example.org> (given to v1, and the patch is another since)
-        Reviewed-by: m <m@example.org> (given to v1, and the patch is another since)
+        Acked-by: k <k@example.org> (given to v1, and the patch has changed since)
+        Reviewed-by: m <m@example.org> (given to v1, and the patch has changed since)
         Acked-by: b <b@example.org> (given to the cover letter)
         Nacked-by: i <i@example.org> (an objection)
         Acked-by: J  <j@elsewhere.example.org> (given to this patch)
         Reviewed-by: l <l@example.org> (given to this patch)
-    "##);
+    "#);
 }
 
 #[test]
@@ -413,7 +413,7 @@ fn patches_that_are_sent_again() {
         .iter()
         .map(|(what, mails)| format!("{what}: {}", summary(&review(mails.concat().as_bytes()))))
         .collect();
-    insta::assert_snapshot!(read.join("\n"), @r##"
+    insta::assert_snapshot!(read.join("\n"), @r#"
     as v2.1: v2
       1/2 mm: patch 1 by a <a@example.org>: "Text." ["int one;"]
       2/2 mm: patch 2 by a <a@example.org>: "Text." ["int three;"]
@@ -421,7 +421,7 @@ fn patches_that_are_sent_again() {
     some only: v3
       1/2 mm: patch 1 by a <a@example.org>: "Text." ["int one;"]
       2/2 mm: patch 2 by a <a@example.org>: "Text." ["int three;"]
-      ! only some patches were sent again; 1 as in version 2
+      ! only some patches were sent again; taken from version 2: 1
     in an answer, where it is missing: v2
       1/2 mm: patch 1 by a <a@example.org>: "Carried." ["int carried;"]
       2/2 mm: patch 2 by a <a@example.org>: "Text." ["int two;"]
@@ -440,8 +440,8 @@ fn patches_that_are_sent_again() {
     a suggestion of someone else: v2
       2/2 mm: patch 2 by a <a@example.org>: "Text." ["int two;"]
       lacks [1]
-      ! "[PATCH] mm: better" is of another series and is left out
-    "##);
+      ! "[PATCH] mm: better" belongs to another series and is left out
+    "#);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use vm::process::Cancel;
 
-use crate::exit::{Advise, Classify, Kind, Result, fail};
+use crate::exit::{Advise, Kind, Result, fail};
 use crate::input::{self, Mailboxes};
 use crate::output::{is_stdout, print, print_json, printed};
 use crate::rundir;
@@ -87,9 +87,9 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
             ::series::mail::MAX_MAIL >> 20
         );
     }
-    let review = mails.review().kind(Kind::Usage)?;
+    let review = mails.review().map_err(input::refused)?;
     if let Some(file) = &args.am {
-        let mbox = review.am(args.accept_conditional).kind(Kind::Usage)?;
+        let mbox = review.am(args.accept_conditional).map_err(input::refused)?;
         if is_stdout(file) {
             printed(|out| out.write_all(&mbox))?;
         } else {

@@ -1,18 +1,14 @@
-//! A gzip, inflated as long as it stays within measure.
+//! A gzip, inflated as long as it stays within the limits.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::error::Error;
+use super::error::{Error, GzipError, MAX_INFLATED, MAX_RATIO};
 
-/// What a gzip may grow to, in bytes.
-const MAX_INFLATED: u64 = 4 << 30;
-
-/// Beyond this size a gzip may not grow further than so many times: mail
+/// Up to this size, in bytes, a gzip may grow without regard to its ratio: mail
 /// comes to a tenth, while a bomb comes to a thousandth.
 const FREE: u64 = 64 << 20;
-const MAX_RATIO: u64 = 200;
 
 pub(super) fn inflated(input: impl BufRead) -> impl BufRead {
     let inflated = Inflated {
@@ -24,14 +20,10 @@ pub(super) fn inflated(input: impl BufRead) -> impl BufRead {
 
 pub(super) fn error(error: io::Error) -> Error {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        Some(GzipFault(why)) => Error::Gzip(why.clone()),
+        Some(fault) => Error::Gzip(GzipError::clone(fault)),
         None => Error::Read(error.to_string()),
     }
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct GzipFault(String);
 
 /// Counts what is taken from an input.
 struct Counted<R> {
@@ -58,7 +50,6 @@ impl<R: BufRead> BufRead for Counted<R> {
     }
 }
 
-/// A gzip that is inflated, as long as it stays within measure.
 struct Inflated<R> {
     gz: MultiGzDecoder<Counted<R>>,
     size: u64,
@@ -66,23 +57,14 @@ struct Inflated<R> {
 
 impl<R: BufRead> Read for Inflated<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let fault = |why: String| io::Error::other(GzipFault(why));
-        let read = self
-            .gz
-            .read(into)
-            .map_err(|error| fault(format!("is cut off or damaged ({error}); fetch it again")))?;
+        let read = self.gz.read(into);
+        let read = read.map_err(|error| io::Error::other(GzipError::Damaged(error.to_string())))?;
         self.size += read as u64;
         if self.size > MAX_INFLATED {
-            return Err(fault(format!(
-                "holds more than {} GiB; save only the thread of the series",
-                MAX_INFLATED >> 30
-            )));
+            return Err(io::Error::other(GzipError::TooLarge));
         }
         if self.size > FREE && self.size / MAX_RATIO > self.gz.get_ref().count {
-            return Err(fault(format!(
-                "grows to more than {MAX_RATIO} times its size, which no mail does; look at \
-                 where it came from"
-            )));
+            return Err(io::Error::other(GzipError::Bomb));
         }
         Ok(read)
     }

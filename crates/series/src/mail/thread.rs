@@ -164,9 +164,7 @@ mod tests {
         assert_eq!(thread.messages[0].subject, "one");
         let error =
             parse_files(&[file("1", &mail("one")), file("README\u{1b}", "Hello")]).unwrap_err();
-        insta::assert_snapshot!(error, @r#"
-    README: the input begins with "Hello" and is no mail; give an archive's plain text of the thread, an mbox or files of `git format-patch`
-    "#);
+        insta::assert_snapshot!(error, @r#"README: the input begins with "Hello" and is not mail"#);
         assert_eq!(parse_files(&[]), Err(Error::Empty));
     }
 }

@@ -4,22 +4,16 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A path that could leave the tree, hide, or not be written.
-    #[error(
-        "line {line}: the path {path:?} {why}; such a patch is not applied, look at where it came from"
-    )]
+    #[error("line {line}: the path {path:?} {why}")]
     Path {
         line: usize,
         path: String,
         why: &'static str,
     },
-    #[error(
-        "line {line}: {path:?} is changed as a binary file; only text patches can be tested, ask for the patch without it"
-    )]
+    #[error("line {line}: {path:?} is changed as a binary file")]
     Binary { line: usize, path: String },
     /// Neither a plain nor an executable file.
-    #[error(
-        "line {line}: {path:?} has mode {mode}, which is {what}; only regular files can be changed"
-    )]
+    #[error("line {line}: {path:?} has mode {mode}, which is {what}")]
     Mode {
         line: usize,
         path: String,
@@ -27,9 +21,7 @@ pub enum Error {
         what: &'static str,
     },
     /// Fewer lines than the hunk's header promises.
-    #[error(
-        "{path:?}, hunk {hunk} (line {line}): its header promises {missing} more line(s); the patch is cut off or damaged, fetch it again"
-    )]
+    #[error("{path:?}, hunk {hunk} (line {line}): its header promises {missing} more line(s)")]
     Truncated {
         /// Where the hunk begins.
         line: usize,
@@ -40,9 +32,7 @@ pub enum Error {
         missing: u64,
     },
     /// More lines than the hunk's header promises, or lines out of place.
-    #[error(
-        "{path:?}, hunk {hunk} (line {line}): {why}; the patch is cut off, damaged or edited by hand, fetch it again"
-    )]
+    #[error("{path:?}, hunk {hunk} (line {line}): {why}")]
     Hunk {
         line: usize,
         path: String,
@@ -51,19 +41,32 @@ pub enum Error {
         why: &'static str,
     },
     /// Headers that contradict each other or that can't be read.
-    #[error(
-        "line {line}: {why} ({text:?}); the patch is cut off, damaged or edited by hand, fetch it again"
-    )]
+    #[error("line {line}: {why} ({text:?})")]
     Header {
         line: usize,
         why: &'static str,
         text: String,
     },
     /// Larger than any patch that people review.
-    #[error("line {line}: more than {limit} {what}; this is no patch for review, split it")]
+    #[error("line {line}: more than {limit} {what}")]
     TooLarge {
         line: usize,
         what: &'static str,
         limit: usize,
     },
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Path { .. } => "check where the patch comes from",
+            Self::Binary { .. } => "only text can be changed; ask for the patch without that file",
+            Self::Mode { .. } => "only regular files can be changed",
+            Self::Truncated { .. } | Self::Hunk { .. } | Self::Header { .. } => {
+                "the patch was cut off, damaged or edited by hand; get it again as it was sent"
+            }
+            Self::TooLarge { .. } => "split the patch",
+        }
+    }
 }

@@ -255,7 +255,7 @@ impl TryFrom<String> for KernelRange {
 
     fn try_from(text: String) -> Result<Self, String> {
         let wrong =
-            || format!("{text:?} is no range of kernels; write for example \">=6.13, <6.18\"");
+            || format!("{text:?} is not a range of kernels; write for example \">=6.13, <6.18\"");
         let bound = |part: &str| {
             let part = part.trim();
             let (comparison, version) = [
@@ -380,7 +380,7 @@ impl Manifest {
         };
         let symbol = |field, value: &str| match SYMBOL.is_match(value) {
             true => Ok(()),
-            false => fail(field, value, "is no C identifier"),
+            false => fail(field, value, "is not a C identifier"),
         };
 
         name("name", &self.name)?;
@@ -388,14 +388,14 @@ impl Manifest {
             return fail("title", &self.title, "is not one line of text");
         }
         if self.version == 0 {
-            return fail("version", "0", "is below 1, which is the first");
+            return fail("version", "0", "is below 1");
         }
         if self.patches.is_empty() && self.variants.is_empty() {
-            return fail("patches", "", "are none; name at least one file");
+            return fail("patches", "", "is empty; name at least one file");
         }
         for place in &self.missing {
             if !(1..=MAX_PATCHES).contains(place) {
-                return fail("missing", &place.to_string(), "is no place in a series");
+                return fail("missing", &place.to_string(), "is not a place in a series");
             }
         }
         let files = (self.patches.iter())
@@ -530,14 +530,14 @@ mod tests {
         the manifest's file "../a.patch" leaves the tree by `..`
         the manifest's file "/a.patch" is absolute
         the manifest's file "a/b/c.patch" lies deeper than one folder below the manifest
-        the manifest's patches "" are none; name at least one file
-        the manifest's version "0" is below 1, which is the first
+        the manifest's patches "" is empty; name at least one file
+        the manifest's version "0" is below 1
         the manifest can't be read: TOML parse error at line 3, column 11
           |
         3 | version = -1
           |           ^^
         invalid value: integer `-1`, expected u32
-        the manifest's missing "0" is no place in a series
+        the manifest's missing "0" is not a place in a series
         the manifest can't be read: TOML parse error at line 3, column 1
           |
         3 | verison = 1
@@ -545,15 +545,15 @@ mod tests {
         unknown field `verison`, expected one of `name`, `title`, `version`, `patches`, `missing`, `missing_note`, `source`, `expect`, `measure`, `kernels`, `prerequisite`, `inverse`, `variant`, `probe`
         the manifest's name "a/b" is not made of lower-case letters, digits, - and _
         the manifest's title "mm:\u{1b}[2J" is not one line of text
-        the manifest's probe's symbol "a b" is no C identifier
+        the manifest's probe's symbol "a b" is not a C identifier
         the manifest's probe's argument "$arg1:x64 x=@0" is not like $arg3:x64
-        the manifest's prerequisite's symbol "a-b" is no C identifier
+        the manifest's prerequisite's symbol "a-b" is not a C identifier
         the manifest's file ".git/x" reaches into a repository's own `.git`
         the manifest can't be read: TOML parse error at line 6, column 11
           |
         6 | kernels = "6.1"
           |           ^^^^^
-        "6.1" is no range of kernels; write for example ">=6.13, <6.18"
+        "6.1" is not a range of kernels; write for example ">=6.13, <6.18"
         the manifest's metric "A b" is not made of lower-case letters, digits, - and _
         the manifest's margin "1.5" is not between 0 and 1
         the manifest's margin "NaN" is not between 0 and 1

@@ -128,12 +128,12 @@ impl fmt::Display for Warning {
                 let places: Vec<String> = indices.iter().map(ToString::to_string).collect();
                 write!(
                     f,
-                    "only some patches were sent again; {} as in version {from}",
+                    "only some patches were sent again; taken from version {from}: {}",
                     places.join(", ")
                 )
             }
             Self::OtherSeries { subject } => {
-                write!(f, "{subject:?} is of another series and is left out")
+                write!(f, "{subject:?} belongs to another series and is left out")
             }
             Self::Unnumbered { subject } => {
                 write!(
@@ -148,9 +148,11 @@ impl fmt::Display for Warning {
                 )
             }
             Self::NoAddress { name } => {
-                write!(f, "nothing in the thread tells the address of {name}")
+                write!(f, "the thread does not have the address of {name}")
             }
-            Self::NoDate { index } => write!(f, "nothing tells when patch {index} was sent"),
+            Self::NoDate { index } => {
+                write!(f, "the thread does not say when patch {index} was sent")
+            }
             Self::DateInexact { index } => {
                 write!(
                     f,

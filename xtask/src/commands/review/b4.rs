@@ -14,7 +14,10 @@ use crate::exit::Result;
 /// letter.
 pub fn results(mail: &[u8], find: &dyn Fn(&Series) -> Result<Vec<Finding>>) -> Result<Vec<Value>> {
     let unread = |error: Error| {
-        let details = error.to_string();
+        let mut details = error.to_string();
+        if let Some(hint) = error.hint() {
+            details += &format!("\nhint: {hint}");
+        }
         object("fail", "the patch can't be read", "", details)
     };
     Ok(match series::parse(mail) {
@@ -129,7 +132,7 @@ mod tests {
         ]
         hints alone: [
           {
-            "details": "hint: imperative-mood: 1/1, changelog line 1: \"This patch does.\" speaks of the patch; tell the code what to do, in imperative mood [Documentation/process/submitting-patches.rst, \"Describe your changes\"]",
+            "details": "hint: imperative-mood: 1/1, changelog line 1: \"This patch does.\" speaks of the patch; use the imperative mood, as if telling the code what to do [Documentation/process/submitting-patches.rst, \"Describe your changes\"]",
             "status": "pass",
             "summary": "1 hint",
             "tool": "reaperlab",
@@ -159,7 +162,7 @@ mod tests {
         nothing: []
         cut off: [
           {
-            "details": "\"[PATCH 1/1] mm: x\": \"x\", hunk 1 (line 7): its header promises 1 more line(s); the patch is cut off or damaged, fetch it again",
+            "details": "\"[PATCH 1/1] mm: x\": \"x\", hunk 1 (line 7): its header promises 1 more line(s)\nhint: the patch was cut off, damaged or edited by hand; get it again as it was sent",
             "status": "fail",
             "summary": "the patch can't be read",
             "tool": "reaperlab",

@@ -91,7 +91,7 @@ impl Next {
     fn wording(&mut self, by: &Person, wording: Wording) {
         if wording.whole {
             self.changes
-                .push(format!("Take the changelog as {} worded it", by.name));
+                .push(format!("Use the changelog that {} proposed", by.name));
             self.patch.body = wording.text;
             return;
         }
@@ -103,7 +103,7 @@ impl Next {
     fn measured(&mut self, text: &str) {
         let body = self.patch.body.trim_end();
         self.patch.body = format!("{body}\n\n{}", text.trim_end());
-        self.changes.push("Add what was measured".to_owned());
+        self.changes.push("Add measurements".to_owned());
     }
 
     /// What needs no judgement: the block in one piece and in order, names as
@@ -114,11 +114,11 @@ impl Next {
             .any(|one| one.rule == "split-trailers");
         if lost {
             self.changes
-                .push("Take the blank line out of the trailers".to_owned());
+                .push("Remove the blank line from the trailers".to_owned());
         }
         for one in &mut self.patch.trailers {
             if let Some(name) = known_spelling(&one.name) {
-                self.changes.push(format!("Spell {name} as it is"));
+                self.changes.push(format!("Correct the spelling of {name}"));
                 one.name = name.to_owned();
             }
         }
@@ -126,7 +126,7 @@ impl Next {
         if subject.ends_with('.') && !subject.ends_with("..") {
             subject.pop();
             self.changes
-                .push("Take the full stop off the subject".to_owned());
+                .push("Remove the full stop from the subject".to_owned());
         }
     }
 
@@ -137,14 +137,14 @@ impl Next {
                 continue;
             }
             if one.standing.counts(accept_conditional) {
-                added.push(format!("{} of {}", one.name, one.from.name));
+                added.push(format!("{} from {}", one.name, one.from.name));
                 self.patch.trailers.push(Trailer {
                     name: one.name.clone(),
                     value: one.value.clone(),
                 });
             } else if let Standing::Conditional(condition) = &one.standing {
                 self.open.push(format!(
-                    "{}: {}  <- if this is met: {condition:?}",
+                    "{}: {}  <- on this condition: {condition:?}",
                     one.name, one.value
                 ));
             }
@@ -179,7 +179,7 @@ impl Next {
             }
         }
         if !self.open.is_empty() {
-            notes += "\n# For the sender to settle, and to take out:\n";
+            notes += "\n# For the sender to decide, then to remove:\n";
             for open in &self.open {
                 notes += &wrapped(open, "#  ", "#    ");
             }
@@ -280,20 +280,20 @@ mod tests {
         +Reviewed-by: Liam R. Howlett <Liam.Howlett@oracle.com>
          ---
         +Changes since v6:
-        + - Take the changelog as Michal Hocko worded it
-        + - Add what was measured
-        + - Take the blank line out of the trailers
-        + - Collect Reviewed-by of Liam R. Howlett
+        + - Use the changelog that Michal Hocko proposed
+        + - Add measurements
+        + - Remove the blank line from the trailers
+        + - Collect Reviewed-by from Liam R. Howlett
         +
-        +# For the sender to settle, and to take out:
-        +#  Acked-by: Michal Hocko <mhocko@suse.com>  <- if this is met: "Anyway,
-        +#    with a changelog clarified."
+        +# For the sender to decide, then to remove:
+        +#  Acked-by: Michal Hocko <mhocko@suse.com>  <- on this condition:
+        +#    "Anyway, with a changelog clarified."
         +#  reported-by-without-link: Reported-by: tianxiaobin
-        +#    <tianxiaobin@honor.com> has no Closes: (or Link:, for a part of it)
-        +#    behind it; point to the report, unless it is not on the web
+        +#    <tianxiaobin@honor.com> is not followed by Closes: (or Link:, for a
+        +#    part of it); link the report, unless it is not on the web
         +#  reported-by-without-link: Reported-by: fengbaopeng
-        +#    <fengbaopeng@honor.com> has no Closes: (or Link:, for a part of it)
-        +#    behind it; point to the report, unless it is not on the web
+        +#    <fengbaopeng@honor.com> is not followed by Closes: (or Link:, for a
+        +#    part of it); link the report, unless it is not on the web
         +
           mm/oom_kill.c | 9 +++++++--
           1 file changed, 7 insertions(+), 2 deletions(-)

@@ -154,7 +154,7 @@ fn words(text: &str) -> String {
 }
 
 fn no_partner() -> (Verdict, String) {
-    let seen = "the newer version has no patch that goes on from it";
+    let seen = "the newer version has no patch that continues it";
     (Verdict::Unclear, seen.to_owned())
 }
 
@@ -178,10 +178,10 @@ fn of_wording(text: &str, before: &Texts, after: Option<&Texts>) -> (Verdict, St
         );
         (Verdict::Changed, seen)
     } else if new != old {
-        let seen = "the changelog changed, to other words than those proposed";
+        let seen = "the changelog changed, but not to the proposed words";
         (Verdict::Changed, seen.to_owned())
     } else {
-        (Verdict::Unchanged, "the changelog is as it was".to_owned())
+        (Verdict::Unchanged, "the changelog is unchanged".to_owned())
     }
 }
 
@@ -202,7 +202,7 @@ fn of_point(point: &Point, before: &Texts, after: Option<&Texts>) -> (Verdict, S
     }
     let changelog = before.changelog != after.changelog;
     match (changelog, before.diff != after.diff) {
-        (false, false) => (Verdict::Unchanged, "the patch is as it was".to_owned()),
+        (false, false) => (Verdict::Unchanged, "the patch is unchanged".to_owned()),
         (changelog, diff) => {
             let what = match (changelog, diff) {
                 (true, true) => "changelog and diff",
@@ -276,15 +276,14 @@ fn of_line(about: &str, before: &Texts, after: &Texts) -> Option<(Verdict, Strin
     let has = |text: &str| text.contains(code);
     let (old, new, what) = parts.into_iter().find(|(old, ..)| has(old))?;
     Some(if !has(new) {
-        let seen = format!("the line of the {what} that it stands under is gone or another");
+        let seen = format!("the line of the {what} that it comments on is gone or changed");
         (Verdict::Changed, seen)
     } else if old == new {
-        let seen = format!("no change found where it pointed: the {what} is as it was");
+        let seen = format!("nothing changed where it points: the {what} is unchanged");
         (Verdict::Unchanged, seen)
     } else {
-        let seen = format!(
-            "the line that it stands under is still in the {what}, which changed elsewhere"
-        );
+        let seen =
+            format!("the line that it comments on is still in the {what}, which changed elsewhere");
         (Verdict::Unclear, seen)
     })
 }
@@ -367,21 +366,21 @@ mod tests {
           "Say \"page table lock\".": Met: "page table lock" is in the changelog now
           "Can you use new_lock() here?": Changed: "new_lock" is in the diff now
           "Why old_lock() at all?": Changed: "old_lock" is gone
-          "Typo.": Changed: the line of the changelog that it stands under is gone or another
-          "Why?": Changed: the line of the diff that it stands under is gone or another
+          "Typo.": Changed: the line of the changelog that it comments on is gone or changed
+          "Why?": Changed: the line of the diff that it comments on is gone or changed
           "Why?": Unclear: changelog and diff changed, but the request names nothing to look for
           "Please explain.": Unclear: changelog and diff changed, but the request names nothing to look for
         as it was
-          "Please add a Fixes: tag.": Unchanged: the patch is as it was
-          "Say \"page table lock\".": Unchanged: the patch is as it was
-          "Can you use new_lock() here?": Unchanged: the patch is as it was
-          "Why old_lock() at all?": Unchanged: the patch is as it was
-          "Typo.": Unchanged: no change found where it pointed: the changelog is as it was
-          "Why?": Unchanged: no change found where it pointed: the diff is as it was
-          "Why?": Unchanged: the patch is as it was
-          "Please explain.": Unchanged: the patch is as it was
+          "Please add a Fixes: tag.": Unchanged: the patch is unchanged
+          "Say \"page table lock\".": Unchanged: the patch is unchanged
+          "Can you use new_lock() here?": Unchanged: the patch is unchanged
+          "Why old_lock() at all?": Unchanged: the patch is unchanged
+          "Typo.": Unchanged: nothing changed where it points: the changelog is unchanged
+          "Why?": Unchanged: nothing changed where it points: the diff is unchanged
+          "Why?": Unchanged: the patch is unchanged
+          "Please explain.": Unchanged: the patch is unchanged
         gone
-          Unclear: the newer version has no patch that goes on from it
+          Unclear: the newer version has no patch that continues it
         "#);
     }
 
@@ -404,8 +403,8 @@ mod tests {
         insta::assert_snapshot!(said, @r#"
         "One thing. Another thing.": Met: the changelog has the proposed wording
         "One thing. Something else.": Changed: the changelog has 1 of the 2 sentences that were proposed
-        "Something else.": Changed: the changelog changed, to other words than those proposed
-        "Text.": Unchanged: the changelog is as it was
+        "Something else.": Changed: the changelog changed, but not to the proposed words
+        "Text.": Unchanged: the changelog is unchanged
         "#);
     }
 }

@@ -27,7 +27,7 @@ fn wrong_fixes(value: &str, history: Option<History>) -> Vec<(Severity, String)>
     static FORM: LazyLock<Regex> = LazyLock::new(|| regex(r#"^([0-9a-fA-F]{5,64}) \("(.+)"\)$"#));
     let Some(form) = FORM.captures(value) else {
         let text = match value.contains("://") {
-            true => "a report is named by Closes:, a commit by Fixes:".to_owned(),
+            true => "name a report with Closes:, a commit with Fixes:".to_owned(),
             false => format!(
                 "is not of the form `Fixes: ID (\"subject\")` with {ABBREV} digits of the id"
             ),
@@ -37,12 +37,12 @@ fn wrong_fixes(value: &str, history: Option<History>) -> Vec<(Severity, String)>
     let (id, title) = (&form[1], &form[2]);
     let mut wrong = Vec::new();
     if id.len() < ABBREV {
-        let text = format!("gives {} digits of the id, {ABBREV} are wanted", id.len());
+        let text = format!("has {} digits of the id; use at least {ABBREV}", id.len());
         wrong.push((Severity::Warning, text));
     }
     let text = match history.map(|lookup| lookup(&id.to_ascii_lowercase())) {
-        Some(Lookup::None) => "the tree at hand has no such commit".to_owned(),
-        Some(Lookup::Several) => "the tree at hand has several commits that begin so".to_owned(),
+        Some(Lookup::None) => "this tree has no such commit".to_owned(),
+        Some(Lookup::Several) => "this tree has several commits with these digits".to_owned(),
         Some(Lookup::One(real)) if real != title => {
             format!("that commit is called {:?}", shown(&real))
         }
@@ -73,11 +73,11 @@ mod tests {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         insta::assert_snapshot!(table("fixes", &texts), @r#"
         "Text.\n\nFixes: 0123456789ab (\"mm: x\")": -
-        "Text.\n\nFixes: 0123456 (\"mm: x\")": Fixes: 0123456 ("mm: x"): gives 7 digits of the id, 12 are wanted
+        "Text.\n\nFixes: 0123456 (\"mm: x\")": Fixes: 0123456 ("mm: x"): has 7 digits of the id; use at least 12
         "Text.\n\nFixes: 0123456789ab mm: x": Fixes: 0123456789ab mm: x: is not of the form `Fixes: ID ("subject")` with 12 digits of the id
         "Text.\n\nFixes: 0123456789ab (mm: x)": Fixes: 0123456789ab (mm: x): is not of the form `Fixes: ID ("subject")` with 12 digits of the id
         "Text.\n\nFixes: commit 0123456789ab (\"mm: x\")": Fixes: commit 0123456789ab ("mm: x"): is not of the form `Fixes: ID ("subject")` with 12 digits of the id
-        "Text.\n\nFixes: https://example.org/1": Fixes: https://example.org/1: a report is named by Closes:, a commit by Fixes:
+        "Text.\n\nFixes: https://example.org/1": Fixes: https://example.org/1: name a report with Closes:, a commit with Fixes:
         "Text.\n\nFixes: ?": Fixes: ?: is not of the form `Fixes: ID ("subject")` with 12 digits of the id
         "#);
 
@@ -100,10 +100,10 @@ mod tests {
         insta::assert_debug_snapshot!(said, @r#"
         [
             Some(
-                "Fixes: 0123456789ab (\"mm: x\"): the tree at hand has no such commit",
+                "Fixes: 0123456789ab (\"mm: x\"): this tree has no such commit",
             ),
             Some(
-                "Fixes: 0123456789ab (\"mm: x\"): the tree at hand has several commits that begin so",
+                "Fixes: 0123456789ab (\"mm: x\"): this tree has several commits with these digits",
             ),
             Some(
                 "Fixes: 0123456789ab (\"mm: x\"): that commit is called \"mm: y\"",

@@ -17,7 +17,7 @@ pub(super) fn check(case: &Case, report: &mut Report) {
         .find(|(_, line)| is_prose(line) && THIS.is_match(line))
     {
         let text = format!(
-            "{:?} speaks of the patch; tell the code what to do, in imperative mood",
+            "{:?} speaks of the patch; use the imperative mood, as if telling the code what to do",
             shown(line)
         );
         let place = format!("changelog line {number}");
@@ -37,7 +37,7 @@ mod tests {
             "> This patch makes it so.",
         ];
         insta::assert_snapshot!(table("imperative-mood", &texts), @r#"
-        "This patch makes it so.": "This patch makes it so." speaks of the patch; tell the code what to do, in imperative mood
+        "This patch makes it so.": "This patch makes it so." speaks of the patch; use the imperative mood, as if telling the code what to do
         "Make it so.": -
         "> This patch makes it so.": -
         "#);

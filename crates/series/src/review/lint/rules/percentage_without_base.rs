@@ -44,7 +44,7 @@ pub(super) fn check(case: &Case, report: &mut Report) {
         };
         let text = format!(
             "{first}{more} without a base: no figure with a unit stands beside it; give both \
-             figures, and of what"
+             figures and say what they measure"
         );
         report.hint("changelog", source::DESCRIBE, text);
     }
@@ -68,8 +68,8 @@ mod tests {
             "Requests per second: 100 -> 120 (+20%)",
         ];
         insta::assert_snapshot!(table("percentage-without-base", &texts), @r#"
-        "The time drops by 20%.": 20 % without a base: no figure with a unit stands beside it; give both figures, and of what
-        "The time drops by 20 % and the wait by 97.5%, up to 50 percent.": 20 % and 2 more without a base: no figure with a unit stands beside it; give both figures, and of what
+        "The time drops by 20%.": 20 % without a base: no figure with a unit stands beside it; give both figures and say what they measure
+        "The time drops by 20 % and the wait by 97.5%, up to 50 percent.": 20 % and 2 more without a base: no figure with a unit stands beside it; give both figures and say what they measure
         "The time drops from 167 ms to 132 ms (-20.6%).": -
         "The time drops by 20%:\n\n  before  after\n  167.1   132.6": -
         "|                  | patched | not |\n\n| total | 132.6 | 167.1 (-20.6%) |": -

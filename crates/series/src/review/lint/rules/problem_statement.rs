@@ -37,7 +37,7 @@ pub(super) fn check(case: &Case, report: &mut Report) {
         ),
         (false, Some(asked)) => (
             Severity::Warning,
-            format!("a reviewer misses what was observed; {asked}"),
+            format!("a reviewer asks what was observed; {asked}"),
         ),
         (false, None) => return,
     };

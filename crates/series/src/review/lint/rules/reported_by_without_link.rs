@@ -17,7 +17,7 @@ pub(super) fn check(case: &Case, report: &mut Report) {
     }
     for one in bare.iter().rev() {
         let text = format!(
-            "{} has no Closes: (or Link:, for a part of it) behind it; point to the report, \
+            "{} is not followed by Closes: (or Link:, for a part of it); link the report, \
              unless it is not on the web",
             shown(&one.to_string())
         );
@@ -39,10 +39,10 @@ mod tests {
             "Text.\n\nCc: C <c@example.org>",
         ];
         insta::assert_snapshot!(table("reported-by-without-link", &texts), @r#"
-        "Text.\n\nReported-by: B <b@example.org>": Reported-by: B <b@example.org> has no Closes: (or Link:, for a part of it) behind it; point to the report, unless it is not on the web
+        "Text.\n\nReported-by: B <b@example.org>": Reported-by: B <b@example.org> is not followed by Closes: (or Link:, for a part of it); link the report, unless it is not on the web
         "Text.\n\nReported-by: B <b@example.org>\nCloses: https://example.org/1": -
         "Text.\n\nReported-by: B <b@example.org>\nReported-by: C <c@example.org>\nLink: https://example.org/1": -
-        "Text.\n\nReported-and-tested-by: B <b@example.org>\nCc: C <c@example.org>\nLink: https://example.org/1": Reported-and-tested-by: B <b@example.org> has no Closes: (or Link:, for a part of it) behind it; point to the report, unless it is not on the web
+        "Text.\n\nReported-and-tested-by: B <b@example.org>\nCc: C <c@example.org>\nLink: https://example.org/1": Reported-and-tested-by: B <b@example.org> is not followed by Closes: (or Link:, for a part of it); link the report, unless it is not on the web
         "Text.\n\nCc: C <c@example.org>": -
         "#);
     }

@@ -47,7 +47,7 @@ pub(super) fn co_developers(case: &Case, report: &mut Report) {
         });
         if !signed {
             let text = format!(
-                "{} is not followed at once by the same person's Signed-off-by",
+                "{} is not directly followed by the same person's Signed-off-by",
                 shown(&one.to_string())
             );
             report.error("trailers", source::CO_DEVELOPED, text);
@@ -76,7 +76,7 @@ mod tests {
         "Text.\n\nSigned-off-by: A U Thor <author@example.com>": From: says A U Thor <author@example.org>, Signed-off-by: A U Thor <author@example.com>; use one address
         "Text.\n\nSigned-off-by: Another <AUTHOR@example.org>": From: says A U Thor <author@example.org>, Signed-off-by: Another <AUTHOR@example.org>
         "Text.\n\nSigned-off-by: B <b@example.org>": the author, A U Thor <author@example.org>, has not signed; the first to sign is the author
-        "Text.\n\nCo-developed-by: B <b@example.org>\nSigned-off-by: A U Thor <author@example.org>": Co-developed-by: B <b@example.org> is not followed at once by the same person's Signed-off-by
+        "Text.\n\nCo-developed-by: B <b@example.org>\nSigned-off-by: A U Thor <author@example.org>": Co-developed-by: B <b@example.org> is not directly followed by the same person's Signed-off-by
         "Text.\n\nCo-developed-by: B <b@example.org>\nSigned-off-by: B <b@example.org>\nSigned-off-by: A U Thor <author@example.org>": -
         "#);
     }

@@ -13,7 +13,7 @@ pub(super) fn check(case: &Case, report: &mut Report) {
     let lost: Vec<String> = lost.iter().map(|line| shown(line)).collect();
     let text = format!(
         "a blank line stands inside the block: git's tools read only what is below it and lose \
-         {}; take the blank line out",
+         {}; remove the blank line",
         lost.join(", ")
     );
     report.error("trailers", source::FORMAT, text);
@@ -32,7 +32,7 @@ mod tests {
         ];
         insta::assert_snapshot!(table("split-trailers", &texts), @r#"
         "Text.\n\nCloses: https://example.org/1": -
-        "Text.\n\nCc: B <b@example.org>\n\nFixes: 0123456789ab (\"x\")": a blank line stands inside the block: git's tools read only what is below it and lose Cc: B <b@example.org>; take the blank line out
+        "Text.\n\nCc: B <b@example.org>\n\nFixes: 0123456789ab (\"x\")": a blank line stands inside the block: git's tools read only what is below it and lose Cc: B <b@example.org>; remove the blank line
         "Text.\n\nSigned-off-by: B <b@example.org>\n\nSome note: it is prose.": -
         "#);
     }

@@ -19,24 +19,23 @@ pub(super) fn form(case: &Case, report: &mut Report) {
         let text = "names no subsystem before its summary, as in `mm/oom_kill: …`";
         report.warning("subject", source::SUBJECT, text);
     } else if FILE.is_match(subject) {
-        let text = "begins with a file's name; the subsystem is wanted, see `git log` of the file";
+        let text = "begins with a file's name; name the subsystem, see `git log` of the file";
         report.hint("subject", source::TIP_SUBJECT, text);
     }
     let long = subject.chars().count();
     if long > LONGEST {
-        let text =
-            format!("has {long} characters; {LONGEST} are the most that lists of commits show");
+        let text = format!("has {long} characters; keep it to {LONGEST}");
         report.warning("subject", source::SUBJECT, text);
     }
     if subject.ends_with('.') && !subject.ends_with("..") {
-        let text = "ends with a full stop; it is a title";
+        let text = "ends with a full stop; a title has none";
         report.hint("subject", source::SUBJECT, text);
     }
 }
 
 pub(super) fn unique(case: &Case, report: &mut Report) {
     if let Some(first) = case.namesake {
-        let text = format!("is that of patch {first} too; each patch needs its own");
+        let text = format!("is the same as that of patch {first}; each patch needs its own");
         report.warning("subject", source::SUBJECT, text);
     }
 }
@@ -75,14 +74,14 @@ mod tests {
         Reap in reverse order
         warning: subject: 1/1, subject: names no subsystem before its summary, as in `mm/oom_kill: …`
         mm: reap in reverse order.
-        hint: subject: 1/1, subject: ends with a full stop; it is a title
+        hint: subject: 1/1, subject: ends with a full stop; a title has none
         mm: and so on...
         oom_kill.c: reap in reverse order
-        hint: subject: 1/1, subject: begins with a file's name; the subsystem is wanted, see `git log` of the file
+        hint: subject: 1/1, subject: begins with a file's name; name the subsystem, see `git log` of the file
         arm64: dts: qcom: x
         Revert "mm: x"
         mm: long long long long long long long long long long long long long long long 
-        warning: subject: 1/1, subject: has 78 characters; 75 are the most that lists of commits show
+        warning: subject: 1/1, subject: has 78 characters; keep it to 75
         "#);
     }
 
@@ -105,6 +104,6 @@ mod tests {
         one.index = 2;
         series.patches.push(one);
         let found = check_series(&series, None);
-        insta::assert_snapshot!(listed(&found), @"warning: subject: 2/1, subject: is that of patch 1 too; each patch needs its own");
+        insta::assert_snapshot!(listed(&found), @r#"warning: subject: 2/1, subject: is the same as that of patch 1; each patch needs its own"#);
     }
 }
