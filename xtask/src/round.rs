@@ -72,34 +72,12 @@ pub fn run(
     Ok((round, Some(note)))
 }
 
-/// The title of a crash that only QEMU's emulation explains: with several CPUs
-/// it may run a breakpoint that the kernel has already taken back, and nothing
-/// but the patching of text sets one in a kernel that nobody debugs; and where
-/// a breakpoint stands for a probe on the spinlock's slow path, it may jump to
-/// nowhere. A second one in the same round is believed.
+/// The title of a crash that only QEMU's emulation explains. A second one in the
+/// same round is believed.
 fn emulators_fault(accelerator: Accel, round: &Round, console: &str) -> Option<String> {
-    let emulated = accelerator == Accel::Tcg;
-    let first = round
-        .console_events
-        .iter()
-        .find(|event| event.kind.is_crash())?;
-    let probed = round.purpose == Purpose::Probed && jumped_from_the_lock(console);
-    (emulated && (first.title.starts_with("int3 ") || probed)).then(|| first.title.clone())
-}
-
-/// Whether the kernel died at address 0, where a spinlock's slow path was to be
-/// called.
-fn jumped_from_the_lock(console: &str) -> bool {
-    let mut lines = console.lines().map(|line| {
-        let stamp = line
-            .starts_with('[')
-            .then(|| line.split_once("] "))
-            .flatten();
-        stamp.map_or(line, |(_, text)| text).trim()
-    });
-    let nowhere = lines.by_ref().any(|line| line == "RIP: 0010:0x0");
-    let caller = lines.skip_while(|line| *line != "<TASK>").nth(1);
-    nowhere && caller.is_some_and(|line| line.starts_with("_raw_spin_lock"))
+    let probed = round.purpose == Purpose::Probed;
+    let fault = vm::console::fault_of_emulation(&round.console_events, console, probed)?;
+    (accelerator == Accel::Tcg).then(|| fault.title.clone())
 }
 
 /// Boots once.
@@ -295,25 +273,6 @@ mod tests {
         let all = ktap::read("KTAP version 1\n1..1\nok 1 a\n".as_bytes()).unwrap();
         assert_eq!(status(&End::Completed, &all, &[]), RoundStatus::Ok);
         assert_eq!(status(&End::Cut, &all, &[]), RoundStatus::Cut);
-    }
-
-    #[test]
-    fn a_jump_to_nowhere_is_told_from_others() {
-        let console = "\
-[   38.267664] BUG: kernel NULL pointer dereference, address: 0000000000000000
-[   38.268731] RIP: 0010:0x0
-[   38.270069] Call Trace:
-[   38.270182]  <TASK>
-[   38.270266]  _raw_spin_lock_irqsave+0x2a/0x40
-[   38.270389]  prepare_to_swait_event+0x1b/0xd0
-[   38.270875]  </TASK>
-";
-        assert!(jumped_from_the_lock(console));
-        let of_a_driver = console.replace("_raw_spin_lock_irqsave", "exit_mmap");
-        assert!(!jumped_from_the_lock(&of_a_driver));
-        let elsewhere = console.replace("0010:0x0", "0010:exit_mmap+0x10/0x200");
-        assert!(!jumped_from_the_lock(&elsewhere));
-        assert!(!jumped_from_the_lock(""));
     }
 
     #[test]
