@@ -9,8 +9,9 @@ use std::io::{self, BufRead};
 
 use memchr::{memchr, memchr_iter, memchr2};
 
-use super::{Counts, Report, Status, Test};
+use super::model::{Counts, Report, Status, Test};
 use crate::record::PREFIX;
+use crate::text;
 
 /// Longer lines are cut: no KTAP line is nearly as long.
 const MAX_LINE: usize = 64 * 1024;
@@ -338,9 +339,7 @@ fn printable(text: &[u8]) -> String {
     if text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
         return text.into_owned();
     }
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text::printable(&text)
 }
 
 /// A test that has subtests, open.

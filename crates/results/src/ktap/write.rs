@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 
-use super::{Status, Test};
+use super::model::{Status, Test};
+use super::read::is_ktap;
 use crate::record::Record;
+use crate::text::printable;
 
 /// What a test reports of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,11 +146,7 @@ impl<W: Write> Writer<W> {
         for line in text.lines() {
             let line = line.replace(|c: char| c.is_control() && c != '\t', " ");
             // A bar keeps a quoted line of KTAP from being read as one.
-            let bar = if super::read::is_ktap(&line) {
-                "| "
-            } else {
-                ""
-            };
+            let bar = if is_ktap(&line) { "| " } else { "" };
             self.line(&format!("# {bar}{line}"))?;
         }
         Ok(())
@@ -230,10 +228,7 @@ impl<W: Write> Writer<W> {
 /// One line without a `#`, which readers would take for a directive, and
 /// without the dash that they take off a result's name.
 fn sanitise(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c == '#' || c.is_control() { ' ' } else { c })
-        .collect();
+    let clean = printable(text).replace('#', " ");
     let words = clean.split_whitespace().skip_while(|word| *word == "-");
     words.collect::<Vec<_>>().join(" ")
 }

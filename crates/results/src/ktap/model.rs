@@ -1,16 +1,6 @@
-//! KTAP, the test protocol of the kernel's own tests: written by the guest
-//! ([`Writer`]), read by the host ([`read`]).
-//!
-//! Writing is strict, reading is generous. Whatever is missing from a log is a
-//! failure, never a pass.
-
-mod read;
-mod write;
+//! A log, read: its tests, their statuses and counts.
 
 use serde::{Deserialize, Serialize};
-
-pub use read::read;
-pub use write::{Outcome, Writer};
 
 /// How a test, or a whole log, ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -64,14 +54,14 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn total(&self) -> u64 {
+    pub(super) fn total(&self) -> u64 {
         self.passed
             .saturating_add(self.failed)
             .saturating_add(self.skipped)
             .saturating_add(self.crashed)
     }
 
-    fn add(&mut self, status: Status) {
+    pub(super) fn add(&mut self, status: Status) {
         match status {
             Status::Passed => self.passed += 1,
             Status::Failed => self.failed += 1,
@@ -81,7 +71,7 @@ impl Counts {
         }
     }
 
-    fn merge(&mut self, other: &Self) {
+    pub(super) fn merge(&mut self, other: &Self) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
@@ -89,7 +79,7 @@ impl Counts {
         self.errors = self.errors.saturating_add(other.errors);
     }
 
-    fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         if self.total() == 0 {
             Status::NoTests
         } else if self.crashed > 0 {
