@@ -195,7 +195,8 @@ pub fn build(
         })
         .collect();
     let list = targets(&store, &list)?;
-    let built = compile(job, &store, &tree.version, flavour, &list, true)?;
+    let built = compile(job, &store, &tree.version, flavour, &list, true)
+        .map_err(|failure| advise(failure, &tree.name, &work.patches))?;
     let built = wanted.iter().copied().zip(built).collect();
     Ok(Kernel {
         name: tree.name,
@@ -214,7 +215,7 @@ pub fn mutant(job: &Job, kernel: &Kernel, name: &str, patch: &Patch) -> Result<B
     let store = store(job)?;
     let patched = kernel.arms.patched;
     let applied = apply::apply(&store, patched, std::slice::from_ref(patch)).kind(Kind::Apply)?;
-    if applied.verdict >= Verdict::NeedsPrerequisite {
+    if applied.verdict >= Verdict::AlreadyApplied {
         let text = format!("{name} on the patched arm: {}", applied.verdict.as_str());
         return fail(Kind::Apply, text);
     }
@@ -266,7 +267,8 @@ pub fn each_commit(job: &Job, work: &Work, name: &str, flavour: Flavour) -> Resu
         .chain(patches.map(|(commit, nth)| (format!("patch {nth}"), *commit)))
         .collect();
     let list = targets(&store, &list)?;
-    let built = compile(job, &store, &tree.version, flavour, &list, true)?;
+    let built = compile(job, &store, &tree.version, flavour, &list, true)
+        .map_err(|failure| advise(failure, &tree.name, &work.patches))?;
     let has_sparse = host::which("sparse").is_some();
     let mut inspected = Vec::new();
     for ((pair, built), commit) in list
@@ -459,6 +461,9 @@ pub fn in_words(report: &Report) -> String {
     for prerequisite in &report.prerequisites {
         text.push_str(&format!("; both arms get {prerequisite:?}"));
     }
+    for note in &report.notes {
+        text.push_str(&format!("; {note}"));
+    }
     text
 }
 
@@ -466,25 +471,93 @@ pub fn in_words(report: &Report) -> String {
 pub fn refusal(tree: &Tree) -> Failure {
     let (report, name) = (&tree.report, &tree.name);
     let refused = |text: String| Failure::new(Kind::Apply, anyhow::Error::msg(text));
-    match report.verdict {
-        Verdict::Conflict => {
-            let mut text = format!("the series does not apply to {name}");
-            for patch in &report.patches {
-                for hunk in &patch.hunks {
-                    if let Some(conflict) = &hunk.conflict {
-                        let conflict = conflict.trim_end();
-                        text.push_str(&format!("\n{}: {}:\n{conflict}", patch.subject, hunk.file));
-                    }
-                }
+    if report.verdict == Verdict::AlreadyApplied {
+        return refused(format!("{name} has the series already"))
+            .hint("name a change that takes it out as [[inverse]] in the manifest");
+    }
+    let mut text = format!("the series does not apply to {name}");
+    for patch in &report.patches {
+        for hunk in &patch.hunks {
+            if let Some(conflict) = &hunk.conflict {
+                let conflict = conflict.trim_end();
+                text.push_str(&format!("\n{}: {}:\n{conflict}", patch.subject, hunk.file));
             }
-            refused(text)
         }
-        Verdict::AlreadyApplied => refused(format!("{name} has the series already"))
-            .hint("name a change that takes it out as [[inverse]] in the manifest"),
-        _ => refused(format!(
-            "{name} lacks {}",
-            report.missing_symbols.join(", ")
-        ))
-        .hint("name the patch that provides it as [[prerequisite]] in the manifest"),
+    }
+    refused(text)
+}
+
+/// The symbol for want of which a build failed, where the patches use it.
+pub fn lacks<'a>(failure: &'a Failure, patches: &[Patch]) -> Option<&'a str> {
+    let Some(BuildError::Failed { cause, .. }) = failure.error.downcast_ref() else {
+        return None;
+    };
+    let symbol = cause.unknown_symbol()?;
+    apply::uses(patches, symbol).then_some(symbol)
+}
+
+/// The failure of a build, with what to do where the kernel lacks a symbol.
+fn advise(failure: Failure, kernel: &str, patches: &[Patch]) -> Failure {
+    let advice = lacks(&failure, patches).map(|symbol| {
+        format!(
+            "{kernel} lacks `{symbol}`, which the series uses; name the patch that provides it as [[prerequisite]] in the manifest"
+        )
+    });
+    match advice {
+        Some(advice) => failure.hint(advice),
+        None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::build::diagnose::Cause;
+
+    /// A build that the compiler ended with this message.
+    fn failed(message: &str) -> Failure {
+        let diagnostic = Diagnostic {
+            file: "mm/oom_kill.c".into(),
+            line: 1,
+            column: None,
+            message: message.into(),
+            context: Vec::new(),
+        };
+        classify(BuildError::Failed {
+            what: "patched".into(),
+            cause: Box::new(Cause::Compiler(diagnostic)),
+            log: "x.log".into(),
+        })
+    }
+
+    #[test]
+    fn a_build_proves_what_is_missing() {
+        let diff = b"--- a/mm/oom_kill.c\n+++ b/mm/oom_kill.c\n@@ -1 +1 @@\n-one();\n+mas_for_each_rev(&mas, vma, 0)\n";
+        let mail = [
+            b"From: A <a@example.org>\nSubject: [PATCH] mm: x\n\nWhy.\n---\n".as_slice(),
+            diff,
+        ];
+        let patches = series::parse(&mail.concat()).unwrap().patches;
+        let implicit = |name: &str| {
+            failed(&format!(
+                "implicit declaration of function '{name}'; did you"
+            ))
+        };
+        let failure = advise(implicit("mas_for_each_rev"), "6.12", &patches);
+        assert_eq!(failure.kind, Kind::Build);
+        assert_eq!(lacks(&failure, &patches), Some("mas_for_each_rev"));
+        let [hint] = failure.hints.as_slice() else {
+            panic!("{:?}", failure.hints);
+        };
+        assert!(hint.contains("6.12 lacks `mas_for_each_rev`"), "{hint}");
+        // What the patches don't name, or what is no want of a symbol.
+        for failure in [
+            implicit("mas_find_rev"),
+            failed("expected ';' before 'mas_for_each_rev'"),
+            Failure::new(Kind::Build, anyhow::anyhow!("no compiler")),
+        ] {
+            let failure = advise(failure, "6.12", &patches);
+            assert_eq!(failure.hints, [""; 0]);
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 mod lab;
 
-use kernel::apply::{Prerequisite, Verdict, apply, arms};
+use kernel::apply::{Verdict, apply, arms};
 use lab::{Lab, patch};
 
 const OOM: &str = "\
@@ -91,77 +91,12 @@ fn with_rev() -> String {
     format!("{HEADER}#define mas_for_each_rev(mas, entry, min) while (mas_find_rev(mas, min))\n")
 }
 
-fn prerequisite() -> Prerequisite {
-    let diff = "\
-diff --git a/include/linux/mm.h b/include/linux/mm.h
---- a/include/linux/mm.h
-+++ b/include/linux/mm.h
-@@ -1,4 +1,5 @@
- #define MA_STATE(name, mt, first, end) struct ma_state name
- #define mas_for_each(mas, entry, max) while (mas_find(mas, max))
-+#define mas_for_each_rev(mas, entry, min) while (mas_find(mas, min))
- #define PASTED(name) static inline int folio_test_##name(void)
- PASTED(dirty)
-";
-    Prerequisite {
-        symbol: "mas_for_each_rev".into(),
-        patch: patch("maple_tree: add mas_for_each_rev()", diff.as_bytes()),
-    }
-}
-
 #[test]
-fn both_arms_get_a_prerequisite_only_where_its_symbol_is_missing() {
+fn a_report_is_an_entry_of_json() {
     let series = [patch("mm: reap in reverse", PATCH.as_bytes())];
-    let lab = tree(HEADER, OOM);
-    let kernel = lab.import();
-    let none = arms(&lab.store, "6.12", kernel.commit, &series, &[], &[]).unwrap();
-    assert_eq!(none.report.verdict, Verdict::NeedsPrerequisite);
-    assert_eq!(none.report.missing_symbols, ["mas_for_each_rev"]);
-    assert_eq!(none.arms, None);
-
-    let both = arms(
-        &lab.store,
-        "6.12",
-        kernel.commit,
-        &series,
-        &[prerequisite()],
-        &[],
-    )
-    .unwrap();
-    assert_eq!(both.report.verdict, Verdict::NeedsPrerequisite);
-    assert_eq!(
-        both.report.prerequisites,
-        ["maple_tree: add mas_for_each_rev()"]
-    );
-    let made = both.arms.unwrap();
-    assert!(!made.reversed);
-    assert_eq!(made.commits, [made.patched]);
-    assert_eq!(lab.show("%P", made.patched), made.base.to_string());
-    assert_eq!(lab.show("%P", made.base), kernel.commit.to_string());
-    // The second time around the same commits come out.
-    let again = arms(
-        &lab.store,
-        "6.12",
-        kernel.commit,
-        &series,
-        &[prerequisite()],
-        &[],
-    )
-    .unwrap();
-    assert_eq!(again.arms, Some(made));
-
     let lab = tree(&with_rev(), OOM);
     let kernel = lab.import();
-    let stock = arms(
-        &lab.store,
-        "6.13",
-        kernel.commit,
-        &series,
-        &[prerequisite()],
-        &[],
-    )
-    .unwrap();
-    assert_eq!(stock.report.verdict, Verdict::Clean);
+    let stock = arms(&lab.store, "6.13", kernel.commit, &series, &[], &[]).unwrap();
     assert_eq!(stock.arms.unwrap().base, kernel.commit);
     let json = serde_json::to_string_pretty(&stock.report).unwrap();
     insta::assert_snapshot!(json, @r#"
@@ -189,7 +124,8 @@ fn both_arms_get_a_prerequisite_only_where_its_symbol_is_missing() {
         }
       ],
       "missing_symbols": [],
-      "prerequisites": []
+      "prerequisites": [],
+      "notes": []
     }
     "#);
 }
@@ -287,65 +223,6 @@ fn a_conflict_shows_what_is_there_instead() {
         10    /*
         11     * Tell all users that the content is gone.
     ");
-}
-
-#[test]
-fn symbols_come_from_wherever_a_compiler_would_find_them() {
-    let call = |name: &str| {
-        let diff = format!(
-            "--- a/mm/oom.c\n+++ b/mm/oom.c\n@@ -22,5 +22,6 @@\n \n static void other(void)\n {{\n+\t{name}\n \tnothing();\n }}\n"
-        );
-        let lab = tree(HEADER, OOM);
-        let kernel = lab.import();
-        apply(&lab.store, kernel.commit, &[patch("call", diff.as_bytes())]).unwrap()
-    };
-    for known in [
-        "mas_for_each(&mas, vma, 0) {}",
-        "local_helper(0);",
-        "nothing(1);",
-        "folio_test_dirty();",
-        "if (sizeof(int)) return;",
-        "ops->unknown(1);",
-        "printk_text = \"unknown(1)\";",
-        "/* unknown(1) */",
-        "int (*unknown)(int) = nothing; unknown(1);",
-        "__builtin_unreachable();",
-    ] {
-        assert_eq!(call(known).missing_symbols, [""; 0], "{known}");
-    }
-    for unknown in [
-        "unknown(1);",
-        "return unknown (1);",
-        "x = a * unknown(1);",
-        "f(c, unknown(1));",
-    ] {
-        let names = call(unknown).missing_symbols;
-        assert!(
-            names.contains(&"unknown".to_owned()),
-            "{unknown}: {names:?}"
-        );
-    }
-}
-
-#[test]
-fn a_series_brings_its_own_symbols() {
-    let header = "--- a/include/linux/mm.h\n+++ b/include/linux/mm.h\n@@ -3,3 +3,4 @@\n #define PASTED(name) static inline int folio_test_##name(void)\n PASTED(dirty)\n+struct page *brand_new(int way);\n #define VMA_ITERATOR(name, mm, addr) struct vma_iterator name\n";
-    let user = "--- a/mm/oom.c\n+++ b/mm/oom.c\n@@ -22,5 +22,6 @@\n \n static void other(void)\n {\n+\tbrand_new(1);\n \tnothing();\n }\n";
-    let lab = tree(HEADER, OOM);
-    let kernel = lab.import();
-    let series = [
-        patch("header", header.as_bytes()),
-        patch("user", user.as_bytes()),
-    ];
-    let applied = apply(&lab.store, kernel.commit, &series).unwrap();
-    assert_eq!(
-        (applied.verdict, applied.missing_symbols.len()),
-        (Verdict::Clean, 0)
-    );
-    // Later, on top of the first one's commit, too.
-    let first = applied.commits[0].unwrap();
-    let applied = apply(&lab.store, first, &series[1..]).unwrap();
-    assert_eq!(applied.verdict, Verdict::Clean);
 }
 
 #[test]

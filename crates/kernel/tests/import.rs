@@ -136,23 +136,6 @@ fn tar_and_git_give_the_same_tree_as_the_folder() {
     let kernel = import(&other.store, input, &origin("git/x"), &mut go).unwrap();
     assert_eq!(kernel.tree.to_string(), tree);
     check(&other);
-    // Both wrote the same index of names.
-    let index =
-        |lab: &Lab| fs::read(lab.store.path().join("reaperlab/symbols").join(&tree)).unwrap();
-    assert_eq!(index(&lab), index(&other));
-    let symbols = kernel::store::symbols::Symbols::of_tree(&other.store, kernel.tree).unwrap();
-    assert!(symbols.knows("known_one") && symbols.knows("known_two"));
-    assert!(!symbols.knows("known_three"));
-    // An index that is lost or damaged is made again.
-    let path = other.store.path().join("reaperlab/symbols").join(&tree);
-    let before = fs::read(&path).unwrap();
-    fs::write(&path, "junk").unwrap();
-    assert!(
-        kernel::store::symbols::Symbols::of_tree(&other.store, kernel.tree)
-            .unwrap()
-            .knows("known_two")
-    );
-    assert_eq!(fs::read(&path).unwrap(), before);
 }
 
 fn entry(kind: tar::EntryType, path: &str, link: &str, data: &[u8]) -> Vec<u8> {

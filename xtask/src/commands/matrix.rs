@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use evidence::matrix::{Cell, Matrix, Row, SCHEMA, Stage};
 use evidence::render;
 use evidence::run::folder_name;
+use kernel::apply::Verdict;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use vm::process::Cancel;
@@ -447,8 +448,13 @@ fn fill(job: &Job, request: &Request, install: Install, folder: &Path, cell: &mu
     } else {
         Place::New(Some(folder))
     };
-    let finished = pipeline::run(job, request, install, place, None)
-        .inspect_err(|failure| cell.ended = Some(stage(failure)))?;
+    let finished = pipeline::run(job, request, install, place, None).inspect_err(|failure| {
+        cell.ended = Some(stage(failure));
+        if let Some(symbol) = kernels::lacks(failure, &work.patches) {
+            cell.applies = Some(Verdict::NeedsPrerequisite.as_str().to_owned());
+            cell.missing_symbols.push(symbol.to_owned());
+        }
+    })?;
     cell.ended = None;
     outcome::judge(&finished.report, request.require_conclusion)
 }

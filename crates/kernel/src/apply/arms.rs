@@ -1,22 +1,14 @@
 //! The two kernels to compare, out of one kernel and a series.
 
-use std::collections::BTreeSet;
-
 use git2::Oid;
 use series::patch::Patch;
 
-use crate::apply::patch::{Applied, ApplyError, apply};
+use crate::apply::hint::looks_missing;
+use crate::apply::names::Names;
+use crate::apply::patch::{Applied, ApplyError, apply, unfit};
+use crate::apply::prerequisites::{Prerequisite, needed, provide};
 use crate::apply::report::{Report, Verdict};
 use crate::store::Store;
-
-/// A patch that both arms get where a tree lacks a symbol.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prerequisite {
-    /// The symbol.
-    pub symbol: String,
-    /// The patch that provides it.
-    pub patch: Patch,
-}
 
 /// The two kernels to compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,14 +30,14 @@ pub struct Arms {
 pub struct Outfit {
     /// How the series fared on the stock kernel.
     pub report: Report,
-    /// The arms; none where the series conflicts, a symbol is missing that no
-    /// prerequisite provides, or the series is merged and no inverse is given.
+    /// The arms; none where the series conflicts, or is merged and no inverse is
+    /// given.
     pub arms: Option<Arms>,
 }
 
 /// Makes both arms for a kernel: prerequisites go to both, and only where the
-/// tree lacks their symbol; a kernel that has the series is reversed by the
-/// first of `inverses` that applies.
+/// series uses their symbol and the tree lacks it; a kernel that has the series
+/// is reversed by the first of `inverses` that applies.
 ///
 /// # Errors
 /// As [`apply`], and when a prerequisite that is needed, or every inverse,
@@ -59,115 +51,89 @@ pub fn arms(
     inverses: &[Patch],
 ) -> Result<Outfit, ApplyError> {
     let stock = apply(store, commit, series)?;
-    let mut outfit = Outfit {
-        report: Report {
-            kernel: kernel.to_owned(),
-            verdict: stock.verdict,
-            patches: stock.patches.clone(),
-            missing_symbols: stock.missing_symbols.clone(),
-            prerequisites: Vec::new(),
-        },
-        arms: None,
+    let mut report = Report {
+        kernel: kernel.to_owned(),
+        verdict: stock.verdict,
+        patches: stock.patches.clone(),
+        missing_symbols: Vec::new(),
+        prerequisites: Vec::new(),
+        notes: Vec::new(),
     };
     let arms = match stock.verdict {
-        Verdict::Conflict => return Ok(outfit),
-        Verdict::AlreadyApplied if inverses.is_empty() => return Ok(outfit),
-        Verdict::AlreadyApplied => {
-            let base = reverse(store, commit, inverses)?;
-            Arms {
-                base,
-                patched: commit,
-                commits: vec![commit],
-                reversed: true,
-            }
-        }
-        Verdict::NeedsPrerequisite => {
-            let (base, used) = provide(store, commit, &stock.missing_symbols, prerequisites)?;
-            outfit.report.prerequisites = used;
-            let patched = apply(store, base, series)?;
-            if patched.verdict >= Verdict::NeedsPrerequisite {
-                return Ok(outfit);
-            }
-            arms_of(base, &patched)
-        }
-        _ => arms_of(commit, &stock),
+        Verdict::Conflict => None,
+        Verdict::AlreadyApplied if inverses.is_empty() => None,
+        Verdict::AlreadyApplied => Some(Arms {
+            base: reverse(store, commit, inverses)?,
+            patched: commit,
+            commits: vec![commit],
+            reversed: true,
+        }),
+        _ => forward(store, commit, series, stock, prerequisites, &mut report)?,
     };
-    for kept in arms.commits.iter().chain([&arms.base]) {
-        store.keep(*kept)?;
+    if let Some(arms) = &arms {
+        for kept in arms.commits.iter().chain([&arms.base]) {
+            store.keep(*kept)?;
+        }
     }
-    outfit.arms = Some(arms);
-    Ok(outfit)
+    Ok(Outfit { report, arms })
 }
 
-fn arms_of(base: Oid, applied: &Applied) -> Arms {
-    let commits = applied.commits.iter().flatten().copied().collect();
-    Arms {
-        base,
-        patched: applied.commit,
-        commits,
-        reversed: false,
-    }
-}
-
-/// Applies the prerequisites that provide what is missing, and what they miss
-/// in turn.
-fn provide(
+/// The arms for a kernel that takes the series; none where it does not on top
+/// of the prerequisites. What is needed for that goes into the report.
+fn forward(
     store: &Store,
-    mut commit: Oid,
-    missing: &[String],
+    commit: Oid,
+    series: &[Patch],
+    stock: Applied,
     prerequisites: &[Prerequisite],
-) -> Result<(Oid, Vec<String>), ApplyError> {
-    let mut wanted: BTreeSet<String> = missing.iter().cloned().collect();
-    // What a prerequisite needs itself, found by trying them alone.
-    loop {
-        let chosen = prerequisites.iter().filter(|p| wanted.contains(&p.symbol));
-        let alone: Vec<Patch> = chosen.map(|p| p.patch.clone()).collect();
-        let before = wanted.len();
-        wanted.extend(apply(store, commit, &alone)?.missing_symbols);
-        if wanted.len() == before {
-            break;
+    report: &mut Report,
+) -> Result<Option<Arms>, ApplyError> {
+    let brought = Names::brought(store, commit, series, &stock)?;
+    let missing = needed(store, commit, &brought, prerequisites)?;
+    let (mut base, mut patched) = (commit, stock);
+    if !missing.is_empty() {
+        (base, report.prerequisites) = provide(store, commit, &missing, prerequisites)?;
+        patched = apply(store, base, series)?;
+        if patched.verdict >= Verdict::AlreadyApplied {
+            (report.verdict, report.patches) = (patched.verdict, patched.patches);
+            return Ok(None);
         }
-    }
-    let mut used = Vec::new();
-    for prerequisite in prerequisites.iter().filter(|p| wanted.contains(&p.symbol)) {
-        let applied = apply(store, commit, std::slice::from_ref(&prerequisite.patch))?;
-        match applied.verdict {
-            Verdict::Conflict => return Err(helper("the prerequisite", &applied)),
-            // One patch may provide several symbols and be listed for each.
-            Verdict::AlreadyApplied => continue,
-            _ => {}
+        report.verdict = Verdict::NeedsPrerequisite;
+        for (patch, names) in report.patches.iter_mut().zip(&brought) {
+            if !names.all.is_disjoint(&missing) {
+                patch.verdict = Verdict::NeedsPrerequisite;
+            }
         }
-        commit = applied.commit;
-        used.push(prerequisite.patch.subject.clone());
+        report.missing_symbols = missing.into_iter().collect();
     }
-    Ok((commit, used))
+    let unseen = looks_missing(store, patched.commit, &brought)?;
+    if !unseen.is_empty() {
+        let names: Vec<_> = unseen.iter().map(|name| format!("`{name}`")).collect();
+        let note = format!(
+            "no header of this kernel has {}; a build will tell whether that matters",
+            names.join(", ")
+        );
+        report.notes.push(note);
+    }
+    Ok(Some(Arms {
+        base,
+        patched: patched.commit,
+        commits: patched.commits.into_iter().flatten().collect(),
+        reversed: false,
+    }))
 }
 
 fn reverse(store: &Store, commit: Oid, inverses: &[Patch]) -> Result<Oid, ApplyError> {
     let mut failed = None;
     for inverse in inverses {
         let applied = apply(store, commit, std::slice::from_ref(inverse))?;
-        if applied.commit != commit && applied.verdict < Verdict::NeedsPrerequisite {
+        if applied.commit != commit && applied.verdict < Verdict::AlreadyApplied {
             return Ok(applied.commit);
         }
         failed.get_or_insert(applied);
     }
     match failed {
-        Some(applied) => Err(helper("the inverse", &applied)),
+        Some(applied) => Err(unfit("the inverse", &applied)),
         None => Ok(commit),
-    }
-}
-
-fn helper(role: &'static str, applied: &Applied) -> ApplyError {
-    let patch = applied.patches.first();
-    let conflicts = patch.iter().flat_map(|patch| &patch.hunks);
-    let detail: Vec<String> = conflicts
-        .filter_map(|hunk| Some(format!("{}: {}", hunk.file, hunk.conflict.as_deref()?)))
-        .collect();
-    let subject = patch.map_or(String::new(), |patch| patch.subject.clone());
-    ApplyError::Helper {
-        role,
-        subject,
-        detail: detail.join("\n"),
     }
 }

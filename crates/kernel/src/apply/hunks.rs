@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use series::patch::{Hunk, LineKind};
 use similar::{ChangeTag, TextDiff};
 
-use crate::store::symbols::code_lines;
+use crate::apply::code::code_lines;
 
 /// How many context lines may be ignored at each end.
 const MAX_FUZZ: usize = 2;

@@ -5,13 +5,18 @@
 //! makes the same commit id everywhere and at any time.
 
 mod arms;
+mod code;
 mod files;
+mod hint;
 mod hunks;
 mod merge;
-mod missing;
+mod names;
 mod patch;
+mod prerequisites;
 mod report;
 
-pub use arms::{Arms, Outfit, Prerequisite, arms};
+pub use arms::{Arms, Outfit, arms};
+pub use names::uses;
 pub use patch::{Applied, ApplyError, apply};
+pub use prerequisites::Prerequisite;
 pub use report::{HunkReport, PatchReport, Report, Verdict};

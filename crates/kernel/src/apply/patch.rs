@@ -8,7 +8,6 @@ use series::patch::{Patch, check_path};
 use crate::apply::files::{HALF, Judged, Placed, lost, write};
 use crate::apply::hunks::Rules;
 use crate::apply::merge::merge;
-use crate::apply::missing::Names;
 use crate::apply::report::{PatchReport, Verdict, overall};
 use crate::store::{Store, StoreError, signature};
 
@@ -24,8 +23,6 @@ pub struct Applied {
     pub verdict: Verdict,
     /// Its patches, in order.
     pub patches: Vec<PatchReport>,
-    /// See [`Report::missing_symbols`].
-    pub missing_symbols: Vec<String>,
 }
 
 /// Why nothing could be said about a series.
@@ -65,104 +62,96 @@ pub enum ApplyError {
 /// When the store fails or a path is unsafe. A conflict is no error but a
 /// verdict.
 pub fn apply(store: &Store, base: Oid, patches: &[Patch]) -> Result<Applied, ApplyError> {
-    let names = Names::of_commit(store, base)?;
-    let mut state = State {
-        store,
-        commit: base,
-        names,
-    };
     let mut applied = Applied {
         commit: base,
         commits: Vec::new(),
         verdict: Verdict::Clean,
         patches: Vec::new(),
-        missing_symbols: Vec::new(),
     };
-    let mut missing = BTreeSet::new();
     for patch in patches {
-        let (report, commit, lacks) = state.apply(patch)?;
-        missing.extend(lacks);
+        let (report, commit) = commit(store, applied.commit, patch)?;
+        applied.commit = commit.unwrap_or(applied.commit);
         applied.patches.push(report);
         applied.commits.push(commit);
     }
-    applied.commit = state.commit;
-    applied.missing_symbols = missing.into_iter().collect();
     applied.verdict = overall(applied.patches.iter().map(|patch| patch.verdict));
     Ok(applied)
 }
 
-/// A tree between two patches.
-struct State<'a> {
-    store: &'a Store,
-    commit: Oid,
-    names: Names,
+/// What to say of a prerequisite or an inverse (`role`) that conflicts.
+pub(super) fn unfit(role: &'static str, applied: &Applied) -> ApplyError {
+    let patch = applied.patches.first();
+    let conflicts = patch.iter().flat_map(|patch| &patch.hunks);
+    let detail: Vec<String> = conflicts
+        .filter_map(|hunk| Some(format!("{}: {}", hunk.file, hunk.conflict.as_deref()?)))
+        .collect();
+    let subject = patch.map_or(String::new(), |patch| patch.subject.clone());
+    ApplyError::Helper {
+        role,
+        subject,
+        detail: detail.join("\n"),
+    }
 }
 
-impl State<'_> {
-    /// Returns the report, the commit made, and the symbols missing for it.
-    fn apply(
-        &mut self,
-        patch: &Patch,
-    ) -> Result<(PatchReport, Option<Oid>, BTreeSet<String>), ApplyError> {
-        let store = self.store;
-        let fail = |e| store.failed(e);
-        let repo = store.repo();
-        let parent = repo.find_commit(self.commit).map_err(fail)?;
-        let tree = parent.tree().map_err(fail)?;
-        for diff in &patch.files {
-            for path in diff.old_path.iter().chain(&diff.new_path) {
-                check_path(path).map_err(|why| ApplyError::Path {
-                    subject: patch.subject.clone(),
-                    path: path.clone(),
-                    why,
-                })?;
-            }
+/// One patch on a commit. Returns its report and the commit made.
+fn commit(
+    store: &Store,
+    below: Oid,
+    patch: &Patch,
+) -> Result<(PatchReport, Option<Oid>), ApplyError> {
+    let fail = |e| store.failed(e);
+    let repo = store.repo();
+    let parent = repo.find_commit(below).map_err(fail)?;
+    let tree = parent.tree().map_err(fail)?;
+    for diff in &patch.files {
+        for path in diff.old_path.iter().chain(&diff.new_path) {
+            check_path(path).map_err(|why| ApplyError::Path {
+                subject: patch.subject.clone(),
+                path: path.clone(),
+                why,
+            })?;
         }
-        let Placed { files, judged } = place(store, &tree, patch).map_err(fail)?;
-        let mut verdict = overall(judged.iter().map(|file| file.verdict));
-        let half = verdict != Verdict::Conflict && is_half(patch, &judged);
-        let mut hunks: Vec<_> = judged.into_iter().flat_map(|file| file.hunks).collect();
-        if half {
-            // Half a patch is what nobody has tested.
-            verdict = Verdict::Conflict;
-            for hunk in hunks
-                .iter_mut()
-                .filter(|h| h.verdict == Verdict::AlreadyApplied)
-            {
-                hunk.conflict = Some(HALF.into());
-            }
+    }
+    let Placed { files, judged } = place(store, &tree, patch).map_err(fail)?;
+    let mut verdict = overall(judged.iter().map(|file| file.verdict));
+    let half = verdict != Verdict::Conflict && is_half(patch, &judged);
+    let mut hunks: Vec<_> = judged.into_iter().flat_map(|file| file.hunks).collect();
+    if half {
+        // Half a patch is what nobody has tested.
+        verdict = Verdict::Conflict;
+        for hunk in hunks
+            .iter_mut()
+            .filter(|h| h.verdict == Verdict::AlreadyApplied)
+        {
+            hunk.conflict = Some(HALF.into());
         }
-        let mut report = PatchReport {
-            subject: patch.subject.clone(),
-            verdict,
-            hunks,
-        };
-        if matches!(verdict, Verdict::Conflict | Verdict::AlreadyApplied) {
-            return Ok((report, None, BTreeSet::new()));
+    }
+    let mut report = PatchReport {
+        subject: patch.subject.clone(),
+        verdict,
+        hunks,
+    };
+    if matches!(verdict, Verdict::Conflict | Verdict::AlreadyApplied) {
+        return Ok((report, None));
+    }
+    match write(repo, &files) {
+        Ok(tree) => {
+            let tree = repo.find_tree(tree).map_err(fail)?;
+            let seconds = parent.time().seconds();
+            let (author, seconds) = author(patch, seconds).map_err(fail)?;
+            let committer = signature(seconds).map_err(fail)?;
+            let message = message(patch);
+            let commit = repo
+                .commit(None, &author, &committer, &message, &tree, &[&parent])
+                .map_err(fail)?;
+            Ok((report, Some(commit)))
         }
-        let missing = self.names.missing(&files, patch);
-        if !missing.is_empty() {
-            report.verdict = Verdict::NeedsPrerequisite;
-        }
-        match write(repo, &files) {
-            Ok(tree) => {
-                let tree = repo.find_tree(tree).map_err(fail)?;
-                let seconds = parent.time().seconds();
-                let (author, seconds) = author(patch, seconds).map_err(fail)?;
-                let committer = signature(seconds).map_err(fail)?;
-                let message = message(patch);
-                self.commit = repo
-                    .commit(None, &author, &committer, &message, &tree, &[&parent])
-                    .map_err(fail)?;
-                Ok((report, Some(self.commit), missing))
-            }
-            // A file where a folder should be, or the reverse.
-            Err(e) => {
-                report.verdict = Verdict::Conflict;
-                let file = patch.files.first().map_or("", |f| f.path());
-                report.hunks.push(lost(file, format!("{}\n", e.message())));
-                Ok((report, None, BTreeSet::new()))
-            }
+        // A file where a folder should be, or the reverse.
+        Err(e) => {
+            report.verdict = Verdict::Conflict;
+            let file = patch.files.first().map_or("", |f| f.path());
+            report.hunks.push(lost(file, format!("{}\n", e.message())));
+            Ok((report, None))
         }
     }
 }

@@ -14,7 +14,7 @@ pub enum Verdict {
     Fuzz,
     /// Merged with the version it was made on, as `git am -3` does.
     ThreeWay,
-    /// It applies and can't compile: the tree lacks a symbol it uses.
+    /// It applies, and needs a prerequisite of the manifest to compile.
     NeedsPrerequisite,
     /// The tree has it.
     AlreadyApplied,
@@ -77,10 +77,14 @@ pub struct Report {
     pub verdict: Verdict,
     /// Its patches, in order.
     pub patches: Vec<PatchReport>,
-    /// Functions and macros that the series calls and the tree lacks.
+    /// Symbols that the series uses, the tree lacks and the manifest's
+    /// prerequisites provide.
     pub missing_symbols: Vec<String>,
     /// The subjects of the prerequisites that both arms got.
     pub prerequisites: Vec<String>,
+    /// What may matter, and stops nobody.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// The worst; what the tree has already counts only when it is all there is.

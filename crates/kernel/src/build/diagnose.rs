@@ -54,6 +54,25 @@ pub enum Cause {
     Unknown(Vec<String>),
 }
 
+impl Cause {
+    /// The function, variable, type or member that the compiler or the linker
+    /// does not know, where that is what failed.
+    #[must_use]
+    pub fn unknown_symbol(&self) -> Option<&str> {
+        match self {
+            Self::Compiler(diagnostic) => {
+                let found = UNKNOWN_SYMBOL.captures(&diagnostic.message)?;
+                let symbol = found.name("symbol").or(found.name("undeclared"));
+                symbol.map(|symbol| symbol.as_str())
+            }
+            Self::Linker {
+                symbol, message, ..
+            } if message.contains("undefined") => symbol.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.file, self.line, self.message)?;
@@ -113,6 +132,11 @@ macro_rules! pattern {
 pattern!(
     MESSAGE,
     r"^(?<file>[^\s:][^:]*):(?<line>\d+):(?:(?<column>\d+):)? (?:fatal )?(?<kind>[Ee]rror|[Ww]arning): (?<message>.*)$"
+);
+pattern!(
+    // What GCC and clang say.
+    UNKNOWN_SYMBOL,
+    r"^(?:implicit declaration of function|unknown type name|use of undeclared identifier|call to undeclared function|.* has no member named|no member named) '(?<symbol>\w+)'|^'(?<undeclared>\w+)' undeclared"
 );
 pattern!(CONTINUES, r"^\s+\d*\s*\||: note: ");
 pattern!(
@@ -466,6 +490,34 @@ make[2]: *** [/src/linux/scripts/Makefile.vmlinux:34: vmlinux] Error 1
         insta::assert_snapshot!(one("ld: mm/b.o: in function `twice':\nb.c:(.text+0x0): multiple definition of `twice'; mm/a.o:a.c:(.text+0x0): first defined here"), @"mm/b.o: multiple definition of `twice'; mm/a.o:a.c:(.text+0x0): first defined here");
         insta::assert_snapshot!(one("ERROR: modpost: \"mas_find_rev\" [drivers/x.ko] undefined!"), @"drivers/x.ko: `mas_find_rev' is undefined!");
         insta::assert_snapshot!(one("ld: cannot find mm/gone.o: No such file or directory"), @"cannot find mm/gone.o: No such file or directory");
+    }
+
+    #[test]
+    fn unknown_symbols_are_named() {
+        let modpost = "ERROR: modpost: \"gone\" [drivers/x.ko] undefined!";
+        let linked = "/usr/bin/ld: mm/b.o:(.data+0x8): undefined reference to `gone'";
+        for log in [
+            "mm/a.c:1:1: error: implicit declaration of function 'gone'; did you mean 'going'? [-Werror=implicit-function-declaration]",
+            "mm/a.c:1:1: error: 'gone' undeclared (first use in this function)",
+            "mm/a.c:1:1: error: 'gone' undeclared here (not in a function)",
+            "mm/a.c:1:1: error: unknown type name 'gone'",
+            "mm/a.c:1:1: error: 'struct vm_area_struct' has no member named 'gone'",
+            "mm/a.c:1:1: error: use of undeclared identifier 'gone'",
+            "mm/a.c:1:1: error: call to undeclared function 'gone'; ISO C99 and later do not support implicit function declarations [-Wimplicit-function-declaration]",
+            "mm/a.c:1:1: error: no member named 'gone' in 'struct vm_area_struct'",
+            modpost,
+            linked,
+        ] {
+            assert_eq!(cause(log, 2).unknown_symbol(), Some("gone"), "{log}");
+        }
+        for log in [
+            "mm/a.c:1:1: error: expected ';' before 'gone'",
+            "mm/a.c:1:1: error: redefinition of 'gone'",
+            "ld: mm/b.o: in function `gone':\nb.c:(.text+0x0): multiple definition of `gone'; mm/a.o:a.c:(.text+0x0): first defined here",
+            "/bin/sh: 1: gone: not found",
+        ] {
+            assert_eq!(cause(log, 2).unknown_symbol(), None, "{log}");
+        }
     }
 
     #[test]

@@ -17,7 +17,6 @@ use git2::{ObjectType, OdbLookupFlags, Oid, Repository, TreeWalkMode, TreeWalkRe
 
 use crate::store::pack::{Id, Kind, PackFile, Packer, id};
 use crate::store::repository::{Kernel, Origin, Store, StoreError};
-use crate::store::symbols::{self, Hashes};
 
 /// How far an import has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -159,26 +158,16 @@ pub fn import(
         (listed, parts)
     });
     // A worker that failed explains why the reader could not go on.
-    let mut ids = Vec::new();
-    let mut headers = [Hashes::default(), Hashes::default()];
-    for part in parts {
-        let part = part?;
-        ids.extend(part.ids);
-        for (all, some) in headers.iter_mut().zip(part.headers) {
-            if all.is_empty() {
-                *all = some
-            } else {
-                all.extend(some)
-            }
-        }
-    }
+    let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
     let (mut entries, seconds) = listed?;
-    for (index, id) in ids {
+    for (index, id) in parts.into_iter().flatten() {
         if let Some(entry) = entries.get_mut(index) {
             entry.content = Content::Id(id);
         }
     }
-    let stripped = archived && strip(&mut entries);
+    if archived {
+        strip(&mut entries);
+    }
     let tree = write_trees(&shared, resolve(entries)?)?;
     let pack = shared
         .pack
@@ -186,9 +175,6 @@ pub fn import(
         .unwrap_or_else(PoisonError::into_inner);
     pack.finish().map_err(ImportError::Write)?;
     let tree = Oid::from_bytes(&tree).map_err(|e| store.failed(e))?;
-    let [whole, below] = headers;
-    symbols::write(store, tree, if stripped { &below } else { &whole })
-        .map_err(ImportError::Write)?;
     Ok(store.record(origin, tree, seconds)?)
 }
 
@@ -236,9 +222,6 @@ struct Batch {
 struct Job {
     index: usize,
     data: Data,
-    /// Whether the content is a public header, with the path as it is and with
-    /// its first folder stripped.
-    header: [bool; 2],
 }
 
 /// The reader's side: checks entries and hands their content to the workers.
@@ -265,14 +248,6 @@ impl<'a, 'w> Feed<'a, 'w> {
     }
 
     fn add(&mut self, path: Vec<u8>, mode: u32, size: u64, data: Data) -> Result<(), ImportError> {
-        let header = [
-            symbols::is_public_header(&path),
-            path.iter()
-                .position(|b| *b == b'/')
-                .and_then(|slash| path.get(slash + 1..))
-                .is_some_and(symbols::is_public_header),
-        ];
-        let header = if mode == LINK { [false; 2] } else { header };
         let index = self.entry(path, mode, Content::Pending)?;
         self.progress.files += 1;
         self.progress.bytes += size;
@@ -280,11 +255,7 @@ impl<'a, 'w> Feed<'a, 'w> {
             return Err(refuse(b"", "more content than any kernel has"));
         }
         self.batched += size + 64;
-        self.batch.jobs.push(Job {
-            index,
-            data,
-            header,
-        });
+        self.batch.jobs.push(Job { index, data });
         if self.batched >= BATCH {
             self.flush()
         } else {
@@ -534,13 +505,6 @@ struct Shared<'a> {
     pack: Mutex<PackFile>,
 }
 
-/// What one worker found.
-#[derive(Default)]
-struct Part {
-    ids: Vec<(usize, Id)>,
-    headers: [Hashes; 2],
-}
-
 /// Puts objects into the pack that neither it nor the store has.
 struct Writer<'a, 'r> {
     shared: &'a Shared<'a>,
@@ -585,17 +549,21 @@ fn open(path: &Path) -> Result<Repository, ImportError> {
     })
 }
 
-fn work(shared: &Shared<'_>, batches: &Mutex<Receiver<Batch>>) -> Result<Part, ImportError> {
+/// The ids of what one worker was given, by entry.
+fn work(
+    shared: &Shared<'_>,
+    batches: &Mutex<Receiver<Batch>>,
+) -> Result<Vec<(usize, Id)>, ImportError> {
     let store = open(shared.store)?;
     let source = shared.source.map(open).transpose()?;
     let mut writer = Writer::new(shared, &store).map_err(|source| StoreError::Git {
         path: shared.store.to_owned(),
         source,
     })?;
-    let mut part = Part::default();
+    let mut ids = Vec::new();
     loop {
         let batch = lock(batches).recv();
-        let Ok(batch) = batch else { return Ok(part) };
+        let Ok(batch) = batch else { return Ok(ids) };
         for job in batch.jobs {
             let owned;
             let blob;
@@ -618,30 +586,25 @@ fn work(shared: &Shared<'_>, batches: &Mutex<Receiver<Batch>>) -> Result<Part, I
                     blob.content()
                 }
             };
-            for (wanted, hashes) in job.header.into_iter().zip(&mut part.headers) {
-                if wanted {
-                    symbols::collect(data, hashes);
-                }
-            }
             let id = writer.put(Kind::Blob, data).map_err(ImportError::Write)?;
-            part.ids.push((job.index, id));
+            ids.push((job.index, id));
         }
     }
 }
 
 /// Strips the folder that holds everything, as archives have one.
-fn strip(entries: &mut [Entry]) -> bool {
+fn strip(entries: &mut [Entry]) {
     let Some(slash) = entries
         .first()
         .and_then(|e| e.path.iter().position(|b| *b == b'/'))
     else {
-        return false;
+        return;
     };
     let prefix: Vec<u8> = entries
         .first()
         .map_or(Vec::new(), |e| e.path[..=slash].to_vec());
     if !entries.iter().all(|e| e.path.starts_with(&prefix)) {
-        return false;
+        return;
     }
     for entry in entries {
         entry.path.drain(..=slash);
@@ -651,7 +614,6 @@ fn strip(entries: &mut [Entry]) -> bool {
             target.drain(..=slash);
         }
     }
-    true
 }
 
 /// Sorts as git does, lets the last of equal paths win, and gives hard links

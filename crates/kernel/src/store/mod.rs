@@ -5,7 +5,6 @@ mod checkout;
 mod import;
 mod pack;
 mod repository;
-pub mod symbols;
 
 pub use checkout::{Written, checkout, extract, held};
 pub use import::{ImportError, Input, Progress, Watch, import};

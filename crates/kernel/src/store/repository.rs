@@ -387,7 +387,7 @@ fn init(cache: &Path, root: &Path) -> Result<(), StoreError> {
         path: fresh.path().to_owned(),
         source,
     })?;
-    fs_err::create_dir_all(fresh.path().join("reaperlab/symbols"))?;
+    fs_err::create_dir_all(fresh.path().join("reaperlab"))?;
     match std::fs::rename(fresh.path(), root) {
         Ok(()) => drop(fresh.keep()),
         // Somebody else was first; ours goes.

@@ -171,22 +171,10 @@ impl Trial {
         }
     }
 
-    /// Our verdict: that of the worst hunk, whatever symbols a small tree
-    /// lacks; `unread` where the mail was refused.
+    /// Our verdict; `unread` where the mail was refused.
     pub fn verdict(&self) -> &'static str {
-        let Some(report) = &self.report else {
-            return "unread";
-        };
-        let verdict = match report.verdict {
-            Verdict::NeedsPrerequisite => {
-                let hunks = report.hunks.iter().map(|hunk| hunk.verdict);
-                // A mode may be there already.
-                let new = hunks.filter(|verdict| *verdict != Verdict::AlreadyApplied);
-                new.max().unwrap_or(Verdict::Clean)
-            }
-            verdict => verdict,
-        };
-        verdict.as_str()
+        let report = self.report.as_ref();
+        report.map_or("unread", |report| report.verdict.as_str())
     }
 
     /// Whether a hunk's conflict says so.
