@@ -15,10 +15,12 @@
 //!    options that it depends on.
 //! 2. While make runs, the source folder holds exactly the arm's tree. Its lock
 //!    is held from the switch to the end.
-//! 3. Before make runs, every file in which the arm's tree differs from the
-//!    tree of the copied objects is newer than every one of these objects.
-//!    Switching writes such files now, after the objects; `objects::freshen` makes
-//!    sure, whatever the clock did.
+//! 3. Before make runs, every source file is dated by comparison with the tree
+//!    of the copied objects: one that differs is newer than every one of these
+//!    objects, one that does not is older than any. What the folder held in
+//!    between, and when it was written, does not matter: a header that another
+//!    arm had changed compiles nothing when it is back. An interrupted build
+//!    notes what it began with, so that it is dated again in the same way.
 //! 4. An object folder is copied from only when its make ended well. One that
 //!    was interrupted is only continued for the same key, and without what was
 //!    written in its last minute, since a killed compiler leaves half a file

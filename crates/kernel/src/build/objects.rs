@@ -28,15 +28,47 @@ const OBJECTS_PER_OPTION: u32 = 2;
 /// What an object folder holds; beside it, as `NAME.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Objects {
-    key: String,
+    /// The kernel's key.
+    kernel: String,
     tree: String,
-    /// Whether all of it was compiled from nothing.
-    fresh: bool,
+    /// What it began with; none where all of it was compiled from nothing.
+    copied: Option<Copied>,
+}
+
+/// What of it is read to start from it.
+#[derive(Debug, Deserialize)]
+struct Kept {
+    tree: String,
+}
+
+/// The objects that a build began with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Copied {
+    tree: String,
+    /// The newest time stamp among them.
+    newest: SystemTime,
+}
+
+impl Objects {
+    /// The files that differ from those that its first objects were compiled
+    /// from; none where their tree is gone from the store.
+    fn changed(&self, source: &mut dyn Source, target: &Target) -> Option<Vec<PathBuf>> {
+        match &self.copied {
+            Some(copied) => differ(source, &copied.tree, target),
+            None => Some(Vec::new()),
+        }
+    }
+}
+
+/// The paths in which a tree differs from a target's; none where it is gone.
+fn differ(source: &mut dyn Source, tree: &str, target: &Target) -> Option<Vec<PathBuf>> {
+    source.changed(Oid::from_str(tree).ok()?, target.tree).ok()
 }
 
 /// An object folder to start from.
 struct Nearest {
     folder: PathBuf,
+    tree: String,
     /// The files in which its tree differs.
     changed: Vec<PathBuf>,
     /// Whether its configuration is another.
@@ -79,15 +111,15 @@ impl Builder<'_> {
         let lock = self.lock(&family, Mode::Exclusive, on_event)?;
         on_event(Event::Preparing);
         let dir = family.join("live");
-        let (fresh, start) = self.start(source, recipe, &dir)?;
+        let (copied, start) = self.start(source, recipe, &dir)?;
         let (dot_config, config) = (dir.join(".config"), &recipe.resolved.config);
         if fs_err::read(&dot_config).ok().as_deref() != Some(config.as_bytes()) {
             fs_err::write(&dot_config, config)?;
         }
         let objects = Objects {
-            key: recipe.key.clone(),
+            kernel: recipe.key.clone(),
             tree: recipe.target.tree.to_string(),
-            fresh,
+            copied,
         };
         self.cache
             .write_json(&dir.with_extension("json"), &objects)?;
@@ -100,44 +132,48 @@ impl Builder<'_> {
         })
     }
 
-    /// Returns whether all of `live` stems from this tree, and what it starts
-    /// with.
+    /// Fills `live`, and the source folder with files that are newer than its
+    /// objects where they differ from what those were compiled from.
     fn start(
         &self,
         source: &mut dyn Source,
         recipe: &Recipe<'_>,
         live: &Path,
-    ) -> Result<(bool, Start)> {
+    ) -> Result<(Option<Copied>, Start)> {
         let target = recipe.target;
         let state = live.with_extension("json");
         if let Some(objects) = read_json::<Objects>(&state)
-            && objects.key == recipe.key
+            && objects.kernel == recipe.key
             && live.is_dir()
+            && let Some(changed) = objects.changed(source, target)
         {
             let left = rewind(live)?;
             source.switch(target)?;
-            return Ok((objects.fresh, Start::Interrupted { objects: left }));
+            date(source.dir(), &changed, objects.copied.as_ref())?;
+            return Ok((objects.copied, Start::Interrupted { objects: left }));
         }
         self.cache.remove(&state)?;
         self.cache.remove(live)?;
         let Some(from) = nearest(source, target, &recipe.resolved.config, live) else {
             fs_err::create_dir_all(live)?;
             source.switch(target)?;
-            return Ok((true, Start::Nothing));
+            date(source.dir(), &[], None)?;
+            return Ok((None, Start::Nothing));
         };
         let newest = copy_tree(&from.folder, live, self.toolchain.jobs)?;
         if self.runner.cancelled() {
             return Err(BuildError::cancelled());
         }
+        let tree = from.tree;
+        let copied = Some(Copied { tree, newest });
         source.switch(target)?;
-        let dir = source.dir();
-        freshen(dir, &from.changed, newest)?;
+        date(source.dir(), &from.changed, copied.as_ref())?;
         let affected = if from.configured {
-            affected(live, dir, &from.changed)
+            affected(live, source.dir(), &from.changed)
         } else {
             None
         };
-        Ok((false, Start::Copy { affected }))
+        Ok((copied, Start::Copy { affected }))
     }
 
     /// How many files make will compile, as far as that is known.
@@ -151,7 +187,7 @@ impl Builder<'_> {
         };
         match &live.start {
             Start::Nothing => Some(whole()),
-            Start::Interrupted { objects } if live.objects.fresh => {
+            Start::Interrupted { objects } if live.objects.copied.is_none() => {
                 Some(whole().saturating_sub(*objects))
             }
             Start::Interrupted { .. } => None,
@@ -162,7 +198,7 @@ impl Builder<'_> {
     /// Keeps the objects of a finished build to start others from.
     pub(super) fn keep(&self, live: &Live) -> Result<()> {
         if self.keep_objects {
-            let kept = live.family.join(&live.objects.key);
+            let kept = live.family.join(&live.objects.kernel);
             self.cache.remove(&kept)?;
             fs_err::rename(&live.dir, &kept)?;
             self.cache
@@ -179,12 +215,10 @@ fn nearest(source: &mut dyn Source, target: &Target, config: &str, live: &Path) 
     const MANY: usize = 1000;
     let mut best: Option<(usize, Nearest)> = None;
     for folder in live.parent().map(children).unwrap_or_default() {
-        let Some(objects) = read_json::<Objects>(&folder.with_extension("json")) else {
+        let Some(Kept { tree }) = read_json(&folder.with_extension("json")) else {
             continue;
         };
-        // A tree that the store no longer has can't be compared.
-        let tree = Oid::from_str(&objects.tree).ok();
-        let Some(Ok(changed)) = tree.map(|tree| source.changed(tree, target.tree)) else {
+        let Some(changed) = differ(source, &tree, target) else {
             continue;
         };
         let Ok(other) = fs_err::read_to_string(folder.join(".config")) else {
@@ -200,6 +234,7 @@ fn nearest(source: &mut dyn Source, target: &Target, config: &str, live: &Path) 
         if best.as_ref().is_none_or(|(least, _)| cost < *least) {
             let nearest = Nearest {
                 folder,
+                tree,
                 changed,
                 configured: options == 0,
             };
@@ -215,16 +250,29 @@ fn options_that_differ(one: &str, other: &str) -> usize {
     one.symmetric_difference(&other).count()
 }
 
-/// Makes every changed file newer than `newest`.
-fn freshen(source: &Path, changed: &[PathBuf], newest: SystemTime) -> io::Result<()> {
-    for path in changed.iter().map(|path| source.join(path)) {
-        match path.symlink_metadata() {
-            Ok(meta) if meta.is_file() && meta.modified()? <= newest => {
-                File::open(&path)?.set_modified(newest + Duration::from_millis(1))?;
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+/// Dates the files of a source folder: those that differ from what the copied
+/// objects were compiled from are newer than any of these, all others older.
+/// So it does not matter what the folder held in between.
+fn date(source: &Path, changed: &[PathBuf], copied: Option<&Copied>) -> io::Result<()> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let old = UNIX_EPOCH + DAY;
+    let new = copied.map_or(old, |copied| copied.newest + Duration::from_millis(1));
+    let changed: BTreeSet<&Path> = changed.iter().map(PathBuf::as_path).collect();
+    let files = Listing::of(source)?.files;
+    for file in files.iter().filter(|file| !file.link) {
+        let date = match changed.contains(file.path.as_path()) {
+            true => new,
+            false => old,
+        };
+        if file.modified != date {
+            File::open(source.join(&file.path))?.set_modified(date)?;
+        }
+    }
+    // make looks at what a link leads to.
+    for link in files.iter().filter(|file| file.link) {
+        let path = source.join(&link.path);
+        if changed.contains(link.path.as_path()) && path.is_file() {
+            File::open(path)?.set_modified(new)?;
         }
     }
     Ok(())
@@ -275,17 +323,29 @@ mod tests {
     use crate::build::copy::tests::{at, file};
 
     #[test]
-    fn changed_files_become_newer_than_any_object() {
+    fn what_differs_is_newer_than_any_object_and_the_rest_older() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        for (name, seconds) in [("older", 1), ("same", 5), ("newer", 9), ("unchanged", 1)] {
+        let files = ["older", "same", "newer", "below/a", "below/b", "linked"];
+        for (name, seconds) in files.into_iter().zip([1, 5, 9, 1, 9, 1]) {
             file(&path(name), seconds);
         }
-        let changed = ["older", "same", "newer", "deleted"].map(PathBuf::from);
-        freshen(folder.path(), &changed, at(5)).unwrap();
+        fs_err::os::unix::fs::symlink("linked", path("link")).unwrap();
+        fs_err::os::unix::fs::symlink("nowhere", path("lost")).unwrap();
+        let changed = ["older", "same", "below/b", "deleted", "link", "lost"].map(PathBuf::from);
+        let copied = Copied {
+            tree: String::new(),
+            newest: at(5),
+        };
+        for _ in 0..2 {
+            date(folder.path(), &changed, Some(&copied)).unwrap();
+            let is_newer = |name: &str| path(name).metadata().unwrap().modified().unwrap() > at(5);
+            let found = files.map(is_newer);
+            assert_eq!(found, [true, true, false, false, true, true]);
+        }
+        date(folder.path(), &[], None).unwrap();
         let time = |name: &str| path(name).metadata().unwrap().modified().unwrap();
-        assert!(time("older") > at(5) && time("same") > at(5));
-        assert_eq!((time("newer"), time("unchanged")), (at(9), at(1)));
+        assert!(files.iter().all(|name| time(name) < at(0)));
     }
 
     #[test]

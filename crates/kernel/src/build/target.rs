@@ -32,8 +32,8 @@ pub trait Source {
     /// The folder: absolute, and the same one for as long as it exists.
     fn dir(&self) -> &Path;
 
-    /// Makes the folder hold a commit's tree. Files that differ from what it
-    /// holds are written with the present time, the others left alone.
+    /// Makes the folder hold the target's tree. The files' time stamps are the
+    /// builder's to set.
     ///
     /// # Errors
     /// When it can't.

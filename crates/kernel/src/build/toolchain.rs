@@ -67,7 +67,11 @@ impl Toolchain {
             pair.push(value);
             pair
         };
-        let mut all = vec!["-i".into(), set("PATH", &self.path), "LC_ALL=C".into()];
+        // Python would leave files in the source folder, and know them by the
+        // date of what they were made of.
+        let fixed = ["LC_ALL=C", "PYTHONDONTWRITEBYTECODE=1"].map(OsString::from);
+        let mut all = vec!["-i".into(), set("PATH", &self.path)];
+        all.extend(fixed);
         all.extend(
             INHERITED
                 .iter()

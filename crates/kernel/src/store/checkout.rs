@@ -1,9 +1,8 @@
 //! A commit's tree as a folder to build in.
 //!
 //! A marker beside the folder says which commit it holds. A folder that holds
-//! another commit gets only the files that differ, so that the times of the
-//! others stay and `make` leaves their objects alone. A folder whose writing
-//! was interrupted is written again.
+//! another commit gets only the files that differ. A folder whose writing was
+//! interrupted is written again.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
