@@ -42,6 +42,30 @@ impl Work {
             _ => Ok(self.patches.clone()),
         }
     }
+
+    /// What a reader of the series should know before it is judged.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.warnings.clone();
+        if !self.manifest.missing.is_empty() {
+            let list: Vec<_> = self
+                .manifest
+                .missing
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            notes.push(format!(
+                "Patch {} of {} v{} is missing from the input; the others are tested without it{}",
+                list.join(", "),
+                self.manifest.name,
+                self.manifest.version,
+                self.manifest
+                    .missing_note
+                    .as_ref()
+                    .map_or(String::new(), |n| format!(" ({n})")),
+            ));
+        }
+        notes
+    }
 }
 
 /// What `--series` is called where there is none: the kernel as it is.

@@ -99,7 +99,7 @@ impl Programs {
     }
 }
 
-/// Longer than any build: what bounds a build is the user's timeout_scale, and a
+/// Longer than any build: what bounds a build is the user's patience, and a
 /// build that never ends is ended all the same.
 const DEADLINE: Duration = Duration::from_secs(4 * 3600);
 

@@ -1,6 +1,7 @@
 //! `cargo xtask`: every command of the project.
 
 mod advice;
+mod catalogue;
 mod commands;
 mod exit;
 mod flavour;
@@ -10,14 +11,9 @@ mod input;
 mod job;
 mod kernels;
 mod machine;
-mod outcome;
 mod output;
-mod pipeline;
 mod progress;
-mod round;
 mod run;
-mod rundir;
-mod schedule;
 mod slurm;
 
 use std::io::Write;

@@ -3,9 +3,9 @@
 
 use std::fmt::Write;
 
-use evidence::run::{Round, RoundStatus, folder};
+use evidence::run::{Round, RoundStatus};
 use kernel::build::diagnose::Diagnostic;
-use results::Arm;
+use results::{Arm, Purpose};
 use serde_json::{Value, json};
 use vm::process::Cancel;
 
@@ -16,8 +16,9 @@ use crate::job::Job;
 use crate::kernels::{self, Inspected};
 use crate::machine::Machine;
 use crate::output::{print, print_json};
-use crate::round::{self, Boot};
-use crate::{host, input, rundir, schedule};
+use crate::run::guests::{Guest, Guests, Kernel};
+use crate::run::{folder, plan};
+use crate::{host, input};
 
 /// Builds, inspects and boots every commit of the series.
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
@@ -29,7 +30,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let work = input::load(&args.series.from)?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let program = Program::build(&job)?;
-    let mut chosen = program.select(&args.scenarios)?;
+    let mut chosen = program.catalogue.select(&args.scenarios)?;
     if args.scenarios.is_empty() {
         // Whether it boots and kills at all; --scenario asks for more.
         chosen.truncate(1);
@@ -45,26 +46,40 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         (&args.guest).into(),
         args.flavour.timeout_scale(),
     )?;
-    let place = rundir::create(args.out.as_deref(), &started)?;
+    let place = folder::create(args.out.as_deref(), &started)?;
     let mut rounds = Vec::new();
     for (one, index) in commits.iter().zip(0..) {
         let seed = started.as_second() as u64;
-        let plan = schedule::plan(&work, Arm::Patched, chosen.clone(), seed);
-        let boot = Boot {
+        let plan = plan::guest(
+            &work.manifest,
+            Arm::Patched,
+            Purpose::Probed,
+            chosen.clone(),
+            seed,
+        );
+        let guest = Guest {
             index,
             arm: Arm::Patched,
-            image: &one.built.image,
-            modules: &one.built.modules,
-            selftests: &[],
+            kernel: Kernel {
+                image: &one.built.image,
+                modules: &one.built.modules,
+                selftests: &[],
+            },
             plan: &plan,
-            folder: &place.join(folder(name, Arm::Patched, index)),
+            folder: &place.join(evidence::run::folder(name, Arm::Patched, index)),
             kill_qemu: false,
         };
         job.progress.stage(&format!("Booting {}", one.built.name));
-        let (round, lost) = round::run(&job, &machine, &program, &boot, &mut |_| {})?;
+        let guests = Guests {
+            job: &job,
+            machine: &machine,
+            program: &program,
+        };
+        let booted = guests.boot(&guest, &mut |_| {})?;
+        let round = booted.round;
         job.progress.finish(round.status.as_str());
         job.alive()?;
-        if let Some(lost) = lost {
+        if let Some(lost) = booted.lost {
             job.progress.note(&lost);
         }
         rounds.push(round);

@@ -19,9 +19,10 @@ use crate::host::Install;
 use crate::input;
 use crate::job::Job;
 use crate::output::{print, print_json};
-use crate::pipeline::{self, Place};
 use crate::run::request::{Extent, Request};
-use crate::{kernels, outcome, rundir, slurm};
+use crate::run::{self, Place};
+use crate::run::{folder, outcome};
+use crate::{kernels, slurm};
 
 /// What is known of a cell beside its run.
 const CELL: &str = "cell.json";
@@ -204,14 +205,14 @@ fn all(args: &Options, cancel: &Cancel) -> Result {
         let (name, of) = (&request.kernel, plan.cells.len());
         job.progress.note(&format!("Kernel {nth} of {of}: {name}"));
         let cell = cell(&job, request, plan.setup.install(), &place).map_err(|failure| {
-            let hints = vec![rundir::resume_with("matrix", &place)];
+            let hints = vec![folder::resume_with("matrix", &place)];
             Failure { hints, ..failure }
         })?;
         if let Some(error) = &cell.error {
             job.progress.note(&format!("{name}: {error}"));
         }
     }
-    rundir::mark_latest(&place);
+    folder::mark_latest(&place);
     let folders = plan.cells.iter();
     let folders = folders.map(|cell| place.join(folder_name(&cell.kernel)));
     finish(rows(folders, &place)?, &place, args.json)
@@ -229,10 +230,10 @@ fn begin(cells: &Cells, out: Option<&Path>) -> Result<(PathBuf, Plan)> {
             .collect(),
         setup: cells.setup.options.clone(),
     };
-    let place = rundir::create(out, &jiff::Timestamp::now())?;
+    let place = folder::create(out, &jiff::Timestamp::now())?;
     let mut json = serde_json::to_vec_pretty(&plan).kind(Kind::Infrastructure)?;
     json.push(b'\n');
-    rundir::write(&place.join(PLAN), &json)?;
+    folder::write(&place.join(PLAN), &json)?;
     Ok((place, plan))
 }
 
@@ -423,7 +424,7 @@ fn write(folder: &Path, cell: &Cell) -> Result {
     fs_err::create_dir_all(folder).kind(Kind::Infrastructure)?;
     let mut json = serde_json::to_vec_pretty(cell).kind(Kind::Infrastructure)?;
     json.push(b'\n');
-    rundir::write(&folder.join(CELL), &json)
+    folder::write(&folder.join(CELL), &json)
 }
 
 /// Does a cell's work, noting how far it came.
@@ -443,12 +444,12 @@ fn fill(job: &Job, request: &Request, install: Install, folder: &Path, cell: &mu
         cell.ended = Some(Stage::Apply);
         return Err(kernels::refusal(&tree));
     }
-    let place = if rundir::has_run(folder) {
+    let place = if folder::has_run(folder) {
         Place::Resumed(folder)
     } else {
         Place::New(Some(folder))
     };
-    let finished = pipeline::run(job, request, install, place, None).inspect_err(|failure| {
+    let finished = run::run(job, request, install, place, None).inspect_err(|failure| {
         cell.ended = Some(stage(failure));
         if let Some(symbol) = kernels::lacks(failure, &work.patches) {
             cell.applies = Some(Verdict::NeedsPrerequisite.as_str().to_owned());
@@ -493,7 +494,7 @@ fn row(folder: &Path, place: &Path) -> Result<Row> {
     let cell = load(folder)?;
     let report = match cell.ended {
         Some(_) => None,
-        None => Some(evidence::analyse(&rundir::load(folder)?)),
+        None => Some(evidence::analyse(&folder::load(folder)?)),
     };
     // Where the cell lies elsewhere no link would hold on another machine.
     let link = folder.strip_prefix(place).unwrap_or(folder);
@@ -534,7 +535,7 @@ fn finish(rows: Vec<Row>, place: &Path, json: bool) -> Result {
         ),
     ];
     for (name, text) in files {
-        rundir::write(&place.join(name), text.as_bytes())?;
+        folder::write(&place.join(name), text.as_bytes())?;
     }
     if json {
         print_json(&matrix)?;

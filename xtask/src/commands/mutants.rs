@@ -7,26 +7,29 @@ use clap::Args;
 use evidence::run::{Round, RoundStatus};
 use kernel::build::Built;
 use kernel::build::selftests::Selftest;
-use results::Arm;
 use results::ktap::Status;
 use results::plan::Plan;
 use results::record::Record;
+use results::{Arm, Purpose};
 use serde::Serialize;
 use series::patch::Patch;
 use vm::process::Cancel;
 
 use super::options::{self, Guest, Setup};
+use crate::catalogue::matches;
 use crate::exit::{Advise, Failure, Kind, Result, fail};
 use crate::flavour::Flavour;
-use crate::guest::{Program, matches};
+use crate::guest::Program;
+use crate::host;
 use crate::input::{self, Work};
 use crate::job::{Job, workspace};
 use crate::kernels::{self, Kernel};
 use crate::machine::Machine;
 use crate::output::{print, print_json};
 use crate::progress::seconds;
-use crate::round::{self, Boot, Sight};
-use crate::{host, rundir, schedule};
+use crate::run::folder;
+use crate::run::guests::{self, Guests};
+use crate::run::plan as guest_plan;
 
 /// `mutants`' options.
 #[derive(Debug, Args)]
@@ -126,11 +129,12 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let mutants = read(args)?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let program = Program::build(&job)?;
-    let chosen = program.select(&args.scenarios)?;
+    let chosen = program.catalogue.select(&args.scenarios)?;
     for mutant in &mutants {
         if let Some(unknown) = mutant.expected.iter().find(|name| {
             !program
-                .scenarios
+                .catalogue
+                .0
                 .iter()
                 .any(|scenario| scenario.name == **name)
         }) {
@@ -150,7 +154,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         args.flavour,
         &[Arm::Patched],
     )?;
-    let own = program.selftests(&chosen);
+    let own = program.catalogue.selftests(&chosen);
     let selftests = kernels::selftests(&job, &kernel, Arm::Patched, &own)?;
     let machine = Machine::find(
         &job,
@@ -159,7 +163,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         (&args.guest).into(),
         args.flavour.timeout_scale(),
     )?;
-    let folder = rundir::create(args.out.as_deref(), &started)?;
+    let folder = folder::create(args.out.as_deref(), &started)?;
     let bench = Bench {
         job: &job,
         work: &work,
@@ -188,7 +192,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         ));
         fates.push(fate);
         let json = serde_json::to_vec_pretty(&document(&fates)).unwrap_or_default();
-        rundir::write(&folder.join("mutants.json"), &json)?;
+        folder::write(&folder.join("mutants.json"), &json)?;
     }
     if args.json {
         print_json(&document(&fates))?;
@@ -372,26 +376,37 @@ impl Bench<'_> {
     ) -> Result<Round> {
         let plan = Plan {
             timeout_scale: self.timeout_scale,
-            ..schedule::plan(self.work, Arm::Patched, scenarios, self.seed)
+            ..guest_plan::guest(
+                &self.work.manifest,
+                Arm::Patched,
+                Purpose::Probed,
+                scenarios,
+                self.seed,
+            )
         };
-        let boot = Boot {
+        let guest = guests::Guest {
             index: 0,
             arm: Arm::Patched,
-            image: &built.image,
-            modules: &built.modules,
-            selftests: &self.selftests,
+            kernel: guests::Kernel {
+                image: &built.image,
+                modules: &built.modules,
+                selftests: &self.selftests,
+            },
             plan: &plan,
             folder: place,
             kill_qemu: false,
         };
+        let guests = Guests {
+            job: self.job,
+            machine: self.machine,
+            program: self.program,
+        };
         self.job.progress.stage(&format!("Testing {name}"));
-        let (round, lost) =
-            round::run(self.job, self.machine, self.program, &boot, &mut |sight| {
-                if let Sight::Scenario(scenario) = sight {
-                    self.job.progress.step(0, None, scenario);
-                }
-            })?;
-        if let Some(lost) = lost {
+        let booted = guests.boot(&guest, &mut |scenario| {
+            self.job.progress.step(0, None, scenario);
+        })?;
+        let round = booted.round;
+        if let Some(lost) = booted.lost {
             self.job.progress.note(&format!("  {lost}"));
         }
         self.job.progress.finish(round.status.as_str());
@@ -501,7 +516,7 @@ mod tests {
         Round {
             index: 0,
             arm: Arm::Patched,
-            purpose: results::Purpose::Probed,
+            purpose: Purpose::Probed,
             status,
             console_verdict: console.map_or(console::Kind::Clean, |_| console::Kind::Warning),
             console_events: console

@@ -12,9 +12,9 @@ use super::request::{Wanted, agree};
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::job::Job;
 use crate::output::{print, print_json};
-use crate::pipeline::{self, Place};
 use crate::run::request::{Extent, Fault, Request};
-use crate::{outcome, rundir};
+use crate::run::{self, Place};
+use crate::run::{folder, outcome};
 
 /// `patch-test`'s options.
 #[derive(Debug, Args)]
@@ -71,7 +71,7 @@ fn request(args: &Options) -> Result<Request> {
     let Some(folder) = &args.resume else {
         return Ok(given);
     };
-    let begun = match rundir::load_request(folder)? {
+    let begun = match folder::load_request(folder)? {
         Some(request) => request,
         None => by_command(folder)?,
     };
@@ -90,7 +90,7 @@ fn request(args: &Options) -> Result<Request> {
 
 /// What a run was asked to do whose folder has its command line alone.
 fn by_command(folder: &Path) -> Result<Request> {
-    let line = rundir::load(folder)?.command;
+    let line = folder::load(folder)?.command;
     let Some(words) = line.strip_prefix("cargo xtask patch-test") else {
         return fail(
             Kind::Usage,
@@ -114,7 +114,7 @@ fn test(args: &Options, cancel: &Cancel, judged: &mut bool) -> Result {
         None => Place::New(args.out.as_deref()),
     };
     let install = args.setup.install();
-    let finished = pipeline::run(&job, &request, install, place, args.fault)?;
+    let finished = run::run(&job, &request, install, place, args.fault)?;
     *judged = true;
     if args.json {
         print_json(&finished.report)?;

@@ -9,7 +9,7 @@ use evidence::{Report, calibrate, claims, render};
 use super::options::Verdict;
 use crate::exit::{Classify, Kind, Result, fail};
 use crate::output::{print, print_json};
-use crate::{outcome, rundir};
+use crate::run::{folder, outcome};
 
 /// `compare`'s options.
 #[derive(Debug, Args)]
@@ -48,7 +48,7 @@ pub struct Options {
 
 /// Writes every report of a run folder again.
 pub fn run(args: &Options) -> Result {
-    let run = rundir::load(&args.run)?;
+    let run = folder::load(&args.run)?;
     finish(&args.verdict, &outcome::write(&args.run, &run)?)
 }
 
@@ -57,7 +57,7 @@ pub fn compare(args: &Compare) -> Result {
     let runs = args
         .runs
         .iter()
-        .map(|folder| rundir::load(folder))
+        .map(|folder| folder::load(folder))
         .collect::<Result<Vec<Run>>>()?;
     if args.calibrate {
         return calibrate(args, &runs);

@@ -19,7 +19,7 @@ use vm::process::Cancel;
 use crate::exit::{Advise, Kind, Result, fail};
 use crate::input::{self, Mailboxes};
 use crate::output::{is_stdout, print, print_json, printed};
-use crate::rundir;
+use crate::run::folder;
 use tree::Tree;
 
 /// `review`'s options.
@@ -93,7 +93,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         if is_stdout(file) {
             printed(|out| out.write_all(&mbox))?;
         } else {
-            rundir::write(file, &mbox)?;
+            folder::write(file, &mbox)?;
         }
         eprintln!("{}", text::am(&review, file, args.accept_conditional));
     }

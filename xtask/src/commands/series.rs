@@ -41,7 +41,7 @@ pub fn run(args: &Options) -> Result {
     }
     fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
     for (name, bytes) in &files {
-        crate::rundir::write(&folder.join(name), bytes)?;
+        crate::run::folder::write(&folder.join(name), bytes)?;
     }
     let warnings: Vec<String> = series.warnings.iter().map(ToString::to_string).collect();
     if args.json {

@@ -1,3 +1,200 @@
 //! A run: a series on one kernel, from what was asked for to the report.
+//!
+//! [`plan`] says what is booted, [`execute`] has it booted by [`guests`] and
+//! looks at the samples on the way, [`record`] keeps what came of it in the run
+//! [`folder`].
 
+pub mod execute;
+pub mod folder;
+pub mod guests;
+pub mod outcome;
+pub mod plan;
+pub mod record;
 pub mod request;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use evidence::Report;
+use evidence::run::Round;
+use kernel::cache::Cache;
+use results::Arm;
+
+use self::execute::{Clock, Event};
+use self::guests::{Guests, RunBooter};
+use self::plan::Tasks;
+use self::record::Record;
+use self::request::{Extent, Fault, Request};
+use crate::exit::{Advise, Classify, Kind, Result};
+use crate::guest::Program;
+use crate::host::{self, Install};
+use crate::input;
+use crate::job::Job;
+use crate::kernels;
+use crate::machine::Machine;
+use crate::progress::{Progress, seconds};
+
+/// Where a run goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// A new folder: this one, or one named after the time.
+    New(Option<&'a Path>),
+    /// The folder of an interrupted run: what it has is not done again.
+    Resumed(&'a Path),
+}
+
+/// What became of a run.
+pub struct Finished {
+    pub folder: PathBuf,
+    pub report: Report,
+}
+
+/// Puts a series to the test on one kernel.
+pub fn run(
+    job: &Job,
+    request: &Request,
+    install: Install,
+    place: Place<'_>,
+    fault: Option<Fault>,
+) -> Result<Finished> {
+    let (began, started) = (Instant::now(), jiff::Timestamp::now());
+    let earlier = match place {
+        Place::New(out) => {
+            out.map(folder::refuse_taken).transpose()?;
+            None
+        }
+        // Nothing was booted yet where it has no run.
+        Place::Resumed(folder) => folder::has_run(folder)
+            .then(|| folder::load(folder))
+            .transpose()?,
+    };
+    let series = input::load(&request.series)?;
+    let claims = request.claims.as_ref().map(fs_err::read_to_string);
+    let claims = claims.transpose().kind(Kind::Usage)?;
+    for note in series.notes() {
+        job.progress.note(&note);
+    }
+    host::ensure(job, host::Use::Work, install)?;
+    let program = Program::build(job)?;
+    let tasks = Tasks::new(request, &series.manifest, &program.catalogue)?;
+
+    let kernel = kernels::build(
+        job,
+        &series,
+        &request.kernel,
+        request.flavour,
+        &request.builds(),
+    )?;
+    let kernel = match request.aa {
+        true => kernel.against_itself(),
+        false => kernel,
+    };
+    let arms = request.arms();
+    let own = program.catalogue.selftests(&tasks.scenarios);
+    let selftests = arms
+        .iter()
+        .map(|&arm| Ok((arm, kernels::selftests(job, &kernel, arm, &own)?)))
+        .collect::<Result<BTreeMap<_, _>>>()?;
+    let machine = Machine::find(
+        job,
+        &program,
+        kernel.image(arms[0])?,
+        request.guest,
+        request.flavour.timeout_scale(),
+    )?;
+    let accelerator = &machine.accelerator;
+    job.progress.note(&format!(
+        "Guests run on {}: {}",
+        accelerator.kind, accelerator.why
+    ));
+
+    let seed = match &earlier {
+        Some(earlier) => earlier.seed,
+        None => request.seed.unwrap_or(started.as_second() as u64),
+    };
+    let mut boots = tasks.boots(request, &series.manifest, seed);
+    if let Some(fault) = fault {
+        plan::provoke(&mut boots, fault);
+    }
+    let mut described =
+        record::describe(request, &series, &kernel, &machine, &tasks, seed, &started)?;
+    if let Some(claims) = claims {
+        described.changelog = claims;
+    }
+    let folder = match place {
+        Place::New(out) => folder::create(out, &started)?,
+        Place::Resumed(folder) => folder.to_owned(),
+    };
+    folder::save_request(&folder, request)?;
+    let mut record = Record::new(folder.clone(), described, earlier)?;
+
+    let booter = RunBooter {
+        guests: Guests {
+            job,
+            machine: &machine,
+            program: &program,
+        },
+        kernel: &|arm: Arm| {
+            Ok(guests::Kernel {
+                image: kernel.image(arm)?,
+                modules: &kernel.built(arm)?.modules,
+                selftests: selftests.get(&arm).map_or(&[], Vec::as_slice),
+            })
+        },
+        name: &kernel.name,
+        folder: &folder,
+        cache: &Cache::open(&job.cache).kind(Kind::Infrastructure)?,
+    };
+    let minutes = request.minutes.map(u64::from);
+    let clock = Clock {
+        began,
+        limit: minutes.map(|minutes| Duration::from_secs(60 * minutes)),
+    };
+    let booting = Instant::now();
+    job.progress.stage("Booting");
+    let ended = execute::execute(&booter, boots, &clock, &mut record, &mut |event| {
+        tell(&job.progress, &event);
+    });
+    if ended.is_ok() {
+        let (guests, took) = (record.run().rounds.len(), seconds(booting.elapsed()));
+        job.progress.finish(&format!("{guests} guests in {took}"));
+    }
+
+    // Whatever stopped the boots, those that ended are kept and reported.
+    let report = record.report()?;
+    folder::mark_latest(&folder);
+    match request.extent {
+        Extent::Whole => ended.hint(folder::resume_with("patch-test", &folder))?,
+        // Its matrix is what is resumed.
+        Extent::Brief => ended?,
+    }
+    Ok(Finished { folder, report })
+}
+
+/// Tells the user what happened.
+fn tell(progress: &Progress, event: &Event<'_>) {
+    progress.note(&match event {
+        Event::Lost { boot, why } => format!("  {boot}: {why}"),
+        Event::Ended { boot, round } => ended(boot, round),
+        Event::Left(scenarios) => format!("  a fresh guest for the {scenarios} scenarios left"),
+        Event::Decided { boots, after } => format!(
+            "  decided by {boots} boots of each arm, {} after the start",
+            seconds(*after)
+        ),
+        Event::OutOfTime { after } => format!("  measured no more after {}", seconds(*after)),
+    });
+}
+
+fn ended(boot: &str, round: &Round) -> String {
+    let c = round.ktap.counts;
+    format!(
+        "  {boot}: {}, {} passed, {} failed, {} skipped{} ({:.1} s)",
+        round.status.as_str(),
+        c.passed,
+        c.failed + c.crashed,
+        c.skipped,
+        round.how(),
+        round.wall_s,
+    )
+}

@@ -88,6 +88,14 @@ impl Request {
             .collect()
     }
 
+    /// The arms to build.
+    pub fn builds(&self) -> Vec<Arm> {
+        match self.aa {
+            true => vec![Arm::Base],
+            false => self.arms(),
+        }
+    }
+
     /// The arms to boot.
     pub fn arms(&self) -> Vec<Arm> {
         either_or_both(self.arm)

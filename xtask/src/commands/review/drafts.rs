@@ -15,7 +15,7 @@ use series::review::lint::Finding;
 
 use crate::exit::{Kind, Result, fail};
 use crate::output::{is_stdout, print};
-use crate::rundir;
+use crate::run::folder;
 
 /// Writes a draft to its file, or onto standard output.
 pub fn write(to: Option<&Path>, text: &str) -> Result {
@@ -25,7 +25,7 @@ pub fn write(to: Option<&Path>, text: &str) -> Result {
             false => print(text),
         };
     };
-    rundir::write(file, text.as_bytes())?;
+    folder::write(file, text.as_bytes())?;
     eprintln!("{}: draft written; nothing was sent", file.display());
     Ok(())
 }
@@ -40,7 +40,7 @@ fn harmless(text: &str) -> String {
 
 /// The report of the run whose findings go into the drafts.
 pub fn report(run: Option<&Path>) -> Result<Option<Report>> {
-    let run = run.map(rundir::load).transpose()?;
+    let run = run.map(folder::load).transpose()?;
     Ok(run.as_ref().map(evidence::analyse))
 }
 

@@ -5,11 +5,11 @@ use std::path::Path;
 use evidence::run::Run;
 use evidence::{Report, Status, render};
 
+use super::folder;
 use crate::exit::{Advise, Classify, Kind, Result, fail};
-use crate::rundir;
 
 /// Writes every report of a run into its folder.
-pub fn write(folder: &Path, run: &Run) -> Result<Report> {
+pub fn write(place: &Path, run: &Run) -> Result<Report> {
     let report = evidence::analyse(run);
     let files = [
         (
@@ -28,7 +28,7 @@ pub fn write(folder: &Path, run: &Run) -> Result<Report> {
         ),
     ];
     for (name, text) in files {
-        rundir::write(&folder.join(name), text.as_bytes())?;
+        folder::write(&place.join(name), text.as_bytes())?;
     }
     Ok(report)
 }

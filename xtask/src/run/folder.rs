@@ -9,9 +9,9 @@ use evidence::stored;
 use results::ktap;
 use results::record::Record;
 
+use super::request::Request;
 use crate::exit::{Advise, Classify, Kind, Result, fail};
 use crate::job::workspace;
-use crate::run::request::Request;
 
 /// What was asked for.
 const REQUEST: &str = "request.json";
@@ -47,15 +47,21 @@ pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> 
             }
         }
     };
-    if has_run(&folder) {
-        return fail(
+    refuse_taken(&folder)?;
+    fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
+    Ok(folder)
+}
+
+/// Fails where a folder has a run in it.
+pub fn refuse_taken(folder: &Path) -> Result {
+    match has_run(folder) {
+        false => Ok(()),
+        true => fail(
             Kind::Usage,
             format!("{} already holds a run", folder.display()),
         )
-        .hint("name another folder with --out");
+        .hint("name another folder with --out"),
     }
-    fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
-    Ok(folder)
 }
 
 /// Whether a folder has a run in it.

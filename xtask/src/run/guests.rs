@@ -1,0 +1,366 @@
+//! Boots a guest, keeps what it says, and tells how it ended.
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use evidence::run::{self, Round, RoundStatus};
+use kernel::IoError;
+use kernel::build::selftests::Selftest;
+use kernel::cache::Cache;
+use results::ktap;
+use results::machine::Accel;
+use results::plan::Plan;
+use results::record::Record;
+use results::text::hex;
+use results::{Arm, Purpose};
+use sha1::{Digest, Sha1};
+use vm::{End, Progress};
+
+use super::execute::{Booted, Booter, Numbered};
+use super::folder;
+use crate::exit::{Classify, Failure, Kind, Result};
+use crate::guest::Program;
+use crate::job::Job;
+use crate::machine::Machine;
+
+/// A kernel, and what was built with it.
+#[derive(Clone, Copy)]
+pub struct Kernel<'a> {
+    pub image: &'a Path,
+    pub modules: &'a [PathBuf],
+    /// The tests that its tree has of its own.
+    pub selftests: &'a [Selftest],
+}
+
+/// One guest, from its kernel to the folder for what it says.
+pub struct Guest<'a> {
+    /// Counted from 0 over the run.
+    pub index: u32,
+    pub arm: Arm,
+    pub kernel: Kernel<'a>,
+    pub plan: &'a Plan,
+    /// Where its console and results go; made if it is not there.
+    pub folder: &'a Path,
+    /// Kill QEMU once the first test has ended.
+    pub kill_qemu: bool,
+}
+
+/// What every guest of a command is booted with.
+#[derive(Clone, Copy)]
+pub struct Guests<'a> {
+    pub job: &'a Job,
+    pub machine: &'a Machine,
+    pub program: &'a Program,
+}
+
+impl Guests<'_> {
+    /// Boots a guest. A crash that only emulation explains is kept beside the
+    /// round, which is booted again once; [`Booted::lost`] then says so.
+    pub fn boot(&self, guest: &Guest<'_>, on_scenario: &mut dyn FnMut(&str)) -> Result<Booted> {
+        let plan = Plan {
+            nonce: nonce(guest.plan.seed),
+            ..guest.plan.clone()
+        };
+        let round = self.once(guest, &plan, on_scenario)?;
+        let console = fs_err::read(guest.folder.join("console.log")).kind(Kind::Infrastructure)?;
+        let console = String::from_utf8_lossy(&console);
+        let Some(title) = emulators_fault(self.machine.accelerator.kind, &round, &console) else {
+            return Ok(Booted { round, lost: None });
+        };
+        let lost = guest.folder.with_added_extension("lost");
+        fs_err::rename(guest.folder, &lost).kind(Kind::Infrastructure)?;
+        let why = format!(
+            "{title:?} is a fault of emulation; booted again, see {}",
+            lost.file_name().unwrap_or_default().to_string_lossy()
+        );
+        Ok(Booted {
+            round: self.once(guest, &plan, on_scenario)?,
+            lost: Some(why),
+        })
+    }
+
+    fn once(
+        &self,
+        guest: &Guest<'_>,
+        plan: &Plan,
+        on_scenario: &mut dyn FnMut(&str),
+    ) -> Result<Round> {
+        fs_err::create_dir_all(guest.folder).kind(Kind::Infrastructure)?;
+        let scratch = tempfile::tempdir().kind(Kind::Infrastructure)?;
+        let initrd = scratch.path().join("initrd");
+        let Kernel {
+            image,
+            modules,
+            selftests,
+        } = guest.kernel;
+        self.program.initramfs(plan, modules, selftests, &initrd)?;
+        let names = plan.scenarios.iter();
+        let work = names
+            .map(|name| self.program.catalogue.deadline(name))
+            .sum();
+        let machine = self
+            .machine
+            .guest(image.to_owned(), initrd, work, plan.timeout_scale);
+
+        let mut console =
+            fs_err::File::create(guest.folder.join("console.log")).kind(Kind::Infrastructure)?;
+        let mut said = Said::new(&plan.nonce);
+        let outcome = vm::boot(
+            &self.machine.virtme,
+            &machine,
+            &self.job.cancel,
+            &mut console,
+            &mut |line| {
+                let progress = said.line(line, on_scenario);
+                if guest.kill_qemu && said.tests == 1 {
+                    return Progress::Kill;
+                }
+                progress
+            },
+        )
+        .kind(Kind::Infrastructure)?;
+
+        let ktap = ktap::read(said.ktap.as_bytes()).kind(Kind::Infrastructure)?;
+        let round = Round {
+            index: guest.index,
+            arm: guest.arm,
+            purpose: plan.purpose,
+            status: status(&outcome.end, &ktap, &said.records),
+            console_verdict: outcome.triage.verdict,
+            console_events: outcome.triage.events.clone(),
+            boot_s: outcome.up_after.map(|t| t.as_secs_f64()),
+            wall_s: outcome.took.as_secs_f64(),
+            ktap,
+            records: said.records,
+        };
+        folder::save_round(guest.folder, &round, &said.ktap)?;
+        if let Some(why) = trouble(&outcome, guest.folder) {
+            self.job.progress.note(&why);
+        }
+        Ok(round)
+    }
+}
+
+/// The guests of a run.
+pub struct RunBooter<'a> {
+    pub guests: Guests<'a>,
+    /// What to boot for an arm.
+    pub kernel: &'a (dyn Fn(Arm) -> Result<Kernel<'a>> + Sync),
+    /// The kernel's name, as its folder is called.
+    pub name: &'a str,
+    /// The run's folder.
+    pub folder: &'a Path,
+    pub cache: &'a Cache,
+}
+
+impl Booter for RunBooter<'_> {
+    fn room(&self) -> usize {
+        self.guests.machine.room()
+    }
+
+    /// Another command's guests would be measured with ours.
+    fn host(&self, alone: bool) -> Result<Box<dyn Any>> {
+        let job = self.guests.job;
+        let lock = self.cache.host(alone, &|| job.cancel.cancelled(), &mut || {
+            job.progress.note("  waiting for another command's guests")
+        });
+        match lock {
+            Ok(lock) => Ok(Box::new(lock)),
+            Err(error @ IoError::Cancelled) => Err(Failure::new(Kind::Interrupted, error)),
+            Err(error) => Err(Failure::new(Kind::Infrastructure, error)),
+        }
+    }
+
+    fn boot(&self, boot: &Numbered<'_>) -> Result<Booted> {
+        let place = run::folder(self.name, boot.boot.arm, boot.index as u32);
+        let guest = Guest {
+            index: boot.index as u32,
+            arm: boot.boot.arm,
+            kernel: (self.kernel)(boot.boot.arm)?,
+            plan: &boot.boot.plan,
+            folder: &self.folder.join(place),
+            kill_qemu: boot.boot.kill_qemu,
+        };
+        let step = |detail: &str| {
+            let (index, total) = (boot.index as u64, boot.total as u64);
+            self.guests.job.progress.step(index, Some(total), detail);
+        };
+        step(&boot.name());
+        self.guests.boot(&guest, &mut |scenario| {
+            step(&format!("{}: {scenario}", boot.name()));
+        })
+    }
+
+    fn alive(&self) -> Result {
+        self.guests.job.alive()
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+}
+
+/// Differs from that of any other boot, of this run or another.
+fn nonce(seed: u64) -> String {
+    let now = jiff::Timestamp::now().as_nanosecond();
+    let text = format!("{now} {} {seed}", std::process::id());
+    hex(&Sha1::digest(text.as_bytes())[..8])
+}
+
+/// The title of a crash that only QEMU's emulation explains. A second one in the
+/// same round is believed.
+fn emulators_fault(accelerator: Accel, round: &Round, console: &str) -> Option<String> {
+    let probed = round.purpose == Purpose::Probed;
+    let fault = vm::console::fault_of_emulation(&round.console_events, console, probed)?;
+    (accelerator == Accel::Tcg).then(|| fault.title.clone())
+}
+
+/// What to tell the user of a guest that did not end well.
+fn trouble(outcome: &vm::Outcome, folder: &Path) -> Option<String> {
+    if matches!(outcome.end, End::Completed | End::Interrupted) {
+        return None;
+    }
+    let mut text = format!(
+        "the guest {}; see {}",
+        outcome.end,
+        folder.join("console.log").display()
+    );
+    for line in outcome.console_tail.iter().rev().take(5).rev() {
+        text.push_str("\n  | ");
+        text.push_str(line);
+    }
+    Some(text)
+}
+
+/// The round's status: how the guest ended, and if well, what it said.
+fn status(end: &End, ktap: &ktap::Report, records: &[Record]) -> RoundStatus {
+    match end {
+        End::Completed if records.iter().any(timed_out) => RoundStatus::Timeout,
+        // A guest that was asked for no scenario says so and is well.
+        End::Completed if ktap.status.is_ok() || ktap.status == ktap::Status::NoTests => {
+            RoundStatus::Ok
+        }
+        End::Completed => RoundStatus::Failed,
+        End::Panic { .. } => RoundStatus::Panic,
+        End::Hang { .. } => RoundStatus::Hang,
+        End::Timeout => RoundStatus::Timeout,
+        End::BootFailed { .. } => RoundStatus::BootFailed,
+        End::QemuDied { .. } => RoundStatus::QemuDied,
+        End::Cut => RoundStatus::Cut,
+        End::Interrupted => RoundStatus::Interrupted,
+    }
+}
+
+/// Whether the guest's own watchdog ended it.
+fn timed_out(record: &Record) -> bool {
+    matches!(record, Record::TimedOut { .. })
+}
+
+/// What a guest has said so far.
+struct Said {
+    nonce: String,
+    begun: bool,
+    ktap: String,
+    records: Vec<Record>,
+    tests: u32,
+}
+
+impl Said {
+    fn new(nonce: &str) -> Self {
+        Self {
+            nonce: nonce.to_owned(),
+            begun: false,
+            ktap: String::new(),
+            records: Vec::new(),
+            tests: 0,
+        }
+    }
+
+    fn line(&mut self, line: &str, on_scenario: &mut dyn FnMut(&str)) -> Progress {
+        let record = match Record::from_line(line) {
+            Some(Ok(record)) => record,
+            // A record that can't be read stays in the log, where one sees it.
+            Some(Err(_)) | None => {
+                self.ktap.push_str(line);
+                self.ktap.push('\n');
+                if line.starts_with("ok ") || line.starts_with("not ok ") {
+                    self.tests += 1;
+                }
+                return Progress::Ignore;
+            }
+        };
+        let progress = match &record {
+            Record::Begin { nonce, .. } if *nonce == self.nonce => {
+                self.begun = true;
+                Progress::Up
+            }
+            Record::Start {
+                scenario,
+                deadline_s,
+            } if self.begun => {
+                on_scenario(scenario);
+                Progress::ExpectWithin(Duration::from_secs(u64::from(*deadline_s)))
+            }
+            Record::End { nonce } if self.begun && *nonce == self.nonce => Progress::Done,
+            _ => Progress::Ignore,
+        };
+        self.records.push(record);
+        progress
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(lines: &[&str]) -> (Said, Vec<Progress>) {
+        let mut said = Said::new("n1");
+        let progress = lines.iter().map(|l| said.line(l, &mut |_| {})).collect();
+        (said, progress)
+    }
+
+    const BEGIN: &str =
+        r#"# reaperlab: {"type":"begin","nonce":"n1","kernel":"6.12","cpus":2,"memory_kib":1}"#;
+
+    #[test]
+    fn a_guest_is_up_and_done_by_its_nonce_alone() {
+        let stale = BEGIN.replace("n1", "n0");
+        let end = r#"# reaperlab: {"type":"end","nonce":"n1"}"#;
+        assert_eq!(feed(&[&stale, end]).1, [Progress::Ignore, Progress::Ignore]);
+        assert_eq!(
+            feed(&[BEGIN, &end.replace("n1", "n0")]).1,
+            [Progress::Up, Progress::Ignore]
+        );
+        assert_eq!(feed(&[BEGIN, end]).1, [Progress::Up, Progress::Done]);
+    }
+
+    #[test]
+    fn what_is_no_record_is_ktap() {
+        let (said, _) = feed(&[BEGIN, "1..1", "ok 1 order", "# reaperlab: {damaged"]);
+        assert_eq!(said.ktap, "1..1\nok 1 order\n# reaperlab: {damaged\n");
+        assert_eq!((said.records.len(), said.tests), (1, 1));
+    }
+
+    #[test]
+    fn missing_output_is_no_pass() {
+        let cut = ktap::read("KTAP version 1\n1..2\nok 1 a\n".as_bytes()).unwrap();
+        assert_eq!(status(&End::Completed, &cut, &[]), RoundStatus::Failed);
+        let all = ktap::read("KTAP version 1\n1..1\nok 1 a\n".as_bytes()).unwrap();
+        assert_eq!(status(&End::Completed, &all, &[]), RoundStatus::Ok);
+        assert_eq!(status(&End::Cut, &all, &[]), RoundStatus::Cut);
+    }
+
+    #[test]
+    fn a_timeout_has_its_name() {
+        let log = "KTAP version 1\n1..1\n# timeout: no result within 1 s\nnot ok 1 slow\n";
+        let late = ktap::read(log.as_bytes()).unwrap();
+        let record = Record::TimedOut {
+            scenario: "slow".into(),
+        };
+        assert_eq!(
+            status(&End::Completed, &late, &[record]),
+            RoundStatus::Timeout
+        );
+    }
+}

@@ -1,0 +1,528 @@
+//! What a run boots: from what was asked for, what the series says and what the
+//! guest can do. Pure.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use evidence::design::{FEWEST, Looks};
+use evidence::run::{ExpectOrder, Round, Run};
+use results::plan::{self, Plan};
+use results::record::Record;
+use results::{Arm, Purpose};
+use series::manifest::Manifest;
+use sha1::{Digest, Sha1};
+
+use super::request::{Extent, Fault, Request};
+use crate::catalogue::Catalogue;
+use crate::exit::{Kind, Result, fail};
+use crate::flavour::Flavour;
+
+/// The most measuring boots of each arm, where the user does not say.
+const ROUNDS: u32 = 8;
+/// Repetitions of each measuring scenario in a boot.
+const REPETITIONS: u32 = 12;
+/// Repetitions before those.
+const WARMUPS: u32 = 2;
+/// Boots of each arm that sweep, with probes and without.
+const SWEEPS: u32 = 4;
+/// Repetitions of each point of a sweep in a boot.
+const SWEEP_REPETITIONS: u32 = 4;
+
+/// One boot to come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Boot {
+    pub arm: Arm,
+    /// What its guest is to do. It has no nonce yet: who boots gives it one.
+    pub plan: Plan,
+    /// Whether its QEMU is killed once the first test has ended, for tests.
+    pub kill_qemu: bool,
+}
+
+/// What the guests of a run are to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tasks {
+    /// The scenarios of a correctness boot, in the order of the catalogue.
+    pub scenarios: Vec<String>,
+    /// Those of them that measure.
+    measuring: Vec<String>,
+    /// The most measuring boots of each arm.
+    pub rounds: u32,
+    /// Unprobed boots of each arm.
+    unprobed: u32,
+    /// Correctness boots of each arm.
+    correctness: u32,
+    /// The scenarios that sweep.
+    sweeps: Vec<String>,
+    /// The order of the walk that each arm must prove.
+    pub expect_order: Option<ExpectOrder>,
+}
+
+impl Tasks {
+    /// What this request asks of a series with this manifest.
+    ///
+    /// # Errors
+    /// When the request contradicts itself, or names a scenario that is not.
+    pub fn new(request: &Request, manifest: &Manifest, catalogue: &Catalogue) -> Result<Self> {
+        let rounds = rounds(request)?;
+        let measuring = manifest.measure.as_ref().map(|m| m.scenarios.as_slice());
+        let measuring = measuring.unwrap_or_default();
+        let scenarios = match request.scenarios.as_slice() {
+            [] if request.aa && !measuring.is_empty() => catalogue.select(measuring)?,
+            globs => catalogue.select(globs)?,
+        };
+        let whole = request.extent == Extent::Whole;
+        let scenarios: Vec<String> = scenarios
+            .into_iter()
+            .filter(|name| whole || !request.scenarios.is_empty() || !catalogue.is_selftest(name))
+            .collect();
+        let expects = !request.aa && catalogue.proves_order(&scenarios);
+        let tasks = Self {
+            measuring: measuring
+                .iter()
+                .filter(|name| scenarios.contains(name))
+                .cloned()
+                .collect(),
+            rounds,
+            unprobed: if whole { rounds } else { 0 },
+            correctness: request.repeat,
+            sweeps: match request.sweep {
+                true => catalogue.sweeps(),
+                false => Vec::new(),
+            },
+            expect_order: expected(manifest)
+                .filter(|_| expects)
+                .map(|expect| of_arms(expect, &request.arms())),
+            scenarios,
+        };
+        Ok(match request.aa {
+            // A kernel against itself shows what the measurement is worth, to
+            // which other boots add nothing.
+            true => Self {
+                unprobed: 0,
+                correctness: 0,
+                ..tasks
+            },
+            false => tasks,
+        })
+    }
+
+    /// The boots, in their order. Those that measure come first: their verdict
+    /// is what one waits for. Arms alternate A B B A, so that a drift of the
+    /// host falls on both alike.
+    pub fn boots(&self, request: &Request, manifest: &Manifest, seed: u64) -> VecDeque<Boot> {
+        let purposes = [
+            (Purpose::Probed, &self.measuring, self.rounds),
+            (Purpose::Correctness, &self.scenarios, self.correctness),
+            (Purpose::Unprobed, &self.measuring, self.unprobed),
+            (Purpose::ProbedSweep, &self.sweeps, SWEEPS),
+            (Purpose::UnprobedSweep, &self.sweeps, SWEEPS),
+        ];
+        let arms = request.arms();
+        purposes
+            .into_iter()
+            .filter(|(_, scenarios, _)| !scenarios.is_empty())
+            .flat_map(|(purpose, scenarios, boots)| {
+                alternate(&arms, boots).map(move |arm| (purpose, scenarios, arm))
+            })
+            .zip(0..)
+            .map(|((purpose, scenarios, arm), index)| {
+                let seed = seed.wrapping_add(index);
+                let scenarios = match purpose {
+                    Purpose::Correctness if request.shuffle => shuffled(scenarios, seed),
+                    _ => scenarios.clone(),
+                };
+                let usual = guest(manifest, arm, purpose, scenarios, seed);
+                Boot {
+                    arm,
+                    plan: Plan {
+                        timeout_scale: request.flavour.timeout_scale(),
+                        ..usual
+                    },
+                    kill_qemu: false,
+                }
+            })
+            .collect()
+    }
+}
+
+/// What one guest of a series with this manifest is to do.
+pub fn guest(
+    manifest: &Manifest,
+    arm: Arm,
+    purpose: Purpose,
+    scenarios: Vec<String>,
+    seed: u64,
+) -> Plan {
+    let (repetitions, warmups) = match purpose.is_sweep() {
+        true => (SWEEP_REPETITIONS, 1),
+        false => (REPETITIONS, WARMUPS),
+    };
+    Plan {
+        nonce: String::new(),
+        seed,
+        scenarios,
+        repetitions,
+        warmups,
+        order: expected(manifest).and_then(|expect| match arm {
+            Arm::Base => expect.base,
+            Arm::Patched => expect.patched,
+        }),
+        probes: manifest.probes.clone(),
+        purpose,
+        timeout_scale: 1,
+        fault: None,
+    }
+}
+
+/// How many boots of each arm measure: none where nothing can be compared, and
+/// whoever asks for some there is told.
+fn rounds(request: &Request) -> Result<u32> {
+    let asked = request.rounds;
+    let usual = match request.extent {
+        Extent::Whole => ROUNDS,
+        Extent::Brief => FEWEST as u32,
+    };
+    let why = match (request.flavour, request.arm) {
+        (Flavour::Lean, None) => return Ok(asked.unwrap_or(usual)),
+        (Flavour::Debug, _) => "the debug flavour's checks cost more than what would be measured",
+        (_, Some(_)) => "one arm alone has nothing to be compared with",
+    };
+    match asked.unwrap_or(0) {
+        0 => Ok(0),
+        _ => fail(Kind::Usage, format!("{why}: leave out --rounds, or give 0")),
+    }
+}
+
+/// The order of the walk that each arm must prove.
+fn expected(manifest: &Manifest) -> Option<ExpectOrder> {
+    manifest.expect.order.map(|order| ExpectOrder {
+        base: Some(order.base),
+        patched: Some(order.patched),
+    })
+}
+
+/// What is not booted proves nothing.
+fn of_arms(expect: ExpectOrder, arms: &[Arm]) -> ExpectOrder {
+    ExpectOrder {
+        base: expect.base.filter(|_| arms.contains(&Arm::Base)),
+        patched: expect.patched.filter(|_| arms.contains(&Arm::Patched)),
+    }
+}
+
+/// Has the first guest of the patched arm commit a fault.
+pub fn provoke(boots: &mut VecDeque<Boot>, fault: Fault) {
+    if let Some(boot) = boots.iter_mut().find(|boot| boot.arm == Arm::Patched) {
+        boot.plan.fault = match fault {
+            Fault::Panic => Some(plan::Fault::Panic),
+            Fault::Hang => Some(plan::Fault::Hang),
+            Fault::Slow => Some(plan::Fault::Slow),
+            Fault::Cut => Some(plan::Fault::Cut),
+            Fault::KillQemu => None,
+        };
+        boot.kill_qemu = fault == Fault::KillQemu;
+    }
+}
+
+/// A B B A A B B A …
+fn alternate(arms: &[Arm], pairs: u32) -> impl Iterator<Item = Arm> {
+    (0..pairs).flat_map(|pair| {
+        let mut arms = arms.to_vec();
+        if pair % 2 == 1 {
+            arms.reverse();
+        }
+        arms
+    })
+}
+
+/// How many of the boots to come run at once: correctness boots, one of each arm,
+/// where the host has the room. They wait for the kernel's own delays most of the
+/// time; what is measured has the host to itself.
+pub fn side_by_side(boots: &VecDeque<Boot>, room: usize) -> usize {
+    let mut arms = Vec::new();
+    for boot in boots.iter().take(room) {
+        let checks_itself = boot.plan.timeout_scale > 1;
+        let faulty = boot.kill_qemu || boot.plan.fault.is_some();
+        if boot.plan.purpose != Purpose::Correctness
+            || checks_itself
+            || faulty
+            || arms.contains(&boot.arm)
+        {
+            break;
+        }
+        arms.push(boot.arm);
+    }
+    arms.len().max(1)
+}
+
+/// Leaves out what a run need not measure any more: it is decided after so many
+/// boots of each arm, and is to have as many without probes.
+pub fn enough(boots: &mut VecDeque<Boot>, measured: usize) {
+    let mut unprobed = 2 * measured;
+    boots.retain(|boot| match boot.plan.purpose {
+        Purpose::Probed => false,
+        Purpose::Unprobed => {
+            let keep = unprobed > 0;
+            unprobed = unprobed.saturating_sub(1);
+            keep
+        }
+        Purpose::Correctness | Purpose::ProbedSweep | Purpose::UnprobedSweep => true,
+    });
+}
+
+/// The boots of each arm that have measured, where a boot that measures has
+/// just made them as many on both; none elsewhere.
+pub fn measured(run: &Run) -> Option<usize> {
+    let [base, patched] = Arm::BOTH.map(|arm| {
+        let measured = |r: &&Round| r.arm == arm && r.is_measured() && r.status.has_sound_samples();
+        run.rounds.iter().filter(measured).count()
+    });
+    let ended = run.rounds.last().is_some_and(Round::is_measured);
+    (ended && base == patched).then_some(base)
+}
+
+/// Whether `run` looks at what it has measured after so many boots of each arm.
+pub fn looks(run: &Run, measured: usize) -> bool {
+    run.limit
+        .is_some_and(|limit| Looks::new(limit as usize).at().any(|at| at == measured))
+}
+
+/// The boot that takes over what `round` left of its plan; none where nothing
+/// is left, or where the guest did not get to anything.
+pub fn rest(boot: &Boot, round: &Round) -> Option<Boot> {
+    let begun = round.records.iter().filter_map(|record| match record {
+        Record::Start { scenario, .. } => Some(scenario.as_str()),
+        _ => None,
+    });
+    let judged: BTreeSet<&str> = round
+        .ktap
+        .tests
+        .iter()
+        .map(|test| test.name.as_str())
+        .filter(|name| !round.handed_over(name))
+        .chain(begun)
+        .collect();
+    let planned = &boot.plan.scenarios;
+    let left: Vec<String> = planned
+        .iter()
+        .filter(|name| !judged.contains(name.as_str()))
+        .cloned()
+        .collect();
+    if left.is_empty() || left.len() == planned.len() {
+        return None;
+    }
+    Some(Boot {
+        arm: boot.arm,
+        plan: Plan {
+            scenarios: left,
+            fault: None,
+            ..boot.plan.clone()
+        },
+        kill_qemu: false,
+    })
+}
+
+/// The same names in an order that the seed alone decides.
+fn shuffled(names: &[String], seed: u64) -> Vec<String> {
+    let mut names = names.to_vec();
+    names.sort_by_cached_key(|name| Sha1::digest(format!("{seed} {name}").as_bytes()));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use evidence::run::RoundStatus;
+    use results::ktap;
+
+    use super::*;
+
+    fn request() -> Request {
+        Request {
+            series: "none".into(),
+            kernel: "6.12".into(),
+            flavour: Flavour::Lean,
+            arm: None,
+            aa: false,
+            rounds: None,
+            minutes: None,
+            repeat: 1,
+            shuffle: false,
+            seed: None,
+            sweep: false,
+            scenarios: Vec::new(),
+            claims: None,
+            guest: crate::run::request::Guest {
+                accel: vm::Want::Auto,
+                cpus: 2,
+                memory_mib: 1024,
+            },
+            extent: Extent::Whole,
+            require_conclusion: false,
+        }
+    }
+
+    fn planned(names: &[&str]) -> Boot {
+        Boot {
+            arm: Arm::Patched,
+            plan: Plan {
+                nonce: "n1".into(),
+                seed: 7,
+                scenarios: names.iter().map(|&n| n.to_owned()).collect(),
+                repetitions: 1,
+                warmups: 0,
+                order: None,
+                probes: Vec::new(),
+                purpose: Purpose::Correctness,
+                timeout_scale: 1,
+                fault: None,
+            },
+            kill_qemu: false,
+        }
+    }
+
+    fn round(log: &str, begun: &[&str]) -> Round {
+        Round {
+            index: 0,
+            arm: Arm::Patched,
+            purpose: Purpose::Correctness,
+            status: RoundStatus::Failed,
+            console_verdict: Default::default(),
+            console_events: Vec::new(),
+            boot_s: None,
+            wall_s: 1.0,
+            ktap: ktap::read(log.as_bytes()).unwrap(),
+            records: begun
+                .iter()
+                .map(|&scenario| Record::Start {
+                    scenario: scenario.into(),
+                    deadline_s: 1,
+                })
+                .collect(),
+        }
+    }
+
+    fn left(names: &[&str], log: &str, begun: &[&str]) -> Option<Vec<String>> {
+        rest(&planned(names), &round(log, begun)).map(|planned| planned.plan.scenarios)
+    }
+
+    fn of(arm: Arm, purpose: Purpose) -> Boot {
+        let mut planned = Boot {
+            arm,
+            ..planned(&["a"])
+        };
+        planned.plan.purpose = purpose;
+        planned
+    }
+
+    #[test]
+    fn what_a_guest_leaves_to_the_next() {
+        let names = ["a", "b", "c"];
+        let failed = "KTAP version 1\n1..3\nok 1 a\nnot ok 2 b\nok 3 c # SKIP later\n";
+        let mut handed_over = round(failed, &["a", "b"]);
+        handed_over.records.push(Record::HandedOver {
+            scenario: "c".into(),
+        });
+        let rest = rest(&planned(&names), &handed_over).unwrap();
+        assert_eq!(rest.plan.scenarios, ["c"]);
+        let died = "KTAP version 1\n1..3\nok 1 a\n";
+        assert_eq!(left(&names, died, &["a", "b"]), Some(vec!["c".into()]));
+        let all = "KTAP version 1\n1..3\nok 1 a\nok 2 b # SKIP no b\nok 3 c\n";
+        assert_eq!(left(&names, all, &["a", "c"]), None);
+        // One that never came up would do it again.
+        assert_eq!(left(&names, "", &[]), None);
+    }
+
+    #[test]
+    fn a_run_that_is_decided_measures_no_more() {
+        let purposes = [
+            Purpose::Probed,
+            Purpose::Correctness,
+            Purpose::Unprobed,
+            Purpose::ProbedSweep,
+        ];
+        let mut boots: VecDeque<_> = purposes
+            .into_iter()
+            .flat_map(|purpose| alternate(&Arm::BOTH, 3).map(move |arm| of(arm, purpose)))
+            .collect();
+        enough(&mut boots, 2);
+        let left: Vec<_> = boots.iter().map(|b| (b.arm, b.plan.purpose)).collect();
+        use Arm::{Base as A, Patched as B};
+        let all = |purpose| [A, B, B, A, A, B].map(|arm| (arm, purpose));
+        let unprobed = [A, B, B, A].map(|arm| (arm, Purpose::Unprobed));
+        assert_eq!(
+            left,
+            [
+                all(Purpose::Correctness).as_slice(),
+                &unprobed,
+                &all(Purpose::ProbedSweep)
+            ]
+            .concat()
+        );
+    }
+
+    #[test]
+    fn only_what_judges_runs_side_by_side() {
+        use Arm::{Base as A, Patched as B};
+        use Purpose::{Correctness, Probed, Unprobed};
+        let count = |boots: &[(Arm, Purpose)], room| {
+            let boots = boots.iter().map(|&(arm, purpose)| of(arm, purpose));
+            side_by_side(&boots.collect(), room)
+        };
+        assert_eq!(
+            count(&[(A, Correctness), (B, Correctness), (B, Correctness)], 9),
+            2
+        );
+        assert_eq!(count(&[(A, Correctness), (B, Correctness)], 1), 1);
+        assert_eq!(count(&[(A, Correctness), (B, Correctness)], 0), 1);
+        assert_eq!(count(&[(A, Correctness), (A, Correctness)], 9), 1);
+        assert_eq!(count(&[(A, Probed), (B, Probed)], 9), 1);
+        assert_eq!(count(&[(B, Correctness), (A, Unprobed)], 9), 1);
+        let mut debug = planned(&["a"]);
+        debug.plan.timeout_scale = 8;
+        let other = Boot {
+            arm: A,
+            ..debug.clone()
+        };
+        assert_eq!(side_by_side(&[debug, other].into(), 9), 1);
+    }
+
+    #[test]
+    fn arms_alternate() {
+        use Arm::{Base as A, Patched as B};
+        let both = [A, B];
+        assert_eq!(alternate(&both, 3).collect::<Vec<_>>(), [A, B, B, A, A, B]);
+        assert_eq!(alternate(&[B], 2).collect::<Vec<_>>(), [B, B]);
+        assert_eq!(alternate(&both, 0).count(), 0);
+    }
+
+    #[test]
+    fn an_order_follows_from_its_seed() {
+        let names: Vec<String> = ('a'..='j').map(String::from).collect();
+        assert_eq!(shuffled(&names, 1), shuffled(&names, 1));
+        assert_ne!(shuffled(&names, 1), shuffled(&names, 2));
+        let mut sorted = shuffled(&names, 3);
+        sorted.sort();
+        assert_eq!(sorted, names);
+    }
+
+    #[test]
+    fn only_both_lean_arms_are_measured() {
+        use Flavour::{Debug, Lean};
+        let one = Some(Arm::Patched);
+        for (asked, flavour, arm, expected) in [
+            (None, Lean, None, Some(ROUNDS)),
+            (Some(9), Lean, None, Some(9)),
+            (None, Lean, one, Some(0)),
+            (Some(1), Lean, one, None),
+            (None, Debug, None, Some(0)),
+            (Some(0), Debug, one, Some(0)),
+            (Some(1), Debug, None, None),
+        ] {
+            let rounds = rounds(&Request {
+                rounds: asked,
+                flavour,
+                arm,
+                ..request()
+            });
+            assert_eq!(rounds.ok(), expected, "{asked:?} {flavour:?} {arm:?}");
+        }
+    }
+}
