@@ -149,6 +149,9 @@ pub struct Finding {
     pub package: &'static str,
     /// What needs it.
     pub why: &'static str,
+    /// Whether it is virtme-ng, which can be had without a package too.
+    #[serde(skip)]
+    is_virtme: bool,
 }
 
 /// Looks for everything.
@@ -169,6 +172,7 @@ pub fn inspect(cache: &Path, of: Use) -> Vec<Finding> {
             },
             package: r.package,
             why: r.why,
+            is_virtme: matches!(r.probe, Probe::Virtme),
         })
         .collect()
 }
@@ -223,12 +227,8 @@ pub fn ensure(job: &Job, of: Use, install: Install) -> Result {
     if install == Install::Ask {
         confirm(&format!("--setup installs:\n{list}"))?;
     }
-    let mut packages: Vec<&str> = missing
-        .iter()
-        .filter(|f| f.name != "virtme-ng")
-        .map(|f| f.package)
-        .collect();
-    let wants_virtme = missing.iter().any(|f| f.name == "virtme-ng");
+    let (virtme, others): (Vec<_>, Vec<_>) = missing.iter().partition(|f| f.is_virtme);
+    let mut packages: Vec<&str> = others.iter().map(|f| f.package).collect();
 
     if !nix::unistd::Uid::effective().is_root() {
         // What runs under a deadline is in no terminal's foreground and can't
@@ -243,7 +243,7 @@ pub fn ensure(job: &Job, of: Use, install: Install) -> Result {
     let mut update = apt(&["update", "--quiet"]);
     run(job, &mut update)?;
     let mut private = false;
-    if wants_virtme {
+    if !virtme.is_empty() {
         if has_candidate("virtme-ng") {
             packages.push("virtme-ng");
         } else {
