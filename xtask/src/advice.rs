@@ -3,30 +3,140 @@
 
 use std::error::Error;
 
+use kernel::IoError;
+use kernel::build::BuildError;
+use kernel::build::diagnose::Cause;
+use kernel::cache::CacheError;
+use kernel::source::SourceError;
+use kernel::store::{ImportError, StoreError};
+
 /// The advice for an error and what caused it.
 pub fn on(error: &anyhow::Error) -> Vec<String> {
-    let mut hints: Vec<String> = error.chain().filter_map(hint).collect();
+    let mut hints: Vec<String> = error.chain().flat_map(hints).collect();
     hints.dedup();
     hints
 }
 
-fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
-    cause.downcast_ref().and_then(on_guests)
+fn hints(cause: &(dyn Error + 'static)) -> Vec<String> {
+    let one = cause
+        .downcast_ref()
+        .and_then(on_guest)
+        .or_else(|| cause.downcast_ref().and_then(on_io))
+        .or_else(|| cause.downcast_ref().and_then(on_cache))
+        .or_else(|| cause.downcast_ref().and_then(on_store))
+        .or_else(|| cause.downcast_ref().and_then(on_import))
+        .or_else(|| cause.downcast_ref().and_then(on_build));
+    match cause.downcast_ref() {
+        Some(error) => on_source(error),
+        None => one.into_iter().collect(),
+    }
 }
 
-fn on_guests(error: &vm::Error) -> Option<String> {
+fn on_guest(error: &vm::Error) -> Option<String> {
     use vm::Error;
     Some(match error {
         Error::NoVirtme { .. } => {
-            "install it with `cargo xtask doctor --setup`, or Debian's package virtme-ng".to_owned()
+            "install it with `cargo xtask doctor --setup`, or Debian's package virtme-ng".into()
         }
-        Error::NoQemu { package, .. } => {
-            format!("install Debian's package {package}, or run the command again with --setup")
-        }
+        Error::NoQemu { package, .. } => install(package),
         Error::NotComposed { .. } => {
-            "use the version of virtme-ng that `cargo xtask doctor --setup` installs".to_owned()
+            "use the version of virtme-ng that `cargo xtask doctor --setup` installs".into()
         }
-        Error::KvmUnusable { .. } => "use --accel auto or --accel tcg".to_owned(),
+        Error::KvmUnusable { .. } => "use --accel auto or --accel tcg".into(),
         _ => return None,
     })
+}
+
+fn on_io(error: &IoError) -> Option<String> {
+    let full = matches!(error, IoError::NoSpace(_));
+    full.then(|| "free some space, or run `cargo xtask cache prune`".into())
+}
+
+fn on_cache(error: &CacheError) -> Option<String> {
+    match error {
+        CacheError::NoPlace => Some("set HOME, XDG_CACHE_HOME or REAPERLAB_CACHE".into()),
+        CacheError::Unfit(_) => Some("set REAPERLAB_CACHE to another folder".into()),
+        CacheError::Io(error) => on_io(error),
+    }
+}
+
+fn on_store(error: &StoreError) -> Option<String> {
+    match error {
+        StoreError::Git { path, .. } => Some(format!(
+            "if it is damaged, delete {}, and kernels are imported again",
+            path.display()
+        )),
+        StoreError::Foreign { .. } => Some("give a kernel's git repository".into()),
+        StoreError::Occupied(_) => Some("move it away, or give another folder".into()),
+        StoreError::Refused { .. } => None,
+        StoreError::Io(error) => on_io(error),
+    }
+}
+
+fn on_import(error: &ImportError) -> Option<String> {
+    match error {
+        ImportError::Write(_) => Some("check that the cache folder has space".into()),
+        ImportError::Store(error) => on_store(error),
+        _ => None,
+    }
+}
+
+fn on_build(error: &BuildError) -> Option<String> {
+    match error {
+        BuildError::Tool {
+            package: Some(package),
+            ..
+        } => Some(install(package)),
+        BuildError::Tool { tool, .. } => Some(format!("install {tool}")),
+        BuildError::Failed { cause, .. } => match **cause {
+            Cause::Killed(_) => Some("check that the host has enough memory".into()),
+            _ => None,
+        },
+        BuildError::Source(error) => on_store(error),
+        BuildError::Io(error) => on_io(error),
+        BuildError::Config(_) => None,
+    }
+}
+
+fn on_source(error: &SourceError) -> Vec<String> {
+    let of_command = match error {
+        SourceError::Offline(_) => Some("run the command again without --offline".into()),
+        SourceError::Run { .. } => Some("see `cargo xtask doctor` for how to get it".into()),
+        SourceError::Import(error) => on_import(error),
+        SourceError::Store(error) => on_store(error),
+        SourceError::Io(error) => on_io(error),
+        _ => None,
+    };
+    of_command.into_iter().chain(error.advice()).collect()
+}
+
+fn install(package: &str) -> String {
+    format!("install Debian's package {package}, or run the command again with --setup")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_is_found_however_deep_its_error_lies() {
+        let full = || IoError::NoSpace("x".into());
+        let space = ["free some space, or run `cargo xtask cache prune`"];
+        let store = StoreError::Io(full());
+        let import = ImportError::Store(store);
+        for error in [
+            anyhow::Error::new(full()),
+            anyhow::Error::new(full()).context("writing"),
+            anyhow::Error::new(BuildError::Io(full())),
+            anyhow::Error::new(SourceError::Import(import)),
+        ] {
+            assert_eq!(on(&error), space, "{error:?}");
+        }
+        let source = anyhow::Error::new(SourceError::Candidate("6.17-rc3".into()));
+        assert_eq!(
+            on(&source),
+            ["give a git repository that has it: git:PATH#v6.17-rc3"]
+        );
+        assert!(on(&anyhow::anyhow!("x")).is_empty());
+    }
 }

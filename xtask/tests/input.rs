@@ -214,7 +214,7 @@ fn unknown_kernels_are_refused() {
     refused(&apply("debian:sid"), 2, "debian:sid");
     refused(&apply("git:linux#HEAD"), 2, "linux");
     refused(&apply("release:6.17-rc3"), 2, "git:PATH#v6.17-rc3");
-    refused(&apply("release:linux"), 2, "names no release");
+    refused(&apply("release:linux"), 2, "does not name a release");
     refused(&apply("6.12"), 5, "--offline");
     refused(&apply("release:6.17"), 5, "--offline");
     let plain = command("release:6.17")

@@ -6,7 +6,7 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum IoError {
     /// The device or the quota is full.
-    #[error("no space left: {0}; free some, or run `cargo xtask cache prune`")]
+    #[error("no space left: {0}")]
     NoSpace(String),
     #[error("interrupted")]
     Cancelled,

@@ -16,7 +16,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 
 use kernel::process::{Invocation, Runner, Stream};
-use kernel::source::{Event, KernelOrg, Sources};
+use kernel::source::{Event, KernelOrg, SourceError, Sources};
 use kernel::store::{Kernel, Store};
 use lab::Dice;
 use sha2::{Digest, Sha256};
@@ -220,9 +220,9 @@ impl User {
             runner: self,
             offline: self.offline,
         };
-        let spec = name.parse().map_err(|error| format!("{error}"))?;
-        let kernel = sources.ensure(&spec, on_event);
-        kernel.map_err(|error| error.to_string())
+        let told = |error: SourceError| format!("{error}; {}", error.advice().join("; "));
+        let spec = name.parse().map_err(told)?;
+        sources.ensure(&spec, on_event).map_err(told)
     }
 
     /// How much is left of tarballs.
@@ -295,7 +295,7 @@ fn a_release_is_fetched_once() {
         }
     }
     let error = user.ensure(&good, "release:6.18").unwrap_err();
-    assert!(error.contains("--offline"), "{error}");
+    assert!(error.contains("nothing may be fetched"), "{error}");
     // Without what it stood for, the newest one that is here.
     fs::remove_file(user.dir.path().join("names.json")).unwrap();
     assert_eq!(user.ensure(&good, "release:6.17"), Ok(kernel.clone()));
@@ -315,7 +315,7 @@ fn what_debian_does_not_package_is_a_release() {
         let words = [
             "no kernel 6.1",
             "among Debian's packages",
-            "sha256sums.asc names no linux-",
+            "sha256sums.asc has no linux-",
         ];
         user.refused(&good, name, &words);
     }
@@ -344,7 +344,7 @@ fn what_debian_does_not_package_is_a_release() {
     assert_eq!(mirror.asked(), "");
     let error = user.ensure(&good, "6.18").unwrap_err();
     assert!(
-        error.contains("6.18 is not imported yet and --offline"),
+        error.contains("6.18 is not imported yet, and nothing may be fetched"),
         "{error}"
     );
 }
@@ -360,7 +360,7 @@ fn what_has_another_sum_is_deleted() {
         let words = [
             &format!("/{how}/v6.x/linux-6.17.3.tar.xz has the SHA-256 {found}"),
             &format!("says {listed}"),
-            "the file was deleted",
+            "it was deleted",
         ];
         user.refused(&mirror.at(how), "release:6.17.3", &words);
         assert!(user.parts().is_empty());
@@ -399,7 +399,7 @@ fn a_transfer_that_was_cut_goes_on() {
     let words = [
         "can't fetch https://127.0.0.1",
         "linux-6.17.3.tar.xz: curl: (",
-        "run it again",
+        "the same command",
     ];
     user.refused(&mirror.at("dead"), "release:6.17.3", &words);
     assert_eq!(user.parts(), [half]);
@@ -421,7 +421,7 @@ fn only_https_and_a_known_certificate_will_do() {
     user.refused(
         &mirror.at("to-http"),
         "release:6.17.3",
-        &["only HTTPS is taken"],
+        &["only HTTPS is allowed"],
     );
     user.ensure(&mirror.at("moved"), "release:6.17.3").unwrap();
 
@@ -436,9 +436,9 @@ fn only_https_and_a_known_certificate_will_do() {
     for (name, words) in [
         (
             "release:6.17.4",
-            "names no linux-6.17.4.tar.xz (the newest is 6.17.3)",
+            "has no linux-6.17.4.tar.xz (the newest is 6.17.3)",
         ),
-        ("release:6.16", "names no linux-6.16.tar.xz;"),
+        ("release:6.16", "has no linux-6.16.tar.xz;"),
         ("release:7.2", "The requested URL returned error: 404"),
         ("release:6.17-rc3", "git:PATH#v6.17-rc3"),
     ] {
@@ -466,7 +466,7 @@ fn a_list_without_end_is_refused() {
     user.refused(
         &mirror.at("good"),
         "release:6.17.3",
-        &["names no linux-6.17.3"],
+        &["has no linux-6.17.3"],
     );
 }
 

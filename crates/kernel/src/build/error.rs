@@ -27,7 +27,7 @@ pub enum BuildError {
         log: PathBuf,
     },
     /// A tool of the host is missing.
-    #[error("building kernels needs `{tool}`, which is missing{}", advice(.package))]
+    #[error("building kernels needs `{tool}`, which is missing")]
     Tool {
         tool: String,
         /// The Debian package that has it, where known.
@@ -57,12 +57,6 @@ impl BuildError {
     pub(crate) fn cancelled() -> Self {
         IoError::Cancelled.into()
     }
-}
-
-fn advice(package: &Option<&str>) -> String {
-    package.map_or(String::new(), |package| {
-        format!("; install the package {package}")
-    })
 }
 
 /// Whether a folder takes no more.

@@ -98,7 +98,7 @@ impl Debian<'_> {
         Err(SourceError::Unknown {
             version: version.to_owned(),
             found,
-            advice: "run `apt-get update`, or name release:VERSION, git:PATH#REV, a folder or a tarball",
+            advice: "run `apt-get update`, or give release:VERSION, git:PATH#REV, a folder or a tarball",
         })
     }
 
@@ -131,7 +131,7 @@ impl Debian<'_> {
             return Err(SourceError::Unknown {
                 version: format!("of suite {suite}"),
                 found: String::new(),
-                advice: "this host's apt names no mirror of Debian: add one to its sources",
+                advice: "add a mirror of Debian to the sources of this host's apt, which has none",
             });
         };
         let mut site = site.to_owned();

@@ -10,12 +10,10 @@ use crate::store::{ImportError, StoreError};
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Not a form of `--kernel`.
-    #[error(
-        "{0:?} names no kernel: write a version (6.12), debian:SUITE/VERSION, release:VERSION, git:PATH#REV, a folder or a tarball"
-    )]
+    #[error("{0:?} does not name a kernel")]
     Spec(String),
     /// Debian has no package of that version.
-    #[error("no kernel {version} among Debian's packages{found}; {advice}")]
+    #[error("no kernel {version} among Debian's packages{found}")]
     Unknown {
         /// What was asked for.
         version: String,
@@ -23,25 +21,19 @@ pub enum SourceError {
         found: String,
         advice: &'static str,
     },
-    #[error(
-        "{0:?} names no release of Linux 3.0 or later: write release:6.17.3, release:6.17 for the newest of its line, or release:6.17.0 for the first"
-    )]
+    #[error("{0:?} does not name a release of Linux 3.0 or later")]
     Release(String),
     /// kernel.org publishes no sums for those.
-    #[error(
-        "{0} is a release candidate, and kernel.org publishes no checksums for those: name a git tree that has it, git:PATH#v{0}"
-    )]
+    #[error("{0} is a release candidate, and kernel.org publishes no checksums for those")]
     Candidate(String),
     /// Not an address to fetch from.
-    #[error(
-        "{BASE_VARIABLE} is {0:?}: write the https:// address of the folder that has v6.x, such as {BASE}"
-    )]
+    #[error("{BASE_VARIABLE} is {0:?}, which is not a mirror's address")]
     Mirror(String),
     /// Not a keyring to check signatures with.
-    #[error("{KEYRING_VARIABLE} names {path}: {source}; name a keyring that gpgv reads")]
+    #[error("{KEYRING_VARIABLE} names {path}: {source}")]
     Keyring { path: PathBuf, source: io::Error },
     /// kernel.org's list does not have the release.
-    #[error("{list} names no linux-{asked}.tar.xz{newest}; name another release")]
+    #[error("{list} has no linux-{asked}.tar.xz{newest}")]
     Unlisted {
         /// What was asked for.
         asked: String,
@@ -51,16 +43,14 @@ pub enum SourceError {
         newest: String,
     },
     /// A list that can't be relied on.
-    #[error("{list} has two checksums for {file}: name another mirror in {BASE_VARIABLE}")]
+    #[error("{list} has two checksums for {file}")]
     Ambiguous {
         /// The list's address.
         list: String,
         file: String,
     },
     /// The list's signature is bad, absent or by somebody else.
-    #[error(
-        "the signature of {list} is not one by {keyring}: {said}; nothing was imported. Is it the keyring of kernel.org's checksum signer?"
-    )]
+    #[error("the signature of {list} is not one by {keyring}: {said}; nothing was imported")]
     Signature {
         /// The list's address.
         list: String,
@@ -68,7 +58,7 @@ pub enum SourceError {
         /// What gpgv said.
         said: String,
     },
-    #[error("can't fetch {url}: {said}; {}", advice(*code))]
+    #[error("can't fetch {url}: {said}")]
     Fetch {
         url: String,
         /// curl's exit code.
@@ -77,9 +67,7 @@ pub enum SourceError {
         said: String,
     },
     /// Larger than any honest one.
-    #[error(
-        "{url} is larger than {} MiB, the most that is taken: name another mirror in {BASE_VARIABLE}", limit >> 20
-    )]
+    #[error("{url} is larger than {} MiB, the most that is allowed", limit >> 20)]
     TooLarge {
         url: String,
         /// In bytes.
@@ -87,7 +75,7 @@ pub enum SourceError {
     },
     /// Not what the list says.
     #[error(
-        "{url} has the SHA-256 {found}, but the list beside it says {listed}: the file was deleted and nothing of it imported. Try once more; if it stays so, name another mirror in {BASE_VARIABLE}"
+        "{url} has the SHA-256 {found}, but the list beside it says {listed}; it was deleted, and nothing of it was imported"
     )]
     Mismatch {
         url: String,
@@ -101,7 +89,7 @@ pub enum SourceError {
         release: Box<SourceError>,
     },
     /// It would have to be fetched.
-    #[error("kernel {0} is not imported yet and --offline forbids fetching it")]
+    #[error("kernel {0} is not imported yet, and nothing may be fetched")]
     Offline(String),
     /// apt refused.
     #[error("{command} ended with {code}:\n{tail}")]
@@ -110,7 +98,7 @@ pub enum SourceError {
         code: i32,
         tail: String,
     },
-    #[error("can't run {program}: {source}; `cargo xtask doctor` says how to get it")]
+    #[error("can't run {program}: {source}")]
     Run {
         program: &'static str,
         source: io::Error,
@@ -125,7 +113,7 @@ pub enum SourceError {
     /// A tarball that can't be read.
     #[error("{path}: {source}")]
     Archive { path: PathBuf, source: io::Error },
-    #[error("{0} is no kernel source: it has no Makefile that names a version")]
+    #[error("{0} is not a kernel's source: it has no Makefile that names a version")]
     NoKernel(String),
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -139,6 +127,38 @@ pub enum SourceError {
 from_io!(SourceError);
 
 impl SourceError {
+    /// What can be done about it.
+    #[must_use]
+    pub fn advice(&self) -> Vec<String> {
+        let advice = match self {
+            Self::Spec(_) => "give a version (6.12), debian:SUITE/VERSION, release:VERSION, \
+                              git:PATH#REV, a folder or a tarball"
+                .to_owned(),
+            Self::Unknown { advice, .. } => (*advice).to_owned(),
+            Self::Release(_) => "give release:6.17.3, release:6.17 for the newest of its line, or \
+                                 release:6.17.0 for the first"
+                .to_owned(),
+            Self::Candidate(version) => {
+                format!("give a git repository that has it: git:PATH#v{version}")
+            }
+            Self::Mirror(_) => format!(
+                "set it to the https:// address of the folder that has v6.x, such as {BASE}"
+            ),
+            Self::Keyring { .. } => "set it to a keyring that gpgv can read".to_owned(),
+            Self::Signature { .. } => format!(
+                "check that {KEYRING_VARIABLE} is the keyring of kernel.org's checksum signer"
+            ),
+            Self::Fetch { code, .. } => after_curl(*code),
+            Self::Ambiguous { .. } | Self::TooLarge { .. } => another_mirror(),
+            Self::Mismatch { .. } => format!("try once more; if it persists, {}", another_mirror()),
+            Self::Nowhere { debian, release } => {
+                return [debian.advice(), release.advice()].concat();
+            }
+            _ => return Vec::new(),
+        };
+        vec![advice]
+    }
+
     /// Whether what was asked for is at fault, and not the world.
     #[must_use]
     pub fn is_usage(&self) -> bool {
@@ -160,16 +180,20 @@ impl SourceError {
 }
 
 /// What to do after an exit code of curl's.
-fn advice(code: i32) -> String {
+fn after_curl(code: i32) -> String {
     match code {
-        1 => format!("only HTTPS is taken: name another mirror in {BASE_VARIABLE}"),
-        22 => format!("{BASE_VARIABLE} names another mirror"),
-        23 => "is there space in the cache folder?".into(),
-        35 | 60 | 77 => {
-            "if it is a mirror of your own, name its CA's file in CURL_CA_BUNDLE".into()
-        }
+        1 => format!("only HTTPS is allowed: {}", another_mirror()),
+        22 => another_mirror(),
+        23 => "check that the cache folder has space".into(),
+        35 | 60 | 77 => "for a mirror of your own, set CURL_CA_BUNDLE to the file of its CA".into(),
         _ => format!(
-            "see to the network or the proxy (https_proxy), or name another mirror in {BASE_VARIABLE}, and run it again: it goes on where it stopped"
+            "check the network and the proxy (https_proxy), or {}; the same command continues the \
+             download",
+            another_mirror()
         ),
     }
+}
+
+fn another_mirror() -> String {
+    format!("set {BASE_VARIABLE} to another mirror")
 }

@@ -73,7 +73,7 @@ pub enum ImportError {
     #[error("no files in it: not a source tree")]
     Empty,
     /// The objects can't be written.
-    #[error("writing objects: {0}; is there space in the cache folder?")]
+    #[error("writing objects: {0}")]
     Write(#[source] io::Error),
     /// The store failed.
     #[error(transparent)]

@@ -23,18 +23,16 @@ use crate::error::{IoError, from_io};
 /// Why the store could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error(
-        "the object store {path}: {source}; if it is damaged, delete that folder and import again"
-    )]
+    #[error("the object store {path}: {source}")]
     Git { path: PathBuf, source: git2::Error },
     /// No repository of the user's.
-    #[error("{path}: {source}; name a kernel's git repository")]
+    #[error("{path}: {source}")]
     Foreign { path: PathBuf, source: git2::Error },
     /// A path that would end up outside its tree, or is no file.
-    #[error("refused {path:?}: {why}; this is no kernel source, or a hostile one")]
+    #[error("refused {path:?}: {why}; this is not a kernel's source, or a hostile one")]
     Refused { path: String, why: &'static str },
     /// A folder that was not written by [`checkout`](crate::store::checkout).
-    #[error("{0} exists and holds something else; move it away or name another folder")]
+    #[error("{0} exists and holds something else")]
     Occupied(PathBuf),
     #[error(transparent)]
     Io(#[from] IoError),
