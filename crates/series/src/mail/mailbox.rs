@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_beyond_all_measure_is_cut_and_the_next_is_whole() {
+    fn a_mail_that_is_too_large_is_cut_and_the_next_is_whole() {
         let large = vec![b'x'; MAX_MAIL];
         let (before, after) = (mail("large", ""), mail("small", ""));
         for newline in ["", "\n"] {

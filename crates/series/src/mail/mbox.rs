@@ -21,7 +21,7 @@ const SEPARATOR: usize = 1000;
 /// separator; git quotes none.
 pub(super) struct Mbox<'a> {
     input: Box<dyn BufRead + 'a>,
-    /// The mail that was lent last.
+    /// The mail that was handed out last.
     mail: Vec<u8>,
     /// What was read since.
     held: Vec<u8>,

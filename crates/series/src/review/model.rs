@@ -80,7 +80,7 @@ pub enum Standing {
     Conditional(String),
     /// It doesn't: the patch is another since the version that it was given to.
     Changed,
-    /// It doesn't: it stands in a quote, and nobody in the mail gave it.
+    /// It doesn't: it stands in a quote, and nobody in the thread gave it.
     Quoted,
     /// It doesn't: it stands in a signature.
     Signature,
