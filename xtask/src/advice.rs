@@ -8,7 +8,7 @@ use kernel::build::BuildError;
 use kernel::build::diagnose::Cause;
 use kernel::cache::CacheError;
 use kernel::source::SourceError;
-use kernel::store::{ImportError, StoreError};
+use kernel::store::StoreError;
 
 /// The advice for an error and what caused it.
 pub fn on(error: &anyhow::Error) -> Vec<String> {
@@ -24,7 +24,6 @@ fn hints(cause: &(dyn Error + 'static)) -> Vec<String> {
         .or_else(|| cause.downcast_ref().and_then(on_io))
         .or_else(|| cause.downcast_ref().and_then(on_cache))
         .or_else(|| cause.downcast_ref().and_then(on_store))
-        .or_else(|| cause.downcast_ref().and_then(on_import))
         .or_else(|| cause.downcast_ref().and_then(on_build));
     match cause.downcast_ref() {
         Some(error) => on_source(error),
@@ -68,16 +67,8 @@ fn on_store(error: &StoreError) -> Option<String> {
         )),
         StoreError::Foreign { .. } => Some("give a kernel's git repository".into()),
         StoreError::Occupied(_) => Some("move it away, or give another folder".into()),
-        StoreError::Refused { .. } => None,
+        StoreError::Archive(_) | StoreError::Empty | StoreError::Refused { .. } => None,
         StoreError::Io(error) => on_io(error),
-    }
-}
-
-fn on_import(error: &ImportError) -> Option<String> {
-    match error {
-        ImportError::Write(_) => Some("check that the cache folder has space".into()),
-        ImportError::Store(error) => on_store(error),
-        _ => None,
     }
 }
 
@@ -102,7 +93,6 @@ fn on_source(error: &SourceError) -> Vec<String> {
     let of_command = match error {
         SourceError::Offline(_) => Some("run the command again without --offline".into()),
         SourceError::Run { .. } => Some("see `cargo xtask doctor` for how to get it".into()),
-        SourceError::Import(error) => on_import(error),
         SourceError::Store(error) => on_store(error),
         SourceError::Io(error) => on_io(error),
         _ => None,
@@ -122,13 +112,11 @@ mod tests {
     fn advice_is_found_however_deep_its_error_lies() {
         let full = || IoError::NoSpace("x".into());
         let space = ["free some space, or run `cargo xtask cache prune`"];
-        let store = StoreError::Io(full());
-        let import = ImportError::Store(store);
         for error in [
             anyhow::Error::new(full()),
             anyhow::Error::new(full()).context("writing"),
             anyhow::Error::new(BuildError::Io(full())),
-            anyhow::Error::new(SourceError::Import(import)),
+            anyhow::Error::new(SourceError::from(StoreError::Io(full()))),
         ] {
             assert_eq!(on(&error), space, "{error:?}");
         }

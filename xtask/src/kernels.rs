@@ -137,7 +137,7 @@ pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> 
         })
         .collect();
     let inverses: Vec<_> = work.inverses.iter().flatten().cloned().collect();
-    let outfit = apply::arms(
+    let prepared = apply::arms(
         store,
         name,
         found.commit,
@@ -149,8 +149,8 @@ pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> 
     Ok(Tree {
         name: name.to_owned(),
         version: found.version,
-        report: outfit.report,
-        arms: outfit.arms,
+        report: prepared.report,
+        arms: prepared.arms,
     })
 }
 

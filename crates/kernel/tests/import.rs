@@ -8,7 +8,8 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use kernel::store::{ImportError, Input, Kernel, Origin, Progress, import};
+use kernel::IoError;
+use kernel::store::{Input, Kernel, Origin, Progress, StoreError, import};
 use lab::{Dice, Lab, exists};
 
 fn origin(id: &str) -> Origin {
@@ -23,7 +24,7 @@ fn go(_: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-fn import_tar(lab: &Lab, tar: &[u8]) -> Result<Kernel, ImportError> {
+fn import_tar(lab: &Lab, tar: &[u8]) -> Result<Kernel, StoreError> {
     let input = Input::Tar {
         reader: Box::new(tar),
         share: Box::new(|| 0.5),
@@ -196,7 +197,7 @@ fn hostile_archives_are_refused_and_leave_nothing() {
     cut.truncate(512);
     assert!(matches!(
         import_tar(&lab, &cut),
-        Err(ImportError::Read { .. })
+        Err(StoreError::Archive(_))
     ));
     assert_eq!(lab.store.kernels().unwrap(), []);
     assert_eq!(packs(&lab), 0);
@@ -216,7 +217,7 @@ fn a_stopped_import_leaves_nothing_and_the_next_one_sweeps() {
         }
     };
     let stopped = import(&lab.store, Input::Folder(&work), &origin("x/y"), &mut stop);
-    assert!(matches!(stopped, Err(ImportError::Cancelled)));
+    assert!(matches!(stopped, Err(StoreError::Io(IoError::Cancelled))));
     assert_eq!(lab.store.kernels().unwrap(), []);
     check(&lab);
     let left = lab.store.path().join("objects/pack/tmp_pack_killed");

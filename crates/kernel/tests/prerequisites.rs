@@ -4,7 +4,7 @@
 
 mod lab;
 
-use kernel::apply::{Outfit, Prerequisite, Verdict, arms};
+use kernel::apply::{Prepared, Prerequisite, Verdict, arms};
 use lab::{Lab, patch};
 use series::patch::Patch;
 
@@ -71,7 +71,7 @@ fn prepend(lab: &Lab, path: &str, lines: &str) -> Patch {
     patch(&format!("change {path}"), diff.as_bytes())
 }
 
-fn outfit(lab: &Lab, series: &[Patch], prerequisites: &[Prerequisite]) -> Outfit {
+fn prepared(lab: &Lab, series: &[Patch], prerequisites: &[Prerequisite]) -> Prepared {
     let kernel = lab.import();
     arms(
         &lab.store,
@@ -84,8 +84,8 @@ fn outfit(lab: &Lab, series: &[Patch], prerequisites: &[Prerequisite]) -> Outfit
     .unwrap()
 }
 
-fn notes(outfit: &Outfit) -> Vec<String> {
-    let json = serde_json::to_value(&outfit.report).unwrap();
+fn notes(prepared: &Prepared) -> Vec<String> {
+    let json = serde_json::to_value(&prepared.report).unwrap();
     serde_json::from_value(json["notes"].clone()).unwrap_or_default()
 }
 
@@ -107,7 +107,7 @@ fn prerequisite(lab: &Lab) -> Prerequisite {
 #[test]
 fn a_symbol_that_looks_missing_is_a_note_and_the_arms_are_made() {
     let lab = tree(&[]);
-    let made = outfit(&lab, &series(), &[]);
+    let made = prepared(&lab, &series(), &[]);
     assert_eq!(made.report.verdict, Verdict::Clean);
     assert_eq!(made.report.missing_symbols, [""; 0]);
     let arms = made.arms.as_ref().unwrap();
@@ -120,7 +120,7 @@ fn a_symbol_that_looks_missing_is_a_note_and_the_arms_are_made() {
 fn both_arms_get_the_manifests_prerequisite_where_the_tree_lacks_its_symbol() {
     let lab = tree(&[]);
     let prerequisites = [prerequisite(&lab)];
-    let made = outfit(&lab, &series(), &prerequisites);
+    let made = prepared(&lab, &series(), &prerequisites);
     assert_eq!(made.report.verdict, Verdict::NeedsPrerequisite);
     assert_eq!(made.report.patches[0].verdict, Verdict::NeedsPrerequisite);
     assert_eq!(made.report.missing_symbols, ["mas_for_each_rev"]);
@@ -133,7 +133,7 @@ fn both_arms_get_the_manifests_prerequisite_where_the_tree_lacks_its_symbol() {
     assert_eq!(lab.show("%P", arms.patched), arms.base.to_string());
     assert_eq!(lab.show("%s", arms.base), used[0]);
     // The second time around the same commits come out.
-    assert_eq!(outfit(&lab, &series(), &prerequisites).arms, made.arms);
+    assert_eq!(prepared(&lab, &series(), &prerequisites).arms, made.arms);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn nobody_gets_a_prerequisite_in_vain() {
         ),
     ] {
         let lab = tree(&files);
-        let made = outfit(&lab, &series, &[prerequisite(&lab)]);
+        let made = prepared(&lab, &series, &[prerequisite(&lab)]);
         let (verdict, count) = match needed {
             true => (Verdict::NeedsPrerequisite, 1),
             false => (Verdict::Clean, 0),
@@ -194,7 +194,7 @@ fn a_prerequisite_brings_what_it_needs_itself() {
             "void mas_unused(void);",
         ),
     ];
-    let made = outfit(&lab, &series(), &prerequisites);
+    let made = prepared(&lab, &series(), &prerequisites);
     let used = [
         "change include/linux/mas.h",
         "change include/linux/maple_tree.h",
@@ -338,7 +338,7 @@ fn what_a_compiler_finds_elsewhere_is_no_verdict_and_no_note() {
             )],
         ),
     ] {
-        let made = outfit(&lab, &series, &[]);
+        let made = prepared(&lab, &series, &[]);
         assert_eq!(made.report.verdict, Verdict::Clean, "{what}");
         assert_eq!(made.report.missing_symbols, [""; 0], "{what}");
         assert_eq!(notes(&made), [""; 0], "{what}");
@@ -356,7 +356,7 @@ fn what_calls_a_name_that_no_header_has_is_noted() {
         "int f(void) { return unmap(gone(1)); }",
     ] {
         let change = prepend(&lab, "mm/oom.c", line);
-        let made = outfit(&lab, &[change], &[]);
+        let made = prepared(&lab, &[change], &[]);
         assert_eq!(made.report.verdict, Verdict::Clean, "{line}");
         let [note] = notes(&made).try_into().unwrap();
         assert!(note.contains("`gone`"), "{line}: {note}");

@@ -27,7 +27,7 @@ pub struct Arms {
 
 /// What came of making arms.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outfit {
+pub struct Prepared {
     /// How the series fared on the stock kernel.
     pub report: Report,
     /// The arms; none where the series conflicts, or is merged and no inverse is
@@ -49,7 +49,7 @@ pub fn arms(
     series: &[Patch],
     prerequisites: &[Prerequisite],
     inverses: &[Patch],
-) -> Result<Outfit, ApplyError> {
+) -> Result<Prepared, ApplyError> {
     let stock = apply(store, commit, series)?;
     let mut report = Report {
         kernel: kernel.to_owned(),
@@ -75,7 +75,7 @@ pub fn arms(
             store.keep(*kept)?;
         }
     }
-    Ok(Outfit { report, arms })
+    Ok(Prepared { report, arms })
 }
 
 /// The arms for a kernel that takes the series; none where it does not on top

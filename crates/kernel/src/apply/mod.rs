@@ -15,7 +15,7 @@ mod patch;
 mod prerequisites;
 mod report;
 
-pub use arms::{Arms, Outfit, arms};
+pub use arms::{Arms, Prepared, arms};
 pub use names::uses;
 pub use patch::{Applied, ApplyError, apply};
 pub use prerequisites::Prerequisite;

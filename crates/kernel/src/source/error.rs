@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::{IoError, from_io};
 use crate::source::settings::{BASE, BASE_VARIABLE, KEYRING_VARIABLE};
-use crate::store::{ImportError, StoreError};
+use crate::store::StoreError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -116,15 +116,22 @@ pub enum SourceError {
     #[error("{0} is not a kernel's source: it has no Makefile that names a version")]
     NoKernel(String),
     #[error(transparent)]
-    Import(#[from] ImportError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// After [`IoError::Cancelled`] what a tarball has so far is kept.
     #[error(transparent)]
     Io(#[from] IoError),
 }
 
 from_io!(SourceError);
+
+impl From<StoreError> for SourceError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Io(error) => Self::Io(error),
+            error => Self::Store(error),
+        }
+    }
+}
 
 impl SourceError {
     /// What can be done about it.

@@ -7,7 +7,6 @@ use results::text::hex;
 use sha1::{Digest, Sha1};
 
 use crate::cache::{Mode, hold};
-use crate::error::IoError;
 use crate::process::Runner;
 use crate::source::archive;
 use crate::source::debian::{Debian, fits, package, the_package};
@@ -126,10 +125,7 @@ impl Sources<'_> {
             on_event(Event::Importing(progress));
             self.runner.go_on()
         };
-        let kernel = match import(self.store, input, origin, &mut watch) {
-            Err(_) if self.runner.cancelled() => return Err(IoError::Cancelled.into()),
-            other => other?,
-        };
+        let kernel = import(self.store, input, origin, &mut watch)?;
         if kernel.version == "unknown" {
             return Err(SourceError::NoKernel(origin.text.clone()));
         }
@@ -160,7 +156,6 @@ impl Sources<'_> {
             Err(
                 error @ (SourceError::Archive { .. }
                 | SourceError::NoKernel(_)
-                | SourceError::Import(_)
                 | SourceError::Store(_)
                 | SourceError::Io(_)),
             ) => Err(error),

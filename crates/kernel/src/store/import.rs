@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use git2::{ObjectType, OdbLookupFlags, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
+use crate::error::IoError;
 use crate::store::pack::{Id, Kind, PackFile, Packer, id};
 use crate::store::repository::{Kernel, Origin, Store, StoreError};
 
@@ -49,40 +50,6 @@ pub enum Input<'a> {
     Git(&'a Repository, Oid),
 }
 
-/// Why an import failed. The store is as it was before.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// The input can't be read.
-    #[error("{what}: {source}")]
-    Read {
-        /// A path, or what was being read.
-        what: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// An entry no source tree has: it would end up outside the tree, or is no
-    /// file.
-    #[error("refused {path:?}: {why}; this is no kernel source, or a hostile one")]
-    Refused {
-        /// The entry.
-        path: String,
-        /// Its fault.
-        why: &'static str,
-    },
-    /// There was nothing in it.
-    #[error("no files in it: not a source tree")]
-    Empty,
-    /// The objects can't be written.
-    #[error("writing objects: {0}")]
-    Write(#[source] io::Error),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The caller said stop.
-    #[error("the import was interrupted; nothing of it is kept")]
-    Cancelled,
-}
-
 /// More than any kernel has, so that a hostile archive ends.
 const MAX_FILES: usize = 2_000_000;
 const MAX_FILE: u64 = 1 << 30;
@@ -99,16 +66,14 @@ const LINK: u32 = 0o120_000;
 /// Imports a tree and names it.
 ///
 /// # Errors
-/// See [`ImportError`].
+/// See [`StoreError`].
 pub fn import(
     store: &Store,
     input: Input<'_>,
     origin: &Origin,
     watch: &mut Watch<'_>,
-) -> Result<Kernel, ImportError> {
-    let _lock = store
-        .lock(&mut || watch(Progress::default()).is_break())
-        .map_err(StoreError::from)?;
+) -> Result<Kernel, StoreError> {
+    let _lock = store.lock(&mut || watch(Progress::default()).is_break())?;
     // Another process may have imported it while this one waited.
     if origin.immutable
         && let Some(kernel) = store.kernel(&origin.id)?
@@ -116,7 +81,7 @@ pub fn import(
         return Ok(kernel);
     }
     let packs = store.path().join("objects/pack");
-    sweep(&packs).map_err(ImportError::Write)?;
+    sweep(&packs)?;
     let shared = Shared {
         store: store.path(),
         source: match &input {
@@ -124,7 +89,7 @@ pub fn import(
             _ => None,
         },
         seen: Mutex::default(),
-        pack: Mutex::new(PackFile::new(&packs).map_err(ImportError::Write)?),
+        pack: Mutex::new(PackFile::new(&packs)?),
     };
     let archived = matches!(input, Input::Tar { .. });
     let (sender, receiver) = sync_channel(8);
@@ -152,7 +117,7 @@ pub fn import(
             .into_iter()
             .map(|w| {
                 w.join()
-                    .unwrap_or_else(|_| Err(ImportError::Write(io::ErrorKind::Other.into())))
+                    .unwrap_or_else(|_| Err(io::Error::other("a thread died").into()))
             })
             .collect();
         (listed, parts)
@@ -173,7 +138,7 @@ pub fn import(
         .pack
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
-    pack.finish().map_err(ImportError::Write)?;
+    pack.finish()?;
     let tree = Oid::from_bytes(&tree).map_err(|e| store.failed(e))?;
     Ok(store.record(origin, tree, seconds)?)
 }
@@ -247,12 +212,12 @@ impl<'a, 'w> Feed<'a, 'w> {
         }
     }
 
-    fn add(&mut self, path: Vec<u8>, mode: u32, size: u64, data: Data) -> Result<(), ImportError> {
+    fn add(&mut self, path: Vec<u8>, mode: u32, size: u64, data: Data) -> Result<(), StoreError> {
         let index = self.entry(path, mode, Content::Pending)?;
         self.progress.files += 1;
         self.progress.bytes += size;
         if self.progress.bytes > MAX_BYTES {
-            return Err(refuse(b"", "more content than any kernel has"));
+            return Err(StoreError::refused(b"", "more content than any kernel has"));
         }
         self.batched += size + 64;
         self.batch.jobs.push(Job { index, data });
@@ -270,9 +235,9 @@ impl<'a, 'w> Feed<'a, 'w> {
         Ok(Data::Inline(start..self.batch.bytes.len()))
     }
 
-    fn entry(&mut self, path: Vec<u8>, mode: u32, content: Content) -> Result<usize, ImportError> {
+    fn entry(&mut self, path: Vec<u8>, mode: u32, content: Content) -> Result<usize, StoreError> {
         if self.entries.len() == MAX_FILES {
-            return Err(refuse(&path, "more files than any kernel has"));
+            return Err(StoreError::refused(&path, "more files than any kernel has"));
         }
         self.entries.push(Entry {
             path,
@@ -282,50 +247,41 @@ impl<'a, 'w> Feed<'a, 'w> {
         Ok(self.entries.len() - 1)
     }
 
-    fn flush(&mut self) -> Result<(), ImportError> {
+    fn flush(&mut self) -> Result<(), StoreError> {
         self.batched = 0;
         let batch = std::mem::take(&mut self.batch);
         // All workers gone: one of them knows why.
-        self.sender
-            .send(batch)
-            .map_err(|_| ImportError::Cancelled)?;
+        self.sender.send(batch).map_err(|_| IoError::Cancelled)?;
         self.ask()
     }
 
-    fn ask(&mut self) -> Result<(), ImportError> {
+    fn ask(&mut self) -> Result<(), StoreError> {
         match (self.watch)(self.progress) {
             ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(ImportError::Cancelled),
+            ControlFlow::Break(()) => Err(IoError::Cancelled.into()),
         }
     }
 
-    fn close(mut self) -> Result<Vec<Entry>, ImportError> {
+    fn close(mut self) -> Result<Vec<Entry>, StoreError> {
         self.flush()?;
         Ok(self.entries)
     }
 }
 
-fn refuse(path: &[u8], why: &'static str) -> ImportError {
-    ImportError::Refused {
-        path: String::from_utf8_lossy(path).into_owned(),
-        why,
-    }
-}
-
 /// A relative path of plain names; `./` is dropped. Empty for the root.
-fn clean(path: &[u8]) -> Result<Vec<u8>, ImportError> {
+fn clean(path: &[u8]) -> Result<Vec<u8>, StoreError> {
     if path.starts_with(b"/") {
-        return Err(refuse(path, "the path is absolute"));
+        return Err(StoreError::refused(path, "the path is absolute"));
     }
     if path.len() > MAX_PATH {
-        return Err(refuse(path, "the path is too long"));
+        return Err(StoreError::refused(path, "the path is too long"));
     }
     let mut out = Vec::with_capacity(path.len());
     for part in path
         .split(|b| *b == b'/')
         .filter(|p| !p.is_empty() && *p != b".")
     {
-        check_name(part).map_err(|why| refuse(path, why))?;
+        check_name(part).map_err(|why| StoreError::refused(path, why))?;
         if !out.is_empty() {
             out.push(b'/');
         }
@@ -353,11 +309,8 @@ fn read_tar(
     reader: Box<dyn Read + '_>,
     share: &dyn Fn() -> f64,
     feed: &mut Feed<'_, '_>,
-) -> Result<i64, ImportError> {
-    let fail = |source| ImportError::Read {
-        what: "the archive".to_owned(),
-        source,
-    };
+) -> Result<i64, StoreError> {
+    let fail = StoreError::Archive;
     let mut archive = tar::Archive::new(reader);
     let mut newest = 0;
     for entry in archive.entries().map_err(fail)? {
@@ -374,11 +327,14 @@ fn read_tar(
         feed.progress.share = Some(share());
         match kind {
             tar::EntryType::Directory => continue,
-            _ if clean.is_empty() => return Err(refuse(&path, "it has no name")),
+            _ if clean.is_empty() => return Err(StoreError::refused(&path, "it has no name")),
             tar::EntryType::Regular | tar::EntryType::Continuous => {
                 let size = entry.size();
                 if size > MAX_FILE {
-                    return Err(refuse(&path, "it is larger than any source file"));
+                    return Err(StoreError::refused(
+                        &path,
+                        "it is larger than any source file",
+                    ));
                 }
                 let data = feed.inline(&mut entry).map_err(fail)?;
                 if !matches!(&data, Data::Inline(range) if range.len() as u64 == size) {
@@ -401,7 +357,12 @@ fn read_tar(
                     feed.entry(clean, FILE, Content::SameAs(target))?;
                 }
             }
-            _ => return Err(refuse(&path, "it is neither file, folder nor link")),
+            _ => {
+                return Err(StoreError::refused(
+                    &path,
+                    "it is neither file, folder nor link",
+                ));
+            }
         }
     }
     // The rest of the stream carries the checksums of what was read.
@@ -409,36 +370,35 @@ fn read_tar(
     Ok(newest)
 }
 
-fn read_folder(root: &Path, feed: &mut Feed<'_, '_>) -> Result<i64, ImportError> {
+fn read_folder(root: &Path, feed: &mut Feed<'_, '_>) -> Result<i64, StoreError> {
     let mut folders = vec![(root.to_owned(), Vec::new())];
     while let Some((folder, prefix)) = folders.pop() {
-        let fail = |source| ImportError::Read {
-            what: folder.display().to_string(),
-            source,
-        };
-        for entry in std::fs::read_dir(&folder).map_err(fail)? {
-            let entry = entry.map_err(fail)?;
+        for entry in fs_err::read_dir(&folder)? {
+            let entry = entry?;
             let name = entry.file_name();
             if name == ".git" {
                 continue;
             }
             let mut path: Vec<u8> = prefix.clone();
             path.extend_from_slice(name.as_bytes());
-            check_name(name.as_bytes()).map_err(|why| refuse(&path, why))?;
-            let kind = entry.file_type().map_err(fail)?;
+            check_name(name.as_bytes()).map_err(|why| StoreError::refused(&path, why))?;
+            let kind = entry.file_type()?;
             let place = entry.path();
             if kind.is_dir() {
                 path.push(b'/');
                 folders.push((place, path));
             } else if kind.is_symlink() {
-                let target = std::fs::read_link(&place).map_err(fail)?;
+                let target = fs_err::read_link(&place)?;
                 let bytes = target.as_os_str().as_bytes();
-                let data = feed.inline(bytes).map_err(fail)?;
+                let data = feed.inline(bytes)?;
                 feed.add(path, LINK, bytes.len() as u64, data)?;
             } else if kind.is_file() {
-                let meta = entry.metadata().map_err(fail)?;
+                let meta = entry.metadata()?;
                 if meta.len() > MAX_FILE {
-                    return Err(refuse(&path, "it is larger than any source file"));
+                    return Err(StoreError::refused(
+                        &path,
+                        "it is larger than any source file",
+                    ));
                 }
                 let mode = if meta.mode() & 0o100 == 0 {
                     FILE
@@ -447,17 +407,20 @@ fn read_folder(root: &Path, feed: &mut Feed<'_, '_>) -> Result<i64, ImportError>
                 };
                 feed.add(path, mode, meta.len(), Data::File(place))?;
             } else {
-                return Err(refuse(&path, "it is neither file, folder nor link"));
+                return Err(StoreError::refused(
+                    &path,
+                    "it is neither file, folder nor link",
+                ));
             }
         }
     }
     Ok(0)
 }
 
-fn read_git(repo: &Repository, commit: Oid, feed: &mut Feed<'_, '_>) -> Result<i64, ImportError> {
-    let fail = |e| ImportError::Read {
-        what: format!("the repository {}", repo.path().display()),
-        source: io::Error::other(e),
+fn read_git(repo: &Repository, commit: Oid, feed: &mut Feed<'_, '_>) -> Result<i64, StoreError> {
+    let fail = |source| StoreError::Foreign {
+        path: repo.path().to_owned(),
+        source,
     };
     let commit = repo.find_commit(commit).map_err(fail)?;
     let tree = commit.tree().map_err(fail)?;
@@ -466,7 +429,7 @@ fn read_git(repo: &Repository, commit: Oid, feed: &mut Feed<'_, '_>) -> Result<i
     let walked = tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
         let path = [folder.as_bytes(), entry.name_bytes()].concat();
         let added = (|| {
-            check_name(entry.name_bytes()).map_err(|why| refuse(&path, why))?;
+            check_name(entry.name_bytes()).map_err(|why| StoreError::refused(&path, why))?;
             let mode = match u32::from_ne_bytes(entry.filemode_raw().to_ne_bytes()) {
                 0o040_000 => return Ok(()),
                 LINK => LINK,
@@ -477,7 +440,7 @@ fn read_git(repo: &Repository, commit: Oid, feed: &mut Feed<'_, '_>) -> Result<i
                         EXECUTABLE
                     }
                 }
-                _ => return Err(refuse(&path, "it is a submodule")),
+                _ => return Err(StoreError::refused(&path, "it is a submodule")),
             };
             let (size, _) = odb.read_header(entry.id()).map_err(fail)?;
             feed.add(path.clone(), mode, size as u64, Data::Blob(entry.id()))
@@ -539,7 +502,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn open(path: &Path) -> Result<Repository, ImportError> {
+fn open(path: &Path) -> Result<Repository, StoreError> {
     Repository::open(path).map_err(|source| {
         StoreError::Git {
             path: path.to_owned(),
@@ -553,7 +516,7 @@ fn open(path: &Path) -> Result<Repository, ImportError> {
 fn work(
     shared: &Shared<'_>,
     batches: &Mutex<Receiver<Batch>>,
-) -> Result<Vec<(usize, Id)>, ImportError> {
+) -> Result<Vec<(usize, Id)>, StoreError> {
     let store = open(shared.store)?;
     let source = shared.source.map(open).transpose()?;
     let mut writer = Writer::new(shared, &store).map_err(|source| StoreError::Git {
@@ -570,23 +533,19 @@ fn work(
             let data = match job.data {
                 Data::Inline(range) => batch.bytes.get(range).unwrap_or_default(),
                 Data::File(path) => {
-                    let read = std::fs::read(&path);
-                    owned = read.map_err(|source| ImportError::Read {
-                        what: path.display().to_string(),
-                        source,
-                    })?;
+                    owned = fs_err::read(path)?;
                     &owned
                 }
                 Data::Blob(oid) => {
                     let Some(source) = &source else { continue };
-                    blob = source.find_blob(oid).map_err(|e| ImportError::Read {
-                        what: format!("object {oid}"),
-                        source: io::Error::other(e),
+                    blob = source.find_blob(oid).map_err(|e| StoreError::Foreign {
+                        path: source.path().to_owned(),
+                        source: e,
                     })?;
                     blob.content()
                 }
             };
-            let id = writer.put(Kind::Blob, data).map_err(ImportError::Write)?;
+            let id = writer.put(Kind::Blob, data)?;
             ids.push((job.index, id));
         }
     }
@@ -618,9 +577,9 @@ fn strip(entries: &mut [Entry]) {
 
 /// Sorts as git does, lets the last of equal paths win, and gives hard links
 /// the content they share.
-fn resolve(mut entries: Vec<Entry>) -> Result<Vec<Entry>, ImportError> {
+fn resolve(mut entries: Vec<Entry>) -> Result<Vec<Entry>, StoreError> {
     if entries.is_empty() {
-        return Err(ImportError::Empty);
+        return Err(StoreError::Empty);
     }
     // Stable: of equal paths the last one read comes last.
     entries.sort_by(|a, b| a.path.cmp(&b.path));
@@ -647,7 +606,7 @@ fn resolve(mut entries: Vec<Entry>) -> Result<Vec<Entry>, ImportError> {
                 entries[i].content = content;
             }
             _ => {
-                return Err(refuse(
+                return Err(StoreError::refused(
                     &entries[i].path,
                     "a hard link to nothing in the archive",
                 ));
@@ -658,7 +617,7 @@ fn resolve(mut entries: Vec<Entry>) -> Result<Vec<Entry>, ImportError> {
 }
 
 /// Builds the trees bottom-up from sorted entries and returns the root's id.
-fn write_trees(shared: &Shared<'_>, entries: Vec<Entry>) -> Result<Id, ImportError> {
+fn write_trees(shared: &Shared<'_>, entries: Vec<Entry>) -> Result<Id, StoreError> {
     let store = open(shared.store)?;
     let mut writer = Writer::new(shared, &store).map_err(|source| StoreError::Git {
         path: shared.store.to_owned(),
@@ -671,7 +630,7 @@ fn write_tree(
     writer: &mut Writer<'_, '_>,
     entries: &[Entry],
     depth: usize,
-) -> Result<Id, ImportError> {
+) -> Result<Id, StoreError> {
     let mut tree = Vec::new();
     let mut rest = entries;
     while let Some(first) = rest.first() {
@@ -686,7 +645,7 @@ fn write_tree(
                     .binary_search_by(|e| e.path.as_slice().cmp(plain))
                     .is_ok()
                 {
-                    return Err(refuse(plain, "it is both a file and a folder"));
+                    return Err(StoreError::refused(plain, "it is both a file and a folder"));
                 }
                 let id = write_tree(writer, rest.get(..count).unwrap_or_default(), below)?;
                 (tail.get(..slash).unwrap_or_default(), 0o40_000, id, count)
@@ -694,7 +653,7 @@ fn write_tree(
             None => match first.content {
                 Content::Id(id) => (tail, first.mode, id, 1),
                 // Its worker failed, which was reported before.
-                _ => return Err(ImportError::Cancelled),
+                _ => return Err(IoError::Cancelled.into()),
             },
         };
         tree.extend(format!("{mode:o} ").bytes());
@@ -703,5 +662,5 @@ fn write_tree(
         tree.extend_from_slice(&id);
         rest = rest.get(used.max(1)..).unwrap_or_default();
     }
-    writer.put(Kind::Tree, &tree).map_err(ImportError::Write)
+    Ok(writer.put(Kind::Tree, &tree)?)
 }

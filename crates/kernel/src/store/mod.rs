@@ -7,6 +7,6 @@ mod pack;
 mod repository;
 
 pub use checkout::{Written, checkout, extract, held};
-pub use import::{ImportError, Input, Progress, Watch, import};
+pub use import::{Input, Progress, Watch, import};
 pub(crate) use repository::signature;
 pub use repository::{Kernel, Oid, Origin, Store, StoreError};

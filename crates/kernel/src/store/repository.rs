@@ -28,6 +28,11 @@ pub enum StoreError {
     /// No repository of the user's.
     #[error("{path}: {source}")]
     Foreign { path: PathBuf, source: git2::Error },
+    /// A tar stream that can't be read.
+    #[error("the archive: {0}")]
+    Archive(std::io::Error),
+    #[error("no files in it: not a source tree")]
+    Empty,
     /// A path that would end up outside its tree, or is no file.
     #[error("refused {path:?}: {why}; this is not a kernel's source, or a hostile one")]
     Refused { path: String, why: &'static str },
