@@ -1,6 +1,7 @@
 //! One run against another: what has changed since.
 
-use crate::analyse::{Report, analyse};
+use crate::analyse::analyse;
+use crate::analyse::model::Report;
 use crate::run::{ArmInfo, Run};
 use results::Arm;
 

@@ -8,7 +8,7 @@
 
 use serde::Serialize;
 
-use crate::analyse::{Key, Measured, measured, primary_keys};
+use crate::analyse::samples::{Key, Measured, measured, primary_keys};
 use crate::design::{FEWEST, Looks};
 use crate::run::Run;
 use crate::stats::{self, Rng};

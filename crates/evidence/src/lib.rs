@@ -1,7 +1,7 @@
 //! Base against patched: from a run's raw samples to verdicts and reports.
 //!
 //! Everything here is a pure function of a [`run::Run`]: the same run gives
-//! the same bytes. [`analyse`] judges, [`render`] writes.
+//! the same bytes. [`analyse()`] judges, [`report`] writes.
 //!
 //! Absent on purpose: processes, git, files, printing.
 
@@ -11,16 +11,16 @@ pub mod calibrate;
 pub mod claims;
 pub mod design;
 pub mod matrix;
-pub mod render;
+pub mod report;
 pub mod run;
-pub mod stacks;
 pub mod stats;
 pub mod stored;
-pub mod sweep;
+mod words;
 
+pub use analyse::analyse;
+pub use analyse::comparison::{ArmSamples, Comparison, Unprobed, Verdict};
+pub use analyse::model::{Report, RoundRow, Status};
+pub use analyse::order::OrderProof;
+pub use analyse::probes::ProbeCost;
+pub use analyse::scenarios::{ScenarioRow, Tally};
 pub use between::{Between, between};
-
-pub use analyse::{
-    ArmSamples, Claimed, Comparison, OrderProof, ProbeCost, Report, RoundRow, ScenarioRow, Status,
-    Tally, Unprobed, Verdict, analyse,
-};

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::analyse::{Report, Status, Verdict};
+use crate::analyse::comparison::Verdict;
+use crate::analyse::model::{Report, Status};
 use results::Arm;
 
 /// The schema of a cell on disk and of `matrix.json`.

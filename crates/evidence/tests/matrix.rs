@@ -5,7 +5,7 @@
 mod fixture;
 
 use evidence::matrix::{Cell, Matrix, Row, SCHEMA, Stage};
-use evidence::{analyse, render};
+use evidence::{analyse, report};
 use fixture::{log, run};
 use results::ktap::{self, Outcome};
 
@@ -74,7 +74,7 @@ fn matrix() -> Matrix {
 
 #[test]
 fn on_a_terminal() {
-    insta::assert_snapshot!(render::matrix::terminal(&matrix()), @"
+    insta::assert_snapshot!(report::matrix::terminal(&matrix()), @"
     oom-reaper-reverse v6
 
     kernel    applies             builds  boots  scenarios  order
@@ -105,7 +105,7 @@ fn on_a_terminal() {
 
 #[test]
 fn in_mail() {
-    let text = render::matrix::markdown(&matrix());
+    let text = report::matrix::markdown(&matrix());
     assert!(text.lines().all(|line| line.len() <= 72), "{text}");
     assert!(text.contains("Measured under emulation"));
 }
@@ -122,7 +122,7 @@ fn the_worst_cell_decides() {
 
 #[test]
 fn as_a_page() {
-    let page = render::matrix::html(&matrix());
+    let page = report::matrix::html(&matrix());
     assert!(page.contains("<a href=\"6.12/report.html\">6.12.117</a>"));
     assert!(!page.contains('\u{1b}') && !page.contains("<script"));
 }
@@ -140,20 +140,20 @@ fn as_json() {
 
 #[test]
 fn as_ktap_and_junit() {
-    let text = render::matrix::ktap(&matrix()).unwrap();
+    let text = report::matrix::ktap(&matrix()).unwrap();
     let read = ktap::read(text.as_bytes()).unwrap();
     assert_eq!(read.tests.len(), 5, "{text}");
     assert!(read.problems.is_empty(), "{:?}", read.problems);
     let ok: Vec<bool> = read.tests.iter().map(|test| test.status.is_ok()).collect();
     assert_eq!(ok, [true, false, false, false, false]);
-    let xml = render::matrix::junit(&matrix()).unwrap();
+    let xml = report::matrix::junit(&matrix()).unwrap();
     assert!(xml.contains("failures=\"3\" errors=\"1\""), "{xml}");
 }
 
 #[test]
 fn for_kernel_ci() {
     let document: serde_json::Value =
-        serde_json::from_str(&render::kcidb(&matrix()).unwrap()).unwrap();
+        serde_json::from_str(&report::kcidb(&matrix()).unwrap()).unwrap();
     let ids = |list: &str| -> Vec<String> {
         let all = document[list].as_array().unwrap();
         all.iter()

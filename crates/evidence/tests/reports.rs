@@ -5,7 +5,7 @@
 mod fixture;
 
 use evidence::run::{RoundStatus, Run};
-use evidence::{Report, Status, Verdict, analyse, render};
+use evidence::{Report, Status, Verdict, analyse, report};
 use fixture::{RACE, log, run};
 use results::console;
 use results::ktap::Outcome;
@@ -57,7 +57,7 @@ fn a_good_run() {
 
 #[test]
 fn in_mail() {
-    let text = render::markdown(&analyse(&run()));
+    let text = report::markdown(&analyse(&run()));
     assert!(text.lines().all(|line| line.len() <= 72), "{text}");
     insta::assert_snapshot!(text, @"
     oom-reaper-reverse v6 on 6.12
@@ -172,7 +172,7 @@ fn in_mail() {
 
 #[test]
 fn on_a_terminal() {
-    let text = render::terminal(&analyse(&run()));
+    let text = report::terminal(&analyse(&run()));
     assert!(
         text.is_ascii() && text.lines().all(|line| line.len() <= 100),
         "{text}"
@@ -209,7 +209,7 @@ fn on_a_terminal() {
 fn as_json() {
     let run = run();
     let report = analyse(&run);
-    let text = render::json(&report).unwrap();
+    let text = report::json(&report).unwrap();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     let mut keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
     keys.sort();
@@ -304,7 +304,7 @@ fn as_json() {
         round.ktap = Default::default();
         round.records.clear();
     }
-    let text = render::run_json(&run, &report).unwrap();
+    let text = report::run_json(&run, &report).unwrap();
     assert_eq!(serde_json::from_str::<Run>(&text).unwrap(), unprobed);
 }
 
@@ -323,7 +323,7 @@ fn as_junit() {
         .unwrap();
     });
     run.rounds[1].status = RoundStatus::Failed;
-    let xml = render::junit(&analyse(&run)).unwrap();
+    let xml = report::junit(&analyse(&run)).unwrap();
     insta::assert_snapshot!(xml, @r#"
     <?xml version="1.0" encoding="UTF-8"?>
     <testsuites name="oom-reaper-reverse on 6.12" tests="11" skipped="3" failures="1" errors="0">
@@ -365,11 +365,11 @@ fn the_same_run_gives_the_same_bytes() {
     let all = |run: &Run| {
         let report = analyse(run);
         [
-            render::html(run, &report),
-            render::markdown(&report),
-            render::terminal(&report),
-            render::json(&report).unwrap(),
-            render::junit(&report).unwrap(),
+            report::html(run, &report),
+            report::markdown(&report),
+            report::terminal(&report),
+            report::json(&report).unwrap(),
+            report::junit(&report).unwrap(),
         ]
     };
     assert_eq!(all(&one), all(&two));
@@ -574,7 +574,7 @@ fn one_arm_of_another_flavour_is_judged_alone() {
     }
     let report = analyse(&run);
     assert_eq!(report.status, Status::Passed, "{:?}", report.reasons);
-    let text = render::terminal(&report);
+    let text = report::terminal(&report);
     let head: Vec<&str> = text.lines().take(2).collect();
     insta::assert_snapshot!(head.join("\n"), @r"
     oom-reaper-reverse on 6.12: 3 scenarios held on patched, 1 did not run.
@@ -584,7 +584,7 @@ fn one_arm_of_another_flavour_is_judged_alone() {
         report.caveats.last().unwrap(),
         @"Kernels of the debug flavour, whose checks cost more time than what they check: this run judges what is right, and measures nothing."
     );
-    assert!(!render::junit(&report).unwrap().contains(r#"name="base""#));
+    assert!(!report::junit(&report).unwrap().contains(r#"name="base""#));
 
     // Its own order is still to be proved.
     run.rounds[0]
@@ -698,9 +698,9 @@ fn verdicts() {
         let report = analyse(&run);
         let found = comparison(&report, "sum");
         assert_eq!(found.verdict, verdict, "{name}: {found:#?}");
-        let text = render::json(&report).unwrap();
+        let text = report::json(&report).unwrap();
         assert!(!text.contains("NaN") && !text.contains("inf"), "{name}");
-        render::html(&run, &report);
+        report::html(&run, &report);
     }
     // Where more is better, more is an improvement.
     let mut run = with_values(
@@ -808,7 +808,7 @@ fn rounds_without_probes_are_compared_apart() {
     mrelease-exit-race: reaper + exit_mmap without probes: 1.00 [1.00, 1.00], with probes 1.03 [0.85, 1.13]: can't be told
     reap-order: probe: unmap_page_range
     ");
-    let text = render::terminal(&report);
+    let text = report::terminal(&report);
     assert!(text.lines().all(|line| line.len() <= 100), "{text}");
     let table: Vec<_> = text
         .lines()
@@ -840,11 +840,11 @@ fn rounds_without_probes_are_compared_apart() {
     private-hugetlb     9 skipped  9 skipped
     private-hugetlb: no CONFIG_HUGETLBFS
     ");
-    let text = render::markdown(&report);
+    let text = report::markdown(&report);
     assert!(text.lines().all(|line| line.len() <= 72), "{text}");
     assert!(text.contains("base without probes ok"), "{text}");
-    assert!(render::html(&run, &report).contains("base, without probes"));
-    let json: serde_json::Value = serde_json::from_str(&render::json(&report).unwrap()).unwrap();
+    assert!(report::html(&run, &report).contains("base, without probes"));
+    let json: serde_json::Value = serde_json::from_str(&report::json(&report).unwrap()).unwrap();
     assert_eq!(json["comparisons"][0]["unprobed"], false);
     assert_eq!(json["rounds"][10]["purpose"], "unprobed");
 
@@ -915,7 +915,7 @@ fn html_is_one_safe_file() {
     }
     run.rounds[0].ktap.tests[0].name = hostile.into();
     let report = analyse(&run);
-    let page = render::html(&run, &report);
+    let page = report::html(&run, &report);
     // In text and attributes, quotes and brackets are escaped.
     for bad in [
         "<script", "<img", "<link", "<iframe", "<a ", "src=\"", "href=\"", "url(", "@import",
@@ -924,9 +924,9 @@ fn html_is_one_safe_file() {
     }
     assert!(!page.contains("NaN") && !page.contains('\u{1b}'));
     assert!(page.contains("&lt;script&gt;"));
-    assert!(!render::terminal(&report).contains('\u{1b}'));
-    assert!(!render::markdown(&report).contains('\u{1b}'));
-    assert!(!render::junit(&report).unwrap().contains("<script"));
+    assert!(!report::terminal(&report).contains('\u{1b}'));
+    assert!(!report::markdown(&report).contains('\u{1b}'));
+    assert!(!report::junit(&report).unwrap().contains("<script"));
 }
 
 #[test]
@@ -947,7 +947,7 @@ fn html_stays_small_however_long_the_walk() {
             round.records.extend(std::iter::repeat_n(sample, 5_000));
         }
     }
-    let page = render::html(&run, &analyse(&run));
+    let page = report::html(&run, &analyse(&run));
     assert!(page.len() < 1_000_000, "{}", page.len());
 }
 
@@ -966,14 +966,14 @@ fn degenerate_walks_and_runs_render() {
     for round in &mut run.rounds {
         round.records = vec![Record::Walk(one.clone())];
     }
-    render::html(&run, &analyse(&run));
+    report::html(&run, &analyse(&run));
     run.rounds.clear();
     run.series.missing.clear();
     let report = analyse(&run);
     assert!(report.caveats.is_empty());
-    render::html(&run, &report);
-    render::terminal(&report);
-    render::markdown(&report);
+    report::html(&run, &report);
+    report::terminal(&report);
+    report::markdown(&report);
     assert!(one.steps.iter().any(|step| step.0 == Walker::Reaper));
 }
 
@@ -984,7 +984,7 @@ fn look() {
     let run = run();
     let report = analyse(&run);
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-    std::fs::write(folder.join("report.html"), render::html(&run, &report)).unwrap();
+    std::fs::write(folder.join("report.html"), report::html(&run, &report)).unwrap();
     println!("{}", folder.join("report.html").display());
 }
 
@@ -1010,8 +1010,8 @@ The test is conducted on arm64.
     .map(|(words, metric)| (words.to_owned(), metric.to_owned()))
     .into();
     let claims = evidence::claims::read(CHANGELOG);
-    let checks = evidence::claims::check(&claims, &analyse(&run()), &metrics);
-    let text = render::claims(&claims, &checks);
+    let checks = evidence::claims::check(&claims, &analyse(&run()).comparisons, &metrics);
+    let text = report::claims(&claims, &checks);
     insta::assert_snapshot!(text, @"
     -: neither a number of runs nor a variance: one run may be luck
     line 4: a table whose figures have no unit
@@ -1046,7 +1046,7 @@ fn an_improvement_by_probes_alone_is_not_confirmed() {
     }
     let report = analyse(&run);
     assert_eq!(comparison(&report, "sum").verdict, Verdict::Improved);
-    let text = render::terminal(&report);
+    let text = report::terminal(&report);
     let head: Vec<_> = text.lines().take(12).collect();
     insta::assert_snapshot!(head.join("\n"), @"
     oom-reaper-reverse on 6.12: 3 scenarios held on both arms, 1 did not run. Contended page-table-lock
@@ -1062,7 +1062,7 @@ fn an_improvement_by_probes_alone_is_not_confirmed() {
 
     mrelease-exit-race (4+4 boots)
     ");
-    let paragraph = render::changelog(&report).replace('\n', " ");
+    let paragraph = report::changelog(&report).replace('\n', " ");
     let words = "not confirmed without them: reaper + exit_mmap";
     assert!(paragraph.contains(words), "{paragraph}");
 }
@@ -1082,7 +1082,7 @@ fn what_a_run_is_worth() {
         .collect();
     run.rounds.extend(base);
     let found = evidence::calibrate::calibrate(&[run], 50);
-    insta::assert_snapshot!(render::calibration(&found), @"
+    insta::assert_snapshot!(report::calibration(&found), @"
     mrelease-exit-race: contended-entries: 8 boots of one kernel, dealt 50
       times into arms of 4: called different 0 % of the time (by the test
       alone 2 %), the interval held 1 in 100 %; a reduction of 22.8 % is

@@ -6,7 +6,7 @@
 mod fixture;
 
 use evidence::run::Run;
-use evidence::{Verdict, analyse, between, render};
+use evidence::{Verdict, analyse, between, report};
 use fixture::{RACE, run};
 use results::Arm;
 use results::Purpose;
@@ -100,7 +100,7 @@ fn a_sweep_is_no_comparison() {
 
 #[test]
 fn sweeps_in_mail() {
-    let text = render::markdown(&analyse(&swept()));
+    let text = report::markdown(&analyse(&swept()));
     assert!(text.lines().all(|line| line.len() <= 72), "{text}");
     let table: Vec<_> = text
         .lines()
@@ -126,7 +126,7 @@ fn sweeps_in_mail() {
 #[test]
 fn sweeps_as_charts() {
     let run = swept();
-    let page = render::html(&run, &analyse(&run));
+    let page = report::html(&run, &analyse(&run));
     assert!(page.contains("Where it helps and where it costs"));
     assert!(!page.contains("NaN") && !page.contains("inf"));
     let chart = page.split("<svg").find(|svg| svg.contains("sweep-vmas:"));
@@ -179,7 +179,7 @@ fn stacks_are_counted_by_repetition() {
     // Four boots of twelve repetitions.
     assert_eq!((row.base.entries, row.base.wait_us), (100.0, 2_000.0));
     assert_eq!(row.patched.entries, 2.5);
-    let text = render::markdown(&report);
+    let text = report::markdown(&report);
     let table: Vec<_> = text
         .lines()
         .skip_while(|line| !line.starts_with("Where the walkers wait"))
@@ -270,13 +270,13 @@ fn a_later_run_that_is_worse_is_a_regression() {
     assert!(patched.caveats.iter().any(|text| text == caveat));
     // The control: base is as it was.
     assert_eq!(found[1].report.status, evidence::Status::Passed);
-    let text = render::terminal(patched);
+    let text = report::terminal(patched);
     assert!(text.contains("earlier") && text.contains("later"), "{text}");
 }
 
 #[test]
 fn a_paragraph_for_the_changelog() {
-    let text = render::changelog(&analyse(&run()));
+    let text = report::changelog(&analyse(&run()));
     assert!(text.lines().all(|line| line.len() <= 72), "{text}");
     insta::assert_snapshot!(text, @"
     Measured on Linux 6.12.117 with maple_tree: add mas_for_each_rev(), in
@@ -302,5 +302,5 @@ fn a_paragraph_for_the_changelog() {
 fn nothing_compared_makes_no_paragraph() {
     let mut run = run();
     run.rounds.retain(|round| round.purpose.is_traced());
-    assert_eq!(render::changelog(&analyse(&run)), "");
+    assert_eq!(report::changelog(&analyse(&run)), "");
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use evidence::matrix::{Cell, Matrix, Row, SCHEMA, Stage};
-use evidence::render;
+use evidence::report;
 use evidence::run::folder_name;
 use kernel::apply::Verdict;
 use serde::{Deserialize, Serialize};
@@ -310,7 +310,7 @@ fn one(args: &CellOptions, cancel: &Cancel) -> Result {
         print_json(&cell)?;
     } else {
         let row = row(&folder, &place)?;
-        print(&render::matrix::terminal(&matrix(vec![row])))?;
+        print(&report::matrix::terminal(&matrix(vec![row])))?;
     }
     end(cell.exit_code, cell.error.as_deref())
 }
@@ -519,19 +519,19 @@ fn finish(rows: Vec<Row>, place: &Path, json: bool) -> Result {
     let as_json = serde_json::to_string_pretty(&matrix).kind(Kind::Infrastructure)?;
     let files = [
         ("matrix.json", as_json + "\n"),
-        ("matrix.md", render::matrix::markdown(&matrix)),
-        ("matrix.html", render::matrix::html(&matrix)),
+        ("matrix.md", report::matrix::markdown(&matrix)),
+        ("matrix.html", report::matrix::html(&matrix)),
         (
             "junit.xml",
-            render::matrix::junit(&matrix).kind(Kind::Infrastructure)?,
+            report::matrix::junit(&matrix).kind(Kind::Infrastructure)?,
         ),
         (
             "matrix.ktap",
-            render::matrix::ktap(&matrix).kind(Kind::Infrastructure)?,
+            report::matrix::ktap(&matrix).kind(Kind::Infrastructure)?,
         ),
         (
             "kcidb.json",
-            render::kcidb(&matrix).kind(Kind::Infrastructure)?,
+            report::kcidb(&matrix).kind(Kind::Infrastructure)?,
         ),
     ];
     for (name, text) in files {
@@ -540,7 +540,7 @@ fn finish(rows: Vec<Row>, place: &Path, json: bool) -> Result {
     if json {
         print_json(&matrix)?;
     } else {
-        print(&render::matrix::terminal(&matrix))?;
+        print(&report::matrix::terminal(&matrix))?;
         print(&format!("\n{}\n", place.join("matrix.html").display()))?;
     }
     let errors: Vec<_> = matrix

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, FromArgMatches};
-use evidence::render;
+use evidence::report;
 use vm::process::Cancel;
 
 use super::given::Given;
@@ -120,7 +120,7 @@ fn test(args: &Options, cancel: &Cancel, judged: &mut bool) -> Result {
         print_json(&finished.report)?;
     } else {
         let page = finished.folder.join("report.html");
-        print(&render::terminal(&finished.report))?;
+        print(&report::terminal(&finished.report))?;
         print(&format!("\n{}\n", page.display()))?;
     }
     outcome::judge(&finished.report, request.require_conclusion)

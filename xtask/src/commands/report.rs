@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use evidence::run::Run;
-use evidence::{Report, calibrate, claims, render};
+use evidence::{Report, calibrate, claims, report};
 
 use super::options::Verdict;
 use crate::exit::{Classify, Kind, Result, fail};
@@ -78,7 +78,7 @@ pub fn compare(args: &Compare) -> Result {
 fn one(args: &Compare, run: &Run) -> Result {
     let report = evidence::analyse(run);
     if args.changelog {
-        let text = render::changelog(&report);
+        let text = report::changelog(&report);
         if text.is_empty() {
             return fail(Kind::Usage, "the run has no comparison");
         }
@@ -92,11 +92,11 @@ fn one(args: &Compare, run: &Run) -> Result {
         None => run.changelog.clone(),
     };
     let claims = claims::read(&text);
-    let checks = claims::check(&claims, &report, &run.claims);
+    let checks = claims::check(&claims, &report.comparisons, &run.claims);
     if args.verdict.json {
         print_json(&serde_json::json!({ "claims": claims, "checks": checks }))?;
     } else {
-        print(&render::claims(&claims, &checks))?;
+        print(&report::claims(&claims, &checks))?;
     }
     outcome::judge(&report, args.verdict.require_conclusion)
 }
@@ -112,7 +112,7 @@ fn between(args: &Verdict, earlier: &Run, later: &Run) -> Result {
     } else {
         for one in &found {
             let arm = one.arm.as_str();
-            let text = render::terminal(&one.report);
+            let text = report::terminal(&one.report);
             print(&format!("{arm}, earlier and later\n\n{text}\n"))?;
         }
     }
@@ -146,7 +146,7 @@ fn calibrate(args: &Compare, runs: &[Run]) -> Result {
     if args.verdict.json {
         print_json(&found)
     } else {
-        print(&render::calibration(&found))
+        print(&report::calibration(&found))
     }
 }
 
@@ -154,7 +154,7 @@ fn finish(args: &Verdict, report: &Report) -> Result {
     if args.json {
         print_json(report)?;
     } else {
-        print(&render::terminal(report))?;
+        print(&report::terminal(report))?;
     }
     outcome::judge(report, args.require_conclusion)
 }

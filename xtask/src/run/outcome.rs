@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use evidence::run::Run;
-use evidence::{Report, Status, render};
+use evidence::{Report, Status, report};
 
 use super::folder;
 use crate::exit::{Advise, Classify, Kind, Result, fail};
@@ -14,17 +14,17 @@ pub fn write(place: &Path, run: &Run) -> Result<Report> {
     let files = [
         (
             "run.json",
-            render::run_json(run, &report).kind(Kind::Infrastructure)?,
+            report::run_json(run, &report).kind(Kind::Infrastructure)?,
         ),
         (
             "report.json",
-            render::json(&report).kind(Kind::Infrastructure)?,
+            report::json(&report).kind(Kind::Infrastructure)?,
         ),
-        ("report.md", render::markdown(&report)),
-        ("report.html", render::html(run, &report)),
+        ("report.md", report::markdown(&report)),
+        ("report.html", report::html(run, &report)),
         (
             "junit.xml",
-            render::junit(&report).kind(Kind::Infrastructure)?,
+            report::junit(&report).kind(Kind::Infrastructure)?,
         ),
     ];
     for (name, text) in files {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use evidence::{Report, Status, render};
+use evidence::{Report, Status, report};
 use series::Person;
 use series::Series;
 use series::patch::is_unprintable;
@@ -58,7 +58,7 @@ pub fn next_version(
     accept_conditional: bool,
     report: Option<&Report>,
 ) -> Result<String> {
-    let measured = report.map(render::changelog);
+    let measured = report.map(report::changelog);
     if measured.as_ref().is_some_and(String::is_empty) {
         return fail(
             Kind::Usage,
@@ -85,7 +85,7 @@ pub fn reply(
     let text = match report {
         Some(report) => format!(
             "I have tested this series with reaperlab. Its report:\n\n{}",
-            render::markdown(report)
+            report::markdown(report)
         ),
         None => in_words(review, found),
     };

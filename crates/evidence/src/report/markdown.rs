@@ -1,9 +1,13 @@
 //! `report.md`: plain text in 72 columns that goes into a mail as it is and
 //! reads as Markdown too.
 
-use super::terminal::{ascii, comparison_table, group_heading, groups, scenario_table};
-use super::{comparison_line, headline, one_line, probes, sweeps, wrap};
-use crate::analyse::{Report, Status, order_words};
+use super::changelog::changelog;
+use super::terminal::{comparison_table, group_heading, groups, scenario_table};
+use super::words::{decided_words, headline};
+use super::{claims, probes, sweeps};
+use crate::analyse::comparison::comparison_line;
+use crate::analyse::model::{Report, Status};
+use crate::words::{ascii, capitalise, one_line, significant, wrap};
 use results::Arm;
 
 const WIDTH: usize = 72;
@@ -22,7 +26,10 @@ pub fn markdown(report: &Report) -> String {
         .iter()
         .for_each(|caveat| out.paragraph(caveat));
     out.paragraph(&headline(report));
-    out.paragraph(&format!("{}.", super::capitalise(&order_words(report))));
+    out.paragraph(&format!(
+        "{}.",
+        capitalise(&report.order.words(report.names))
+    ));
     if report.status != Status::Passed {
         report.reasons.iter().for_each(|reason| out.item(reason));
         out.blank();
@@ -31,7 +38,7 @@ pub fn markdown(report: &Report) -> String {
     if !primary.is_empty() {
         primary.iter().for_each(|c| out.item(&comparison_line(c)));
         out.blank();
-        if let Some(words) = super::decided_words(report) {
+        if let Some(words) = decided_words(report) {
             out.paragraph(&words);
         }
     }
@@ -41,7 +48,7 @@ pub fn markdown(report: &Report) -> String {
             "Medians over all repetitions. Ratio is patched / base with its 95 % interval (boots \
              resampled, then repetitions in each). A change below {} % is none. Primary metrics \
              are marked *.",
-            super::significant(report.margin * 100.0)
+            significant(report.margin * 100.0)
         ));
         for group in groups(&report.comparisons) {
             out.block(&format!(
@@ -68,13 +75,9 @@ pub fn markdown(report: &Report) -> String {
     }
     if let Some(claimed) = &report.claims {
         out.heading("What the changelog claims", '-');
-        out.block(&super::claims::table(
-            &claimed.claims,
-            &claimed.checks,
-            WIDTH - 4,
-        ));
+        out.block(&claims::table(&claimed.claims, &claimed.checks, WIDTH - 4));
     }
-    let changelog = super::changelog(report);
+    let changelog = changelog(report);
     if !changelog.is_empty() {
         out.heading("For the changelog", '-');
         out.0.push_str(&changelog);
@@ -121,7 +124,7 @@ pub(super) fn provenance(report: &Report) -> Vec<(String, String)> {
         };
         let built = match arm.built_s {
             _ if arm.cached => ", from the cache".to_owned(),
-            Some(seconds) => format!(", built in {} s", super::significant(seconds)),
+            Some(seconds) => format!(", built in {} s", significant(seconds)),
             None => String::new(),
         };
         let text = format!(
@@ -211,7 +214,7 @@ fn design(report: &Report) -> String {
     let mut text = "arms alternate A B B A; the boot is the unit".to_owned();
     if !report.looks.is_empty() {
         let looks = report.looks.iter().map(|(boots, share)| {
-            let percent = super::significant(share * 100.0);
+            let percent = significant(share * 100.0);
             format!("{boots} ({percent} %)")
         });
         let looks: Vec<_> = looks.collect();

@@ -3,9 +3,10 @@
 use results::record::Walker;
 
 use super::terminal::columns;
-use super::{interval_text, one_line, ratio_text, significant, value};
-use crate::analyse::{ProbeCost, Report};
-use crate::stacks::StackRow;
+use crate::analyse::model::Report;
+use crate::analyse::probes::ProbeCost;
+use crate::analyse::stacks::StackRow;
+use crate::words::{interval_text, one_line, ratio_text, significant, value};
 use results::Arm;
 
 /// Stacks in a table of plain text.

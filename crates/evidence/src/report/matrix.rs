@@ -6,10 +6,12 @@ use results::ktap::{Outcome, Writer};
 
 use super::html::{STYLE, escape};
 use super::markdown::Out;
-use super::terminal::{ascii, columns};
-use super::{interval_text, one_line, ratio_text, wrap};
-use crate::analyse::{Report, Verdict};
+use super::terminal::columns;
+use crate::analyse::comparison::Verdict;
+use crate::analyse::model::Report;
+use crate::analyse::scenarios::ScenarioRow;
 use crate::matrix::{Matrix, Metric, Row, Stage};
+use crate::words::{ascii, interval_text, one_line, ratio_text, wrap};
 
 const TERMINAL: usize = 100;
 const MAIL: usize = 68;
@@ -292,7 +294,7 @@ pub fn ktap(matrix: &Matrix) -> std::io::Result<String> {
 }
 
 fn scenarios(report: &Report) -> Vec<(String, Outcome)> {
-    let part = |row: &crate::analyse::ScenarioRow| {
+    let part = |row: &ScenarioRow| {
         let why = row.why.as_deref().map(one_line).unwrap_or_default();
         let failed = row.base.failed + row.patched.failed > 0;
         let outcome = match (row.held(), failed) {

@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::one_line;
-use crate::analyse::{Report, ScenarioRow, Tally};
+use crate::analyse::model::Report;
+use crate::analyse::scenarios::{ScenarioRow, Tally};
 use crate::matrix::{Matrix, Stage};
 use crate::run::ArmInfo;
+use crate::words::one_line;
 use results::Arm;
 
 /// The name under which results are sent; also what their ids begin with.
@@ -131,7 +132,7 @@ fn order_of(report: &Report, arm: Arm, build: &str) -> Option<Value> {
     let expected = report.order.expected?;
     (arm == Arm::Patched && expected.patched.is_some()).then(|| {
         let status = if report.order.held { "PASS" } else { "FAIL" };
-        let words = crate::analyse::order_words(report);
+        let words = report.order.words(report.names);
         test(report, arm, "order", status, &words, build)
     })
 }

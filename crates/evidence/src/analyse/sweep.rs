@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use results::record::{Record, Unit, Walker};
 use serde::Serialize;
 
-use crate::analyse::{ArmSamples, Key, Measured, label, seed};
+use super::comparison::ArmSamples;
+use super::samples::{Key, Measured, label, seed};
 use crate::run::Run;
 use crate::stats;
 use results::Arm;

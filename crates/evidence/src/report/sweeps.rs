@@ -3,8 +3,8 @@
 use results::record::Unit;
 
 use super::terminal::columns;
-use super::{interval_text, one_line, ratio_text, significant, value, wrap};
-use crate::sweep::{Point, Sweep, SweptMetric};
+use crate::analyse::sweep::{Point, Sweep, SweptMetric};
+use crate::words::{interval_text, one_line, ratio_text, significant, value, wrap};
 
 /// A heading and a table for each sweep that has points.
 pub(super) fn tables(sweeps: &[Sweep], width: usize) -> impl Iterator<Item = (String, String)> {

@@ -6,8 +6,9 @@ use results::record::Unit;
 
 use super::markdown::Out;
 use super::terminal::columns;
-use super::{one_line, significant, value};
-use crate::analyse::{Comparison, Report, Verdict};
+use crate::analyse::comparison::{Comparison, Verdict};
+use crate::analyse::model::Report;
+use crate::words::{one_line, significant, value};
 use results::Arm;
 
 /// What may be pasted into a changelog; nothing where nothing was compared.

@@ -2,8 +2,10 @@
 
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
-use super::{comparison_line, one_line};
-use crate::analyse::{Report, ScenarioRow, Tally, Verdict, order_words};
+use crate::analyse::comparison::{Verdict, comparison_line};
+use crate::analyse::model::Report;
+use crate::analyse::scenarios::{ScenarioRow, Tally};
+use crate::words::one_line;
 use results::Arm;
 
 /// `junit.xml`. A result that was lost with its guest is an error, one that
@@ -32,7 +34,7 @@ pub fn junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
     }
     let mut suite = TestSuite::new("comparison");
     if report.order.expected.is_some() {
-        let words = order_words(report);
+        let words = report.order.words(report.names);
         let status = if report.order.held {
             TestCaseStatus::success()
         } else {

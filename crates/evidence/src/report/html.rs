@@ -5,10 +5,17 @@ use std::fmt::Write as _;
 
 use results::record::Unit;
 
+use super::changelog::changelog;
+use super::claims::claims;
 use super::markdown::provenance;
-use super::{chart, headline, one_line, probes, ratio_words, significant, sweeps, value};
-use crate::analyse::{Comparison, Key, Report, Status, Tally, Verdict, measured, order_words};
+use super::words::{decided_words, headline};
+use super::{chart, probes, sweeps};
+use crate::analyse::comparison::{Comparison, Verdict, ratio_words, rounds_words};
+use crate::analyse::model::{Report, Status};
+use crate::analyse::samples::{Key, measured};
+use crate::analyse::scenarios::Tally;
 use crate::run::Run;
+use crate::words::{capitalise, one_line, significant, value};
 use results::Arm;
 
 /// Charts of samples beyond these are left out.
@@ -64,7 +71,7 @@ fn answer(page: &mut Page, report: &Report) {
     );
     page.element(
         "p",
-        &format!("{}.", super::capitalise(&order_words(report))),
+        &format!("{}.", capitalise(&report.order.words(report.names))),
     );
     if report.reasons.len() > 1 {
         page.raw("<ul>");
@@ -75,7 +82,7 @@ fn answer(page: &mut Page, report: &Report) {
             .for_each(|why| page.element("li", &one_line(why)));
         page.raw("</ul>\n");
     }
-    if let Some(words) = super::decided_words(report) {
+    if let Some(words) = decided_words(report) {
         page.element("p", &words);
     }
     if report.comparisons.is_empty() {
@@ -119,10 +126,7 @@ fn comparison_row(page: &mut Page, c: &Comparison) {
         _ => sign,
     };
     let more = match c.rounds_needed {
-        Some(rounds) => format!(
-            " <span class=\"small\">{}</span>",
-            super::rounds_words(rounds)
-        ),
+        Some(rounds) => format!(" <span class=\"small\">{}</span>", rounds_words(rounds)),
         None => String::new(),
     };
     let label = escape(&one_line(&c.label));
@@ -322,11 +326,11 @@ fn stacks(page: &mut Page, report: &Report) {
 fn claimed(page: &mut Page, report: &Report) {
     if let Some(claimed) = &report.claims {
         page.raw("<section>\n<h2>What the changelog claims</h2>\n");
-        let text = super::claims(&claimed.claims, &claimed.checks);
+        let text = claims(&claimed.claims, &claimed.checks);
         page.element("pre", text.trim_end());
         page.raw("</section>\n");
     }
-    let changelog = super::changelog(report);
+    let changelog = changelog(report);
     if !changelog.is_empty() {
         page.raw("<section>\n<h2>For the changelog</h2>\n");
         page.element("pre", changelog.trim_end());

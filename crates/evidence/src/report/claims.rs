@@ -1,9 +1,10 @@
 //! What a changelog claims beside what was measured, and what the measurement
 //! is worth: plain text of 72 columns, as a reply takes it.
 
-use super::{one_line, significant, terminal::columns, wrap};
+use super::terminal::columns;
 use crate::calibrate::Calibration;
 use crate::claims::{Check, Claims};
+use crate::words::{one_line, significant, wrap};
 
 const WIDTH: usize = 72;
 

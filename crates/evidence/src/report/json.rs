@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::analyse::{Comparison, OrderProof, Report, Status};
+use crate::analyse::comparison::Comparison;
+use crate::analyse::model::{Report, Status};
+use crate::analyse::order::OrderProof;
 use crate::run::Run;
 
 /// `report.json`.

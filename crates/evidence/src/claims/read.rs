@@ -1,142 +1,16 @@
-//! What a changelog claims, whether its own figures agree with each other, and
-//! whether a run's do.
-//!
-//! Read are tables in ASCII frames with one column for each arm, percentages,
-//! and times in prose. What a reader can't check is a [`Finding`]: percentages
-//! without what they are percentages of, a table without a unit, measurements
-//! without an architecture or a number of runs.
+//! Reads the figures of a changelog, and asks what a reader would ask of them.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde::Serialize;
 
-use crate::analyse::{Comparison, Report};
+use super::model::{Claims, Figure, Finding, Row, Rule};
 
 /// Above these a changelog is not read to its end.
 const LINES: usize = 10_000;
+
 /// Rounding to a decimal or two is no contradiction.
 const ROUNDED: f64 = 0.051;
-
-/// All that a changelog claims in figures.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct Claims {
-    /// The rows of its tables that have a value for both arms.
-    pub rows: Vec<Row>,
-    /// Percentages and times in prose.
-    pub figures: Vec<Figure>,
-    /// What a reader would ask.
-    pub findings: Vec<Finding>,
-}
-
-/// One quantity, with and without the patch.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
-    /// What the table calls it; a part behind its whole, as `total / part`.
-    pub label: String,
-    /// The line of the changelog, counted from 1.
-    pub line: usize,
-    /// Without the patch.
-    pub base: f64,
-    /// With it.
-    pub patched: f64,
-    /// The table's unit, where it has one.
-    pub unit: Option<String>,
-}
-
-impl Row {
-    /// patched / base; none where base is 0.
-    pub fn ratio(&self) -> Option<f64> {
-        (self.base != 0.0).then(|| self.patched / self.base)
-    }
-}
-
-/// A figure in prose.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Figure {
-    /// The line, counted from 1.
-    pub line: usize,
-    /// As it stands there.
-    pub text: String,
-}
-
-/// What a reader would ask.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The line; none where the whole changelog lacks something.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<usize>,
-    /// Which rule.
-    pub rule: Rule,
-    /// In words.
-    pub text: String,
-}
-
-/// What may be wrong with a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rule {
-    /// A percentage of what?
-    PercentageWithoutBase,
-    /// Figures of no known machine.
-    NoArchitecture,
-    /// Figures of no known number of runs: one may be luck.
-    NoNumberOfRuns,
-    /// A table whose figures have no unit.
-    NoUnit,
-    /// Parts that don't add up to their whole.
-    DoesNotAddUp,
-    /// A percentage that the table's own figures don't give.
-    Miscalculated,
-}
-
-/// A claim beside what was measured.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Check {
-    /// The claimed quantity.
-    pub label: String,
-    /// patched / base as claimed.
-    pub claimed: f64,
-    /// The measured metric's name in reports; none where nothing like it was
-    /// measured.
-    pub metric: Option<String>,
-    /// patched / base as measured.
-    pub measured: Option<f64>,
-    /// Its 95 % interval.
-    pub interval: Option<[f64; 2]>,
-    /// What follows.
-    pub verdict: Reproduced,
-}
-
-/// Whether a measurement bears a claim out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reproduced {
-    /// The interval holds the claim, and excludes no change.
-    Reproduced,
-    /// The change goes the same way, by more or by less.
-    SameSign,
-    /// The interval excludes the claim, and shows no change that way.
-    NotReproduced,
-    /// The interval holds both the claim and no change.
-    CantTell,
-    /// Nothing like it was measured.
-    NotMeasured,
-}
-
-impl Reproduced {
-    /// The words in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Reproduced => "reproduced",
-            Self::SameSign => "same sign",
-            Self::NotReproduced => "not reproduced",
-            Self::CantTell => "can't tell",
-            Self::NotMeasured => "not measured",
-        }
-    }
-}
 
 fn regex(pattern: &str) -> Regex {
     #[expect(clippy::expect_used, reason = "a literal, tried by the tests")]
@@ -144,27 +18,33 @@ fn regex(pattern: &str) -> Regex {
 }
 
 static PERCENT: LazyLock<Regex> = LazyLock::new(|| regex(r"[-+~−]?\d+(?:\.\d+)?\s?%"));
+
 static TIME: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"\b\d+(?:\.\d+)?\s?(?:ns|us|µs|ms|msecs?|s|secs?|seconds?|milliseconds?|microseconds?)\b",
     )
 });
+
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| regex(r"^[-+−]?\d+(?:\.\d+)?"));
+
 static UNIT: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?i)[(\[]\s*(?:in\s+)?(ns|us|µs|ms|s|secs?|seconds?|kb|mb|kib|mib|pages|cycles|%)\s*[)\]]",
     )
 });
+
 static ARCHITECTURE: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?i)\b(x86(?:[-_]64)?|amd64|i[3-6]86|arm(?:64|v[78]\w*|32)?|aarch64|risc-?v(?:64)?|ppc64(?:le)?|powerpc(?:64)?|s390x?|loong(?:arch|son)\w*|mips\w*|sparc\w*|snapdragon|graviton|xeon|epyc|ryzen|cortex\S*)\b",
     )
 });
+
 static RUNS: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?i)\b(?:\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|fifty|hundred|several)\s+(?:\w+\s+)?(?:runs|iterations|repetitions|boots|rounds|times|tests|samples each|measurements)\b|\bn\s*=\s*\d+|±|\+/-|\bstd(?:\.|ev|\s?dev)|\b(?:standard deviation|confidence interval|variance)\b",
     )
 });
+
 /// A line of a call graph, as perf draws it: a share of what its parent took.
 static SHARE: LazyLock<Regex> = LazyLock::new(|| regex(r"--\d+(?:\.\d+)?%--"));
 
@@ -445,69 +325,6 @@ fn unsaid(claims: &Claims, changelog: &str, shares: &[usize]) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// Sets what was measured beside what is claimed. `metrics` says which words in
-/// a row's label mean which metric, as a manifest does: `METRIC` or
-/// `METRIC/WALKER`. The longest words that a label has decide.
-pub fn check(claims: &Claims, report: &Report, metrics: &BTreeMap<String, String>) -> Vec<Check> {
-    claims
-        .rows
-        .iter()
-        .filter_map(|row| {
-            let claimed = row.ratio()?;
-            let label = row.label.to_lowercase();
-            let of: Vec<&str> = label.split(" / ").collect();
-            let metric = metrics
-                .iter()
-                .filter(|(words, _)| {
-                    // A part's words are its whole's, then its own.
-                    let words = words.to_lowercase();
-                    let words: Vec<&str> = words.split(" / ").collect();
-                    let mut pairs = of.iter().zip(&words);
-                    of.len() == words.len() && pairs.all(|(of, word)| of.contains(word.trim()))
-                })
-                .max_by_key(|(words, _)| words.len())
-                .map(|(_, metric)| metric.as_str());
-            let found = metric.and_then(|metric| measured(report, metric));
-            Some(Check {
-                label: row.label.clone(),
-                claimed,
-                metric: found.map(|c| c.label.clone()),
-                measured: found.and_then(|c| c.ratio),
-                interval: found.and_then(|c| c.interval),
-                verdict: found.map_or(Reproduced::NotMeasured, |c| reproduced(claimed, c)),
-            })
-        })
-        .collect()
-}
-
-/// The comparison that a name means: with probes, where there is a choice.
-fn measured<'a>(report: &'a Report, name: &str) -> Option<&'a Comparison> {
-    let (metric, walker) = name
-        .split_once('/')
-        .map_or((name, None), |(m, w)| (m, Some(w)));
-    report.comparisons.iter().filter(|c| !c.unprobed).find(|c| {
-        let of = c.walker.map(|walker| match walker {
-            results::record::Walker::Reaper => "reaper",
-            results::record::Walker::Exit => "exit",
-        });
-        c.metric == metric && (walker.is_none() || walker == of)
-    })
-}
-
-fn reproduced(claimed: f64, measured: &Comparison) -> Reproduced {
-    let Some([low, high]) = measured.interval else {
-        return Reproduced::CantTell;
-    };
-    let holds = |ratio: f64| low <= ratio && ratio <= high;
-    let same_way = if claimed < 1.0 { high < 1.0 } else { low > 1.0 };
-    match (holds(claimed), holds(1.0)) {
-        (true, true) => Reproduced::CantTell,
-        (true, false) => Reproduced::Reproduced,
-        (false, _) if same_way => Reproduced::SameSign,
-        (false, _) => Reproduced::NotReproduced,
-    }
 }
 
 #[cfg(test)]

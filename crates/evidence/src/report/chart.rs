@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 use results::record::{Record, Step, Unit, Walk, Walker};
 
 use super::html::escape;
-use super::{significant, value};
-use crate::analyse::{Comparison, Measured};
+use crate::analyse::comparison::Comparison;
+use crate::analyse::samples::Measured;
+use crate::analyse::sweep::{Sweep, SweptMetric};
 use crate::run::Run;
-use crate::sweep::{Sweep, SweptMetric};
+use crate::words::{significant, value};
 use results::Arm;
 
 const WIDTH: f64 = 400.0;

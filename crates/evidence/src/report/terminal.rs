@@ -2,10 +2,11 @@
 
 use results::record::Unit;
 
-use super::{
-    headline, one_line, probes, ratio_words, rounds_words, significant, sweeps, value, wrap,
-};
-use crate::analyse::{Comparison, Report, order_words};
+use super::words::{decided_words, headline};
+use super::{probes, sweeps};
+use crate::analyse::comparison::{Comparison, ratio_words, rounds_words};
+use crate::analyse::model::Report;
+use crate::words::{ascii, one_line, significant, value, wrap};
 
 const WIDTH: usize = 100;
 
@@ -17,11 +18,15 @@ pub fn terminal(report: &Report) -> String {
         out.push('\n');
     };
     say(&wrap(&one_line(&headline(report)), WIDTH, ""));
-    say(&wrap(&one_line(&order_words(report)), WIDTH, "  "));
+    say(&wrap(
+        &one_line(&report.order.words(report.names)),
+        WIDTH,
+        "  ",
+    ));
     for caveat in &report.caveats {
         say(&wrap(&format!("note: {}", one_line(caveat)), WIDTH, "  "));
     }
-    if let Some(words) = super::decided_words(report) {
+    if let Some(words) = decided_words(report) {
         say(&format!("  {words}"));
     }
     for group in groups(&report.comparisons) {
@@ -195,18 +200,4 @@ pub(super) fn columns(rows: &[Vec<String>], width: usize, right: &[bool]) -> Str
         lines.extend(label_lines.map(|rest| format!("{lead}{rest}")));
     }
     lines.join("\n")
-}
-
-/// What is not ASCII can't be pasted everywhere.
-pub(super) fn ascii(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\u{2013}' | '\u{2014}' | '\u{2212}' => '-',
-            '\u{2018}' | '\u{2019}' => '\'',
-            '\u{201c}' | '\u{201d}' => '"',
-            '\u{b5}' | '\u{3bc}' => 'u',
-            c if c == '\n' || (' '..='~').contains(&c) => c,
-            _ => '?',
-        })
-        .collect()
 }

@@ -1,0 +1,86 @@
+//! What a reader must know to judge the figures, and what scenarios noted.
+
+use std::collections::BTreeSet;
+
+use results::Arm;
+use results::machine::Accel;
+use results::record::Record;
+
+use crate::design::FEWEST;
+use crate::run::Run;
+
+/// The flavour of the kernels whose times count.
+const MEASURED: &str = "lean";
+
+pub(super) fn caveats(run: &Run) -> Vec<String> {
+    let mut caveats = Vec::new();
+    if run.accelerator.kind == Accel::Tcg {
+        caveats.push(
+            "Measured under emulation (QEMU TCG): times do not carry over to hardware; \
+             counts, the order of the walk and the sign of a change do."
+                .to_owned(),
+        );
+    }
+    if run.is_same_kernel() && run.kernel.arms.len() > 1 {
+        caveats.push(
+            "Both arms are the same kernel (A/A): whatever differs here is a false alarm."
+                .to_owned(),
+        );
+    }
+    for missing in &run.series.missing {
+        let total = run.series.patches.len() + run.series.missing.len();
+        caveats.push(format!(
+            "Patch {missing}/{total} of the series was not at hand; what is here was tested \
+             without it."
+        ));
+    }
+    let boots = |arm: Arm| {
+        run.rounds
+            .iter()
+            .filter(|r| r.arm == arm && r.is_measured() && r.status.has_sound_samples())
+            .count()
+    };
+    let fewest = boots(Arm::Base).min(boots(Arm::Patched));
+    let both = Arm::BOTH.into_iter().all(|arm| run.kernel.has(arm));
+    if run.guest.flavour != MEASURED {
+        caveats.push(format!(
+            "Kernels of the {} flavour, whose checks cost more time than what they check: this \
+             run judges what is right, and measures nothing.",
+            run.guest.flavour
+        ));
+    } else if both && !run.rounds.is_empty() && fewest < FEWEST {
+        caveats.push(format!(
+            "With {fewest} timed boot{} an arm at least, no difference can be significant; \
+             {FEWEST} an arm are the fewest that can show one.",
+            if fewest == 1 { "" } else { "s" }
+        ));
+    }
+    let ill = run
+        .rounds
+        .iter()
+        .filter(|r| !r.status.has_sound_samples())
+        .count();
+    if ill > 0 {
+        caveats.push(format!(
+            "{ill} of {} rounds did not end well; their samples are kept but not compared.",
+            run.rounds.len()
+        ));
+    }
+    caveats
+}
+
+pub(super) fn notes(run: &Run) -> Vec<String> {
+    let notes = run
+        .rounds
+        .iter()
+        .flat_map(|round| &round.records)
+        .filter_map(|record| match record {
+            Record::Note { scenario, text } => Some(format!("{scenario}: {text}")),
+            _ => None,
+        });
+    let mut seen = BTreeSet::new();
+    notes
+        .filter(|note| seen.insert(note.clone()))
+        .take(40)
+        .collect()
+}

@@ -1,0 +1,194 @@
+//! One metric, base against patched, and its verdict.
+
+use std::cmp::Ordering;
+
+use results::record::{Unit, Walker};
+use serde::Serialize;
+
+use crate::stats;
+use crate::words::{interval_text, ratio_text, value};
+
+/// What a comparison says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Patched is better, by more than the margin.
+    Improved,
+    /// Patched is worse, by more than the margin.
+    Regressed,
+    /// The whole interval lies inside the margin.
+    NoChange,
+    /// It can't be told from these rounds.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// The words in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Improved => "improved",
+            Self::Regressed => "regressed",
+            Self::NoChange => "no change",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// One metric, base against patched.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The scenario that took the samples.
+    pub scenario: String,
+    /// What was measured.
+    pub metric: String,
+    /// Whose it is; none where both walkers'.
+    pub walker: Option<Walker>,
+    /// Whether the samples come from rounds without probes. Such a comparison
+    /// is never primary.
+    pub unprobed: bool,
+    /// The samples' unit.
+    pub unit: Unit,
+    /// Whether less is better.
+    pub lower_is_better: bool,
+    /// Whether it decides.
+    pub primary: bool,
+    /// Whether it decides, or stands for what decides without probes.
+    pub shown: bool,
+    /// What a report calls it.
+    pub label: String,
+    /// Base's samples.
+    pub base: ArmSamples,
+    /// Patched's samples.
+    pub patched: ArmSamples,
+    /// Patched's median over base's; none where base's is 0.
+    pub ratio: Option<f64>,
+    /// Its 95 % interval; none from fewer than two boots an arm, or where
+    /// base's median can be 0.
+    pub interval: Option<[f64; 2]>,
+    /// Patched's median less base's.
+    pub difference: f64,
+    /// Its 95 % interval.
+    pub difference_interval: Option<[f64; 2]>,
+    /// The two-sided p-value of a permutation of all boots.
+    pub p: Option<f64>,
+    /// The same, corrected for all the metrics that don't decide (Holm); none
+    /// for one that does, whose looks have a share each.
+    pub p_adjusted: Option<f64>,
+    /// The boots of each arm after which a metric that decides differed.
+    pub decided_at: Option<usize>,
+    /// What follows.
+    pub verdict: Verdict,
+    /// For a time that decides, what boots without probes say of it: probes
+    /// take time themselves, and not the same from both arms.
+    pub without_probes: Option<Unprobed>,
+    /// Rounds an arm that would probably decide it, where it is inconclusive
+    /// and that can be estimated.
+    pub rounds_needed: Option<u32>,
+    /// All of this in one line.
+    pub text: String,
+}
+
+/// What stands for a metric where nothing is probed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Unprobed {
+    /// Patched's median over base's.
+    pub ratio: f64,
+    /// Its 95 % interval; none where it has none.
+    pub interval: Option<[f64; 2]>,
+    /// Whether the interval lies on the same side of 1 as that with probes.
+    pub agrees: bool,
+}
+
+/// What one arm measured, warm-ups left out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ArmSamples {
+    /// Boots with samples.
+    pub boots: usize,
+    /// Samples over all boots.
+    pub samples: usize,
+    /// Their median.
+    pub median: f64,
+    /// The median of each boot, in the order of the rounds.
+    pub boot_medians: Vec<f64>,
+}
+
+impl ArmSamples {
+    /// What these boots measured; none without a sample.
+    pub(crate) fn of(boots: &stats::Boots) -> Option<Self> {
+        Some(Self {
+            boots: boots.len(),
+            samples: boots.iter().map(Vec::len).sum(),
+            median: stats::pooled_median(boots)?,
+            boot_medians: stats::boot_medians(boots),
+        })
+    }
+}
+
+/// On which side of 1 a ratio lies; none if its interval has both.
+pub(crate) fn sign(of: &Comparison) -> Option<Ordering> {
+    let [low, high] = of.interval?;
+    if high < 1.0 {
+        Some(Ordering::Less)
+    } else if low > 1.0 {
+        Some(Ordering::Greater)
+    } else {
+        None
+    }
+}
+
+/// A comparison in one line of ASCII, as it may be quoted in a review.
+pub(crate) fn comparison_line(c: &Comparison) -> String {
+    let mut line = format!(
+        "{}: {} -> {}",
+        c.label,
+        value(c.unit, c.base.median),
+        value(c.unit, c.patched.median)
+    );
+    if c.ratio.is_some() {
+        line.push_str(&format!(", ratio {}", ratio_words(c)));
+    }
+    line.push_str(&format!(
+        ", {}+{} boots, {} samples: {}",
+        c.base.boots,
+        c.patched.boots,
+        c.base.samples + c.patched.samples,
+        c.verdict.as_str()
+    ));
+    if c.verdict != Verdict::Inconclusive {
+        line.push_str(&unprobed_words(c));
+    }
+    if let Some(rounds) = c.rounds_needed {
+        line.push_str(&format!(" ({})", rounds_words(rounds)));
+    }
+    line
+}
+
+/// What boots without probes add to a time that was measured with them.
+pub(crate) fn unprobed_words(comparison: &Comparison) -> String {
+    let Some(found) = comparison.without_probes else {
+        return String::new();
+    };
+    let interval = found
+        .interval
+        .map(|ends| format!(" {}", interval_text(ends)))
+        .unwrap_or_default();
+    let but = if found.agrees { "and" } else { "but" };
+    let told = if found.agrees { "" } else { ", not confirmed" };
+    format!(
+        " with probes, {but} {}{interval} without{told}",
+        ratio_text(found.ratio)
+    )
+}
+
+pub(crate) fn rounds_words(rounds: u32) -> String {
+    format!("about {rounds} rounds an arm would tell")
+}
+
+/// The ratio and its interval, as far as they are known.
+pub(crate) fn ratio_words(c: &Comparison) -> String {
+    match (c.ratio, c.interval) {
+        (Some(ratio), Some(ends)) => format!("{} {}", ratio_text(ratio), interval_text(ends)),
+        (Some(ratio), None) => ratio_text(ratio),
+        (None, _) => "-".to_owned(),
+    }
+}

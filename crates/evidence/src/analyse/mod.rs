@@ -1,0 +1,85 @@
+//! The judgement of a run: scenarios, the order proof, and base against patched.
+
+mod caveats;
+mod compare;
+pub(crate) mod comparison;
+pub(crate) mod model;
+pub(crate) mod order;
+pub(crate) mod probes;
+pub(crate) mod samples;
+pub(crate) mod scenarios;
+pub(crate) mod stacks;
+mod status;
+pub(crate) mod sweep;
+
+use crate::claims::Claimed;
+use crate::design::Looks;
+use crate::run::Run;
+use comparison::Verdict;
+use model::Report;
+
+/// Judges a run.
+pub fn analyse(run: &Run) -> Report {
+    let order = order::order(run);
+    let scenarios = scenarios::scenarios(run);
+    let comparisons = compare::comparisons(run);
+    let (status, reasons) = status::status(run, &order, &scenarios, &comparisons);
+    let conclusive = !run.primary.is_empty()
+        && run.primary.iter().all(|name| {
+            let mut found = comparisons
+                .iter()
+                .filter(|c| compare::names(name, c))
+                .peekable();
+            found.peek().is_some() && found.all(|c| c.verdict != Verdict::Inconclusive)
+        });
+    let lost = run.lost_boots.iter();
+    let notes = lost
+        .map(|boot| format!("boot {} ({}) was lost: {}", boot.index, boot.arm, boot.why))
+        .chain(run.notes.iter().cloned())
+        .chain(probes::agreements(&comparisons))
+        .chain(caveats::notes(run))
+        .collect();
+    let probe_costs = probes::probe_costs(run);
+    let mut caveats = caveats::caveats(run);
+    caveats.extend(probes::uneven(&probe_costs));
+    let claims = Claimed::of(run, &comparisons);
+    Report {
+        schema: crate::run::SCHEMA,
+        status,
+        reasons,
+        conclusive,
+        order,
+        comparisons,
+        sweeps: sweep::sweeps(run),
+        stacks: stacks::rows(run),
+        probe_costs,
+        claims,
+        scenarios,
+        rounds: run.rounds.iter().map(model::round_row).collect(),
+        caveats,
+        notes,
+        names: ["base", "patched"],
+        series: run.series.clone(),
+        kernel: run.kernel.clone(),
+        accelerator: run.accelerator.clone(),
+        guest: run.guest.clone(),
+        host: run.host.clone(),
+        qemu: run.qemu.clone(),
+        virtme_ng: run.virtme_ng.clone(),
+        compiler: run.compiler.clone(),
+        tool_version: run.tool_version.clone(),
+        started: run.started.clone(),
+        decided_s: run.decided_s,
+        command: run.command.clone(),
+        seed: run.seed,
+        margin: run.margin,
+        primary: run.primary.clone(),
+        looks: run.limit.map_or_else(Vec::new, |limit| {
+            let looks = Looks::new(limit as usize);
+            looks
+                .at()
+                .map(|boots| (boots, looks.alpha(boots)))
+                .collect()
+        }),
+    }
+}

@@ -1,0 +1,155 @@
+//! How each scenario ended on each arm.
+
+use std::collections::BTreeSet;
+
+use results::record::Record;
+use results::{Arm, ktap};
+use serde::Serialize;
+
+use crate::run::{RoundStatus, Run};
+
+/// One scenario in both arms.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScenarioRow {
+    /// Its name.
+    pub name: String,
+    /// How its runs on base ended.
+    pub base: Tally,
+    /// How its runs on patched ended.
+    pub patched: Tally,
+    /// The first reason for a failure or a skip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl ScenarioRow {
+    /// Whether it ran, and passed wherever it did.
+    pub fn held(&self) -> bool {
+        let arms = [self.base, self.patched];
+        let ill = |t: &Tally| t.failed + t.skipped + t.lost > 0;
+        arms.iter().any(|t| t.passed > 0) && !arms.iter().any(ill)
+    }
+}
+
+/// How often a scenario ended how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Tally {
+    /// It held.
+    pub passed: u32,
+    /// It did not, or its guest's kernel broke.
+    pub failed: u32,
+    /// It could not run.
+    pub skipped: u32,
+    /// Its result was lost with the guest, which is not its fault.
+    pub lost: u32,
+}
+
+impl Tally {
+    /// Whether it held at times and at others not.
+    pub fn flaky(&self) -> bool {
+        self.passed > 0 && self.failed > 0
+    }
+
+    /// Such as `4 passed, 1 failed: flaky`.
+    pub fn words(&self) -> String {
+        let parts = [
+            (self.passed, "passed"),
+            (self.failed, "failed"),
+            (self.skipped, "skipped"),
+            (self.lost, "lost"),
+        ];
+        let parts: Vec<_> = parts
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, word)| format!("{n} {word}"))
+            .collect();
+        match parts.join(", ") {
+            words if words.is_empty() => "-".into(),
+            words if self.flaky() => format!("{words}: flaky"),
+            words => words,
+        }
+    }
+}
+
+pub(super) fn scenarios(run: &Run) -> Vec<ScenarioRow> {
+    let mut rows: Vec<ScenarioRow> = Vec::new();
+    for round in &run.rounds {
+        let excused = round.status.is_infrastructure();
+        let ended = !matches!(round.status, RoundStatus::Ok | RoundStatus::Failed);
+        let mut row = |name: &str, status: ktap::Status, why: Option<&str>| {
+            let at = rows
+                .iter()
+                .position(|row| row.name == name)
+                .unwrap_or_else(|| {
+                    rows.push(ScenarioRow {
+                        name: name.to_owned(),
+                        base: Tally::default(),
+                        patched: Tally::default(),
+                        why: None,
+                    });
+                    rows.len() - 1
+                });
+            let row = &mut rows[at];
+            let tally = match round.arm {
+                Arm::Base => &mut row.base,
+                Arm::Patched => &mut row.patched,
+            };
+            match status {
+                ktap::Status::Passed => tally.passed += 1,
+                ktap::Status::Skipped => tally.skipped += 1,
+                ktap::Status::Crashed | ktap::Status::NoTests if excused => tally.lost += 1,
+                _ => tally.failed += 1,
+            }
+            if status != ktap::Status::Passed && row.why.is_none() {
+                row.why = why.map(str::to_owned);
+            }
+        };
+        let reported: BTreeSet<&str> = round
+            .ktap
+            .tests
+            .iter()
+            .map(|test| test.name.as_str())
+            .collect();
+        let mut unfinished = 0usize;
+        for record in &round.records {
+            let Record::Start { scenario, .. } = record else {
+                continue;
+            };
+            if !reported.contains(scenario.as_str()) {
+                unfinished += 1;
+                let why = format!("the round ended in it: {}", round.status.as_str());
+                row(scenario, ktap::Status::Crashed, Some(&why));
+            }
+        }
+        for test in &round.ktap.tests {
+            // Those that never began: what ended the round is charged with it,
+            // and another one judges them.
+            if test.missing && (ended || unfinished > 0) {
+                continue;
+            }
+            // Another round judges it.
+            if round.handed_over(&test.name) {
+                continue;
+            }
+            row(
+                &test.name,
+                test.status,
+                test.why.as_deref().or_else(|| failing(test)),
+            );
+        }
+    }
+    rows
+}
+
+/// The first subtest's reason.
+fn failing(test: &ktap::Test) -> Option<&str> {
+    test.subtests
+        .iter()
+        .filter(|sub| !sub.status.is_ok())
+        .find_map(|sub| {
+            sub.why
+                .as_deref()
+                .or_else(|| failing(sub))
+                .or(Some(sub.name.as_str()))
+        })
+}

@@ -1,0 +1,86 @@
+//! Claims beside what a run measured.
+
+use std::collections::BTreeMap;
+
+use super::model::{Check, Claimed, Claims, Reproduced};
+use super::read::read;
+use crate::analyse::comparison::Comparison;
+use crate::run::Run;
+
+impl Claimed {
+    /// Those of the run's changelog; none where it claims nothing in figures,
+    /// or nothing was measured.
+    pub(crate) fn of(run: &Run, comparisons: &[Comparison]) -> Option<Self> {
+        let claims = read(&run.changelog);
+        let in_figures = !claims.rows.is_empty() || !claims.figures.is_empty();
+        let checks = check(&claims, comparisons, &run.claims);
+        (in_figures && !comparisons.is_empty()).then_some(Self { claims, checks })
+    }
+}
+
+/// Sets what was measured beside what is claimed. `metrics` says which words in
+/// a row's label mean which metric, as a manifest does: `METRIC` or
+/// `METRIC/WALKER`. The longest words that a label has decide.
+pub fn check(
+    claims: &Claims,
+    comparisons: &[Comparison],
+    metrics: &BTreeMap<String, String>,
+) -> Vec<Check> {
+    claims
+        .rows
+        .iter()
+        .filter_map(|row| {
+            let claimed = row.ratio()?;
+            let label = row.label.to_lowercase();
+            let of: Vec<&str> = label.split(" / ").collect();
+            let metric = metrics
+                .iter()
+                .filter(|(words, _)| {
+                    // A part's words are its whole's, then its own.
+                    let words = words.to_lowercase();
+                    let words: Vec<&str> = words.split(" / ").collect();
+                    let mut pairs = of.iter().zip(&words);
+                    of.len() == words.len() && pairs.all(|(of, word)| of.contains(word.trim()))
+                })
+                .max_by_key(|(words, _)| words.len())
+                .map(|(_, metric)| metric.as_str());
+            let found = metric.and_then(|metric| measured(comparisons, metric));
+            Some(Check {
+                label: row.label.clone(),
+                claimed,
+                metric: found.map(|c| c.label.clone()),
+                measured: found.and_then(|c| c.ratio),
+                interval: found.and_then(|c| c.interval),
+                verdict: found.map_or(Reproduced::NotMeasured, |c| reproduced(claimed, c)),
+            })
+        })
+        .collect()
+}
+
+/// The comparison that a name means: with probes, where there is a choice.
+fn measured<'a>(comparisons: &'a [Comparison], name: &str) -> Option<&'a Comparison> {
+    let (metric, walker) = name
+        .split_once('/')
+        .map_or((name, None), |(m, w)| (m, Some(w)));
+    comparisons.iter().filter(|c| !c.unprobed).find(|c| {
+        let of = c.walker.map(|walker| match walker {
+            results::record::Walker::Reaper => "reaper",
+            results::record::Walker::Exit => "exit",
+        });
+        c.metric == metric && (walker.is_none() || walker == of)
+    })
+}
+
+fn reproduced(claimed: f64, measured: &Comparison) -> Reproduced {
+    let Some([low, high]) = measured.interval else {
+        return Reproduced::CantTell;
+    };
+    let holds = |ratio: f64| low <= ratio && ratio <= high;
+    let same_way = if claimed < 1.0 { high < 1.0 } else { low > 1.0 };
+    match (holds(claimed), holds(1.0)) {
+        (true, true) => Reproduced::CantTell,
+        (true, false) => Reproduced::Reproduced,
+        (false, _) if same_way => Reproduced::SameSign,
+        (false, _) => Reproduced::NotReproduced,
+    }
+}
