@@ -7,6 +7,7 @@
 
 mod analyse;
 mod between;
+pub mod breakdown;
 pub mod calibrate;
 pub mod claims;
 pub mod design;

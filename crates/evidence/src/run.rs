@@ -274,6 +274,15 @@ impl Round {
             .any(|record| matches!(record, Record::HandedOver { scenario } if scenario == name))
     }
 
+    /// The last scenario that began and gave no result.
+    pub fn unfinished(&self) -> Option<&str> {
+        let reported = |name: &str| self.ktap.tests.iter().any(|test| test.name == name);
+        self.records.iter().rev().find_map(|record| match record {
+            Record::Start { scenario, .. } if !reported(scenario) => Some(scenario.as_str()),
+            _ => None,
+        })
+    }
+
     /// What the console's verdict rests on, in a line.
     pub fn console_title(&self) -> Option<&str> {
         let worst = |event: &&Event| event.kind == self.console_verdict;
@@ -346,17 +355,17 @@ impl RoundStatus {
         }
     }
 
-    /// Whether the harness, rather than the kernel under test, is to blame
-    /// for what such a round does not say.
+    /// Whether such an ending says nothing of the kernel under test. What a
+    /// guest's breakdown says, [`crate::breakdown`] tells.
     pub fn is_infrastructure(self) -> bool {
         matches!(
             self,
-            Self::Hang | Self::BootFailed | Self::QemuDied | Self::Cut | Self::Interrupted
+            Self::BootFailed | Self::QemuDied | Self::Cut | Self::Interrupted
         )
     }
 
     /// Whether the samples of such a round may be compared: not those of a
-    /// guest that was ill.
+    /// guest that broke down.
     pub fn has_sound_samples(self) -> bool {
         matches!(
             self,

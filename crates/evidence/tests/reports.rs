@@ -452,8 +452,8 @@ fn statuses() {
         (
             "a hang",
             |run| run.rounds[2].status = RoundStatus::Hang,
-            Status::Infrastructure,
-            "round 2 (patched): hang",
+            Status::Failed,
+            "round 2 (patched): the guest hung",
         ),
         (
             "a dead QEMU, its tests lost",
@@ -629,7 +629,7 @@ fn a_scenario_that_takes_its_guest_along() {
     assert_eq!(report.status, Status::Failed);
     run.rounds[1].records = started;
 
-    run.rounds[1].status = RoundStatus::Hang;
+    run.rounds[1].status = RoundStatus::QemuDied;
     let report = analyse(&run);
     let row = report
         .scenarios
@@ -637,7 +637,7 @@ fn a_scenario_that_takes_its_guest_along() {
         .find(|row| row.name == "reap-order")
         .unwrap();
     assert_eq!((row.patched.failed, row.patched.lost), (0, 1));
-    // The samples of an ill guest are not compared.
+    // The samples of such a guest are not compared.
     assert_eq!(comparison(&report, "sum").patched.boots, 3);
 }
 

@@ -426,22 +426,11 @@ fn catch(round: &Round) -> Option<(String, String)> {
         let how = test.why.clone().unwrap_or_else(|| "failed".into());
         return Some((test.name.clone(), how));
     }
-    // QEMU's end and the user's say nothing of the kernel.
-    if matches!(
-        round.status,
-        RoundStatus::QemuDied | RoundStatus::Interrupted
-    ) {
+    if round.status.is_infrastructure() {
         return None;
     }
     let title = round.console_title().map(str::to_owned);
-    let by = || {
-        let reported = |name: &str| round.ktap.tests.iter().any(|test| test.name == name);
-        let begun = round.records.iter().rev().find_map(|record| match record {
-            Record::Start { scenario, .. } if !reported(scenario) => Some(scenario.clone()),
-            _ => None,
-        });
-        begun.unwrap_or_else(|| "boot".to_owned())
-    };
+    let by = || round.unfinished().unwrap_or("boot").to_owned();
     match (round.status, title) {
         (RoundStatus::Ok, None) => None,
         (RoundStatus::Ok, Some(title)) => Some(("console".to_owned(), title)),
@@ -560,15 +549,13 @@ mod tests {
             Some("b: panic: oops in f")
         );
         assert_eq!(
-            by(BootFailed, "", &[], None).as_deref(),
-            Some("boot: boot-failed")
-        );
-        assert_eq!(
             by(Ok, passed, &["a"], Some("WARNING in f")).as_deref(),
             Some("console: WARNING in f")
         );
-        // Nobody knows what a kernel would have done without its QEMU.
-        assert_eq!(by(QemuDied, cut, &["a", "b"], None), None);
+        // These say nothing of the kernel.
+        for status in [BootFailed, QemuDied, Cut, Interrupted] {
+            assert_eq!(by(status, cut, &["a", "b"], None), None, "{status:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod stacks;
 mod status;
 pub(crate) mod sweep;
 
+use crate::breakdown::OnBothArms;
 use crate::claims::Claimed;
 use crate::design::Looks;
 use crate::run::Run;
@@ -21,9 +22,10 @@ use model::Report;
 /// Judges a run.
 pub fn analyse(run: &Run) -> Report {
     let order = order::order(run);
-    let scenarios = scenarios::scenarios(run);
+    let on_both = OnBothArms::of(run);
+    let scenarios = scenarios::scenarios(run, &on_both);
     let comparisons = compare::comparisons(run);
-    let (status, reasons) = status::status(run, &order, &scenarios, &comparisons);
+    let (status, reasons) = status::status(run, &on_both, &order, &scenarios, &comparisons);
     let conclusive = !run.primary.is_empty()
         && run.primary.iter().all(|name| {
             let mut found = comparisons

@@ -6,6 +6,7 @@ use results::record::Record;
 use results::{Arm, ktap};
 use serde::Serialize;
 
+use crate::breakdown::{Breakdown, OnBothArms};
 use crate::run::{RoundStatus, Run};
 
 /// One scenario in both arms.
@@ -71,10 +72,12 @@ impl Tally {
     }
 }
 
-pub(super) fn scenarios(run: &Run) -> Vec<ScenarioRow> {
+/// Each scenario, in the order in which the rounds ran them.
+pub(super) fn scenarios(run: &Run, on_both: &OnBothArms<'_>) -> Vec<ScenarioRow> {
     let mut rows: Vec<ScenarioRow> = Vec::new();
     for round in &run.rounds {
-        let excused = round.status.is_infrastructure();
+        let excused = round.status.is_infrastructure()
+            || Breakdown::of(round).is_some_and(|breakdown| on_both.has(breakdown));
         let ended = !matches!(round.status, RoundStatus::Ok | RoundStatus::Failed);
         let mut row = |name: &str, status: ktap::Status, why: Option<&str>| {
             let at = rows

@@ -6,10 +6,11 @@ use super::comparison::{Comparison, Verdict};
 use super::model::Status;
 use super::order::OrderProof;
 use super::scenarios::{ScenarioRow, Tally};
+use crate::breakdown::{Breakdown, OnBothArms, is_lockup};
 use crate::run::{RoundStatus, Run};
 
-/// What a scenario that did not always hold does.
-fn ill(tally: Tally) -> Option<&'static str> {
+/// What a scenario does that did not always pass.
+fn failing(tally: Tally) -> Option<&'static str> {
     match (tally.failed > 0, tally.flaky()) {
         (false, _) => None,
         (true, true) => Some("is flaky"),
@@ -19,19 +20,21 @@ fn ill(tally: Tally) -> Option<&'static str> {
 
 pub(super) fn status(
     run: &Run,
+    on_both: &OnBothArms<'_>,
     order: &OrderProof,
     scenarios: &[ScenarioRow],
     comparisons: &[Comparison],
 ) -> (Status, Vec<String>) {
     let (mut failed, mut broken) = (Vec::new(), Vec::new());
     for row in scenarios {
-        match [row.base, row.patched].map(ill) {
+        match [row.base, row.patched].map(failing) {
             [Some(one), Some(other)] if one == other => {
                 failed.push(format!("{} {one} on both arms", row.name));
             }
             both => {
-                for (arm, ill) in Arm::BOTH.into_iter().zip(both) {
-                    failed.extend(ill.map(|ill| format!("{} {ill} on {}", row.name, arm.as_str())));
+                for (arm, word) in Arm::BOTH.into_iter().zip(both) {
+                    let why = |word| format!("{} {word} on {}", row.name, arm.as_str());
+                    failed.extend(word.map(why));
                 }
             }
         }
@@ -39,8 +42,14 @@ pub(super) fn status(
     for round in &run.rounds {
         let name = format!("round {} ({})", round.index, round.arm.as_str());
         let console = round.console_verdict;
+        let breakdown = Breakdown::of(round);
+        let excused = breakdown.is_some_and(|breakdown| on_both.has(breakdown));
+        if let Some(breakdown) = breakdown
+            && !excused
+        {
+            failed.push(format!("{name}: {}", breakdown.words()));
+        }
         match round.status {
-            RoundStatus::Panic => failed.push(format!("{name}: the kernel panicked")),
             RoundStatus::Timeout => failed.push(format!("{name}: a scenario timed out")),
             status if status.is_infrastructure() => {
                 broken.push(format!("{name}: {}", status.as_str()));
@@ -50,7 +59,8 @@ pub(super) fn status(
             }
             _ => {}
         }
-        if console.is_fault() && round.status != RoundStatus::Panic {
+        let said = round.status == RoundStatus::Panic || (excused && is_lockup(console));
+        if console.is_fault() && !said {
             let title = round.console_title();
             let title = title.map(|title| format!(": {title}")).unwrap_or_default();
             failed.push(format!("{name}: {console} on the console{title}"));
@@ -62,6 +72,7 @@ pub(super) fn status(
     {
         failed.push(format!("{} regressed", comparison.label));
     }
+    broken.extend(on_both.words());
     if run.rounds.is_empty() {
         broken.push("no guest was booted".into());
     }
