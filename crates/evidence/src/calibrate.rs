@@ -8,7 +8,7 @@
 
 use serde::Serialize;
 
-use crate::analyse::samples::{Key, Measured, measured, primary_keys};
+use crate::analyse::samples::{Key, Measured, Samples};
 use crate::design::{FEWEST, Looks};
 use crate::run::Run;
 use crate::stats::{self, Rng};
@@ -66,8 +66,10 @@ pub fn calibrate(runs: &[Run], tries: u32) -> Vec<Calibration> {
     let Some(run) = runs.first() else {
         return Vec::new();
     };
-    let all: Vec<_> = runs.iter().map(|run| (run, measured(run))).collect();
-    primary_keys(run, &all[0].1)
+    let all: Vec<_> = runs.iter().map(|run| (run, Samples::of(run))).collect();
+    all[0]
+        .1
+        .deciding_keys(run)
         .into_iter()
         .filter_map(|key| {
             let of = all

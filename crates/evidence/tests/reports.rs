@@ -52,7 +52,8 @@ fn a_good_run() {
     assert_eq!(entries.verdict, Verdict::Improved);
     assert!(entries.primary && entries.interval.unwrap()[1] < 0.5);
     assert_eq!((entries.base.boots, entries.base.samples), (4, 48));
-    insta::assert_snapshot!(entries.text, @"contended page-table-lock entries: 358 -> 19, ratio 0.05 [0.04, 0.06], 4+4 boots, 96 samples: improved");
+    let json = serde_json::to_value(&report).unwrap();
+    insta::assert_snapshot!(json["comparisons"][0]["text"].as_str().unwrap(), @"contended page-table-lock entries: 358 -> 19, ratio 0.05 [0.04, 0.06], 4+4 boots, 96 samples: improved");
 }
 
 #[test]
@@ -639,6 +640,23 @@ fn a_scenario_that_takes_its_guest_along() {
     assert_eq!((row.patched.failed, row.patched.lost), (0, 1));
     // The samples of such a guest are not compared.
     assert_eq!(comparison(&report, "sum").patched.boots, 3);
+}
+
+/// A run asks at each look, before there is a report.
+#[test]
+fn decided_is_what_the_report_says() {
+    let noisy = run();
+    let mut clear = with_values("sum", |arm, index, rep| {
+        let level = if arm == Arm::Base { 1000.0 } else { 500.0 };
+        level + f64::from((index * 7 + rep) % 5)
+    });
+    assert!(evidence::decided(&clear) && analyse(&clear).conclusive);
+    clear.primary.push("unknown".into());
+    let mut undecided = clear.clone();
+    undecided.primary.clear();
+    for run in [noisy, clear, undecided] {
+        assert!(!evidence::decided(&run) && !analyse(&run).conclusive);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use results::record::{Unit, Walker};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::stats;
 use crate::words::{interval_text, ratio_text, value};
@@ -84,8 +84,6 @@ pub struct Comparison {
     /// Rounds an arm that would probably decide it, where it is inconclusive
     /// and that can be estimated.
     pub rounds_needed: Option<u32>,
-    /// All of this in one line.
-    pub text: String,
 }
 
 /// What stands for a metric where nothing is probed.
@@ -114,7 +112,7 @@ pub struct ArmSamples {
 
 impl ArmSamples {
     /// What these boots measured; none without a sample.
-    pub(crate) fn of(boots: &stats::Boots) -> Option<Self> {
+    fn of(boots: &stats::Boots) -> Option<Self> {
         Some(Self {
             boots: boots.len(),
             samples: boots.iter().map(Vec::len).sum(),
@@ -124,9 +122,28 @@ impl ArmSamples {
     }
 }
 
-/// On which side of 1 a ratio lies; none if its interval has both.
-pub(crate) fn sign(of: &Comparison) -> Option<Ordering> {
-    let [low, high] = of.interval?;
+/// Both arms' samples of one metric.
+pub(crate) struct Sides {
+    pub base: ArmSamples,
+    pub patched: ArmSamples,
+    /// Patched's median over base's; none where base's is 0.
+    pub ratio: Option<f64>,
+}
+
+impl Sides {
+    /// None unless both arms have a sample.
+    pub(crate) fn of(base: &stats::Boots, patched: &stats::Boots) -> Option<Self> {
+        let (base, patched) = (ArmSamples::of(base)?, ArmSamples::of(patched)?);
+        Some(Self {
+            ratio: (base.median != 0.0).then(|| patched.median / base.median),
+            base,
+            patched,
+        })
+    }
+}
+
+/// On which side of 1 an interval lies; none if it has both.
+pub(crate) fn side([low, high]: [f64; 2]) -> Option<Ordering> {
     if high < 1.0 {
         Some(Ordering::Less)
     } else if low > 1.0 {
@@ -191,4 +208,18 @@ pub(crate) fn ratio_words(c: &Comparison) -> String {
         (Some(ratio), None) => ratio_text(ratio),
         (None, _) => "-".to_owned(),
     }
+}
+
+/// Comparisons as JSON has them: each with all of it in one line.
+pub(crate) fn with_text<S: Serializer>(all: &[Comparison], to: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct WithText<'a> {
+        #[serde(flatten)]
+        comparison: &'a Comparison,
+        text: String,
+    }
+    to.collect_seq(all.iter().map(|comparison| WithText {
+        comparison,
+        text: comparison_line(comparison),
+    }))
 }

@@ -16,24 +16,18 @@ use crate::breakdown::OnBothArms;
 use crate::claims::Claimed;
 use crate::design::Looks;
 use crate::run::Run;
-use comparison::Verdict;
+pub use compare::decided;
 use model::Report;
+use samples::Samples;
 
 /// Judges a run.
 pub fn analyse(run: &Run) -> Report {
     let order = order::order(run);
     let on_both = OnBothArms::of(run);
     let scenarios = scenarios::scenarios(run, &on_both);
-    let comparisons = compare::comparisons(run);
+    let samples = Samples::of(run);
+    let comparisons = compare::comparisons(run, &samples);
     let (status, reasons) = status::status(run, &on_both, &order, &scenarios, &comparisons);
-    let conclusive = !run.primary.is_empty()
-        && run.primary.iter().all(|name| {
-            let mut found = comparisons
-                .iter()
-                .filter(|c| compare::names(name, c))
-                .peekable();
-            found.peek().is_some() && found.all(|c| c.verdict != Verdict::Inconclusive)
-        });
     let lost = run.lost_boots.iter();
     let notes = lost
         .map(|boot| format!("boot {} ({}) was lost: {}", boot.index, boot.arm, boot.why))
@@ -41,7 +35,7 @@ pub fn analyse(run: &Run) -> Report {
         .chain(probes::agreements(&comparisons))
         .chain(caveats::notes(run))
         .collect();
-    let probe_costs = probes::probe_costs(run);
+    let probe_costs = probes::probe_costs(run, &samples);
     let mut caveats = caveats::caveats(run);
     caveats.extend(probes::uneven(&probe_costs));
     let claims = Claimed::of(run, &comparisons);
@@ -49,7 +43,7 @@ pub fn analyse(run: &Run) -> Report {
         schema: crate::run::SCHEMA,
         status,
         reasons,
-        conclusive,
+        conclusive: compare::conclusive(run, &comparisons),
         order,
         comparisons,
         sweeps: sweep::sweeps(run),

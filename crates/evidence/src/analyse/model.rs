@@ -4,7 +4,7 @@ use results::machine::Accelerator;
 use results::{Arm, Purpose, console, ktap};
 use serde::Serialize;
 
-use super::comparison::Comparison;
+use super::comparison::{Comparison, with_text};
 use super::order::OrderProof;
 use super::probes::ProbeCost;
 use super::scenarios::ScenarioRow;
@@ -40,6 +40,7 @@ pub struct Report {
     /// The order of the walk.
     pub order: OrderProof,
     /// Base against patched: primary metrics first.
+    #[serde(serialize_with = "with_text")]
     pub comparisons: Vec<Comparison>,
     /// The effect as one thing was varied.
     pub sweeps: Vec<Sweep>,

@@ -4,8 +4,8 @@ use results::Arm;
 use results::record::{Unit, Walker};
 use serde::Serialize;
 
-use super::comparison::{Comparison, ratio_words, sign};
-use super::samples::{Key, is_primary, label, measured, seed, stands_for_primary, unprobed_key};
+use super::comparison::{Comparison, ratio_words, side};
+use super::samples::{Samples, label, seed};
 use crate::run::Run;
 use crate::stats;
 
@@ -37,19 +37,12 @@ pub struct ProbeCost {
     pub interval: Option<[f64; 2]>,
 }
 
-pub(super) fn probe_costs(run: &Run) -> Vec<ProbeCost> {
-    let all = measured(run);
-    let pairs = all
-        .iter()
-        .filter(|(key, _)| key.unprobed)
-        .filter_map(|pair| {
-            let (key, unprobed) = pair;
-            let with = Key {
-                unprobed: false,
-                ..key.clone()
-            };
-            Some((all.get(&with)?, with, unprobed))
-        });
+pub(super) fn probe_costs(run: &Run, samples: &Samples) -> Vec<ProbeCost> {
+    let pairs = samples.iter().filter(|(key, _)| key.unprobed);
+    let pairs = pairs.filter_map(|(key, unprobed)| {
+        let key = key.probed();
+        Some((samples.get(&key)?, key, unprobed))
+    });
     pairs
         .flat_map(|(probed, key, unprobed)| {
             let unit = unprobed.unit;
@@ -66,8 +59,7 @@ pub(super) fn probe_costs(run: &Run) -> Vec<ProbeCost> {
                     scenario: key.scenario.clone(),
                     metric: key.metric.clone(),
                     walker: key.walker,
-                    shown: is_primary(run, &key, &all)
-                        || stands_for_primary(run, &unprobed_key(&key), &all),
+                    shown: samples.decides(run, &key) || samples.is_shown(run, &key.unprobed()),
                     label: label(run, &key),
                     unit,
                     unprobed,
@@ -130,7 +122,10 @@ pub(super) fn agreements(comparisons: &[Comparison]) -> impl Iterator<Item = Str
         .filter(|c| c.unprobed)
         .filter_map(move |unprobed| Some((unprobed, probed(&unprobed)?)))
         .map(|(unprobed, probed)| {
-            let word = match (sign(unprobed), sign(probed)) {
+            let word = match (
+                unprobed.interval.and_then(side),
+                probed.interval.and_then(side),
+            ) {
                 (Some(one), Some(other)) if one == other => "same sign",
                 (Some(_), Some(_)) => "opposite signs",
                 _ => "can't be told",

@@ -27,9 +27,25 @@ impl Key {
             walker: sample.walker,
         }
     }
+
+    /// The same metric where it was probed.
+    pub(crate) fn probed(&self) -> Self {
+        Self {
+            unprobed: false,
+            ..self.clone()
+        }
+    }
+
+    /// The same metric where nothing was probed.
+    pub(crate) fn unprobed(&self) -> Self {
+        Self {
+            unprobed: true,
+            ..self.clone()
+        }
+    }
 }
 
-/// Every sample that may be compared: for each arm its boots.
+/// The samples of one metric: for each arm its boots.
 #[derive(Debug, Clone)]
 pub(crate) struct Measured {
     pub unit: Unit,
@@ -45,82 +61,86 @@ impl Measured {
             patched: Vec::new(),
         }
     }
-}
 
-/// Collects samples from rounds that were sound and not traced, warm-ups and
-/// what is not a finite number left out.
-pub(crate) fn measured(run: &Run) -> BTreeMap<Key, Measured> {
-    let mut all: BTreeMap<Key, Measured> = BTreeMap::new();
-    for round in run
-        .rounds
-        .iter()
-        .filter(|r| r.status.has_sound_samples() && !r.purpose.is_traced() && !r.purpose.is_sweep())
-    {
-        let mut boot: BTreeMap<Key, (Unit, Vec<f64>)> = BTreeMap::new();
-        for record in &round.records {
-            let Record::Sample(sample) = record else {
-                continue;
-            };
-            if sample.warmup || !sample.value.is_finite() {
-                continue;
-            }
-            boot.entry(Key::of(sample, round.purpose.is_unprobed()))
-                .or_insert((sample.unit, Vec::new()))
-                .1
-                .push(sample.value);
-        }
-        for (key, (unit, values)) in boot {
-            let entry = all.entry(key).or_insert_with(|| Measured::new(unit));
-            match round.arm {
-                Arm::Base => entry.base.push(values),
-                Arm::Patched => entry.patched.push(values),
-            }
+    /// Adds a boot's samples.
+    pub(crate) fn add(&mut self, arm: Arm, boot: Vec<f64>) {
+        match arm {
+            Arm::Base => self.base.push(boot),
+            Arm::Patched => self.patched.push(boot),
         }
     }
-    all
 }
 
-pub(super) fn is_primary(run: &Run, key: &Key, all: &BTreeMap<Key, Measured>) -> bool {
-    let named = run.primary.iter().any(|name| match name.split_once('/') {
-        Some((scenario, metric)) => scenario == key.scenario && metric == key.metric,
-        None => *name == key.metric,
-    });
-    // A share of one walker decides nothing where the sum is known.
-    let sum = Key {
-        walker: None,
-        ..key.clone()
-    };
-    named && !key.unprobed && (key.walker.is_none() || !all.contains_key(&sum))
-}
+/// Every sample that may be compared, by metric.
+pub(crate) struct Samples(BTreeMap<Key, Measured>);
 
-/// Whether a metric that was measured without probes stands for one that
-/// decides. A share of one walker stands for nothing where the sum is known.
-pub(super) fn stands_for_primary(run: &Run, key: &Key, all: &BTreeMap<Key, Measured>) -> bool {
-    let sum = Key {
-        walker: None,
-        ..key.clone()
-    };
-    key.unprobed
-        && run.stands_for_primary(&key.metric)
-        && (key.walker.is_none() || !all.contains_key(&sum))
-}
+impl Samples {
+    /// Collects samples from rounds that were sound and not traced, warm-ups and
+    /// what is not a finite number left out.
+    pub(crate) fn of(run: &Run) -> Self {
+        let mut all: BTreeMap<Key, Measured> = BTreeMap::new();
+        for round in run.rounds.iter().filter(|r| {
+            r.status.has_sound_samples() && !r.purpose.is_traced() && !r.purpose.is_sweep()
+        }) {
+            let mut boot: BTreeMap<Key, (Unit, Vec<f64>)> = BTreeMap::new();
+            for record in &round.records {
+                let Record::Sample(sample) = record else {
+                    continue;
+                };
+                if sample.warmup || !sample.value.is_finite() {
+                    continue;
+                }
+                boot.entry(Key::of(sample, round.purpose.is_unprobed()))
+                    .or_insert((sample.unit, Vec::new()))
+                    .1
+                    .push(sample.value);
+            }
+            for (key, (unit, values)) in boot {
+                all.entry(key)
+                    .or_insert_with(|| Measured::new(unit))
+                    .add(round.arm, values);
+            }
+        }
+        Self(all)
+    }
 
-/// The metrics that decide, with probes and without, and what stands for them.
-pub(crate) fn primary_keys(run: &Run, all: &BTreeMap<Key, Measured>) -> Vec<Key> {
-    let probed = |key: &Key| Key {
-        unprobed: false,
-        ..key.clone()
-    };
-    all.keys()
-        .filter(|key| is_primary(run, &probed(key), all) || stands_for_primary(run, key, all))
-        .cloned()
-        .collect()
-}
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Measured)> {
+        self.0.iter()
+    }
 
-pub(super) fn unprobed_key(key: &Key) -> Key {
-    Key {
-        unprobed: true,
-        ..key.clone()
+    pub(crate) fn get(&self, key: &Key) -> Option<&Measured> {
+        self.0.get(key)
+    }
+
+    /// Whether this metric decides.
+    pub(crate) fn decides(&self, run: &Run, key: &Key) -> bool {
+        let named = run.primary.iter().any(|name| match name.split_once('/') {
+            Some((scenario, metric)) => scenario == key.scenario && metric == key.metric,
+            None => *name == key.metric,
+        });
+        named && !key.unprobed && self.is_whole(key)
+    }
+
+    /// Whether it decides, or is the unprobed counterpart of one that does.
+    pub(crate) fn is_shown(&self, run: &Run, key: &Key) -> bool {
+        let counterpart = key.unprobed && run.stands_for_primary(&key.metric) && self.is_whole(key);
+        counterpart || self.decides(run, key)
+    }
+
+    /// A share of one walker is left out where the sum of both is known.
+    fn is_whole(&self, key: &Key) -> bool {
+        let sum = Key {
+            walker: None,
+            ..key.clone()
+        };
+        key.walker.is_none() || !self.0.contains_key(&sum)
+    }
+
+    /// The metrics that decide, probed and unprobed, and their unprobed
+    /// counterparts.
+    pub(crate) fn deciding_keys(&self, run: &Run) -> Vec<Key> {
+        let wanted = |key: &&Key| self.decides(run, &key.probed()) || self.is_shown(run, key);
+        self.0.keys().filter(wanted).cloned().collect()
     }
 }
 

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use results::record::{Record, Unit, Walker};
 use serde::Serialize;
 
-use super::comparison::ArmSamples;
+use super::comparison::{ArmSamples, Sides};
 use super::samples::{Key, Measured, label, seed};
 use crate::run::Run;
 use crate::stats;
-use results::Arm;
 
 /// One thing that was varied, and what was measured meanwhile.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -168,21 +167,21 @@ fn collect(run: &Run) -> BTreeMap<(Key, Ordered), Measured> {
             values.1.push(sample.value);
         }
         for (key, (unit, values)) in boot {
-            let entry = all.entry(key).or_insert_with(|| Measured::new(unit));
-            match round.arm {
-                Arm::Base => entry.base.push(values),
-                Arm::Patched => entry.patched.push(values),
-            }
+            all.entry(key)
+                .or_insert_with(|| Measured::new(unit))
+                .add(round.arm, values);
         }
     }
     all
 }
 
 fn point(run: &Run, key: &Key, at: f64, measured: &Measured) -> Option<Point> {
-    let base = ArmSamples::of(&measured.base)?;
-    let patched = ArmSamples::of(&measured.patched)?;
+    let Sides {
+        base,
+        patched,
+        ratio,
+    } = Sides::of(&measured.base, &measured.patched)?;
     let seed = seed(run.seed, key) ^ at.to_bits();
-    let ratio = (base.median != 0.0).then(|| patched.median / base.median);
     let interval = stats::bootstrap(&measured.base, &measured.patched, seed)
         .map(|found| found.ratio)
         .filter(|ends| ratio.is_some() && ends.iter().all(|end| end.is_finite()));

@@ -12,7 +12,7 @@ use super::words::{decided_words, headline};
 use super::{chart, probes, sweeps};
 use crate::analyse::comparison::{Comparison, Verdict, ratio_words, rounds_words};
 use crate::analyse::model::{Report, Status};
-use crate::analyse::samples::{Key, measured};
+use crate::analyse::samples::{Key, Samples};
 use crate::analyse::scenarios::Tally;
 use crate::run::Run;
 use crate::words::{capitalise, one_line, significant, value};
@@ -192,7 +192,7 @@ fn walks(page: &mut Page, run: &Run) {
 }
 
 fn strips(page: &mut Page, run: &Run, report: &Report) {
-    let all = measured(run);
+    let all = Samples::of(run);
     // Where nothing is named as primary, everything is worth a look.
     let any_primary = report.comparisons.iter().any(|c| c.primary);
     let charts: Vec<_> = report

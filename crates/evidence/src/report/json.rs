@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::analyse::comparison::Comparison;
+use crate::analyse::comparison::{Comparison, with_text};
 use crate::analyse::model::{Report, Status};
 use crate::analyse::order::OrderProof;
 use crate::run::Run;
@@ -28,6 +28,7 @@ pub fn run_json(run: &Run, report: &Report) -> serde_json::Result<String> {
         status: Status,
         reasons: &'a [String],
         order: &'a OrderProof,
+        #[serde(serialize_with = "with_text")]
         comparisons: &'a [Comparison],
     }
     let file = File {
