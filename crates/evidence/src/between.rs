@@ -1,6 +1,6 @@
 //! One run against another: what has changed since.
 
-use crate::analyse::analyse;
+use crate::analyse::judge;
 use crate::analyse::model::Report;
 use crate::run::{ArmInfo, Run};
 use results::Arm;
@@ -24,10 +24,8 @@ pub fn between(earlier: &Run, later: &Run) -> Vec<Between> {
         .into_iter()
         .filter(|&arm| earlier.kernel.has(arm) && later.kernel.has(arm))
         .map(|arm| {
-            let mut report = analyse(&joined(earlier, later, arm));
-            report.names = NAMES;
-            report.caveats.retain(|caveat| !caveat.contains("(A/A)"));
-            report.caveats.extend(differences(earlier, later, arm));
+            let differences = differences(earlier, later, arm);
+            let report = judge(&joined(earlier, later, arm), NAMES, differences);
             Between { arm, report }
         })
         .collect()

@@ -260,10 +260,10 @@ impl Round {
     pub fn how(&self) -> &'static str {
         match self.purpose {
             Purpose::Probed => "",
-            Purpose::Unprobed => ", without probes",
+            Purpose::Unprobed => ", unprobed",
             Purpose::Correctness => ", traced",
             Purpose::ProbedSweep => ", sweep",
-            Purpose::UnprobedSweep => ", sweep without probes",
+            Purpose::UnprobedSweep => ", unprobed sweep",
         }
     }
 

@@ -91,8 +91,27 @@ pub(crate) fn ascii(text: &str) -> String {
             '\u{2018}' | '\u{2019}' => '\'',
             '\u{201c}' | '\u{201d}' => '"',
             '\u{b5}' | '\u{3bc}' => 'u',
+            '\u{2190}' => '<',
             c if c == '\n' || (' '..='~').contains(&c) => c,
             _ => '?',
         })
         .collect()
+}
+
+/// Text for HTML and SVG, in elements and in quoted attributes.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\n' => out.push('\n'),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
 }

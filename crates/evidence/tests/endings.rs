@@ -222,7 +222,7 @@ fn what_both_arms_do_is_said_once() {
         found.reasons,
         ["hang in reap-order on both arms: not counted against the series"]
     );
-    assert!(report::terminal(&found).contains("not counted against the series"));
+    assert!(report::terminal(&found).contains("NO VERDICT: hang in reap-order on both arms"));
     // A boot that was lost and made again is said too.
     run.lost_boots.push(evidence::run::LostBoot {
         index: 3,

@@ -77,6 +77,7 @@ fn on_a_terminal() {
     insta::assert_snapshot!(report::matrix::terminal(&matrix()), @"
     oom-reaper-reverse v6
 
+    Kernels
     kernel    applies             builds  boots  scenarios  order
     6.12.117  needs-prerequisite  yes     yes    3/4        held
     7.2.13    offset              yes     yes    1/4        held
@@ -84,22 +85,21 @@ fn on_a_terminal() {
     6.1.192   offset              no      -      -          -
     9.9       -                   -       -      -          -
 
+    What decides
     kernel    (1)                  (2)
     6.12.117  0.05 [0.04, 0.06] +  1.03 [0.85, 1.13] ?
     7.2.13    0.05 [0.04, 0.06] +  1.03 [0.85, 1.13] ?
     (1) contended page-table-lock entries, patched / base [95 %]
     (2) reaper + exit_mmap, patched / base [95 %]
     + improved, = no change, ! regressed, ? can't be told
-
     6.12: both arms got maple_tree: add mas_for_each_rev() for mas_for_each_rev
-
     7.2: memcg-limit failed on base
-
     5.15: ended at apply: mm/oom_kill.c: line 517 is another [31m
-
     6.1: ended at build: mm/oom_kill.c:530: implicit declaration
-
     9.9: ended at source: no package linux-source-9.9
+    note: Measured under emulation (QEMU TCG): times do not carry over to hardware; counts, the order of
+      the walk and the sign of a change do.
+    note: Patch 1/2 of the series is missing: the series was tested without it.
     ");
 }
 

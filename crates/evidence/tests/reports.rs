@@ -67,12 +67,11 @@ fn in_mail() {
     Measured under emulation (QEMU TCG): times do not carry over to
     hardware; counts, the order of the walk and the sign of a change do.
 
-    Patch 1/2 of the series was not at hand; what is here was tested without
-    it.
+    Patch 1/2 of the series is missing: the series was tested without it.
 
-    oom-reaper-reverse on 6.12: 3 scenarios held on both arms, 1 did not
+    oom-reaper-reverse on 6.12: 3 scenarios passed on both arms, 1 did not
     run. Contended page-table-lock entries improved, down 94.7 %; reaper +
-    exit_mmap can't be told from these rounds.
+    exit_mmap: inconclusive.
 
     Order of the reaper's walk: ascending on base, descending on patched, as
     expected.
@@ -80,18 +79,20 @@ fn in_mail() {
     - contended page-table-lock entries: 358 -> 19, ratio 0.05 [0.04, 0.06],
       4+4 boots, 96 samples: improved
     - reaper + exit_mmap: 520 ms -> 533 ms, ratio 1.03 [0.85, 1.13], 4+4
-      boots, 96 samples: inconclusive (about 210 rounds an arm would tell)
+      boots, 96 samples: inconclusive (about 210 boots per arm needed)
 
     Base against patched
     --------------------
 
-    Medians over all repetitions. Ratio is patched / base with its 95 %
-    interval (boots resampled, then repetitions in each). A change below 5 %
-    is none. Primary metrics are marked *.
+    Medians over all repetitions, warm-ups left out. The ratio is patched /
+    base with its 95 % interval: boots are resampled, then the repetitions
+    in each. A verdict needs the interval and a permutation test over boots
+    (5 %) to agree; a change below 5 % counts as none. Metrics marked *
+    decide.
 
         mrelease-exit-race (4+4 boots)
 
-                              base  patched  ratio [95 %]       verdict
+          metric              base  patched  ratio [95 %]       verdict
         * contended            358       19  0.05 [0.04, 0.06]  improved
             page-table-lock
             entries
@@ -104,9 +105,9 @@ fn in_mail() {
           contended wait    164 ms  8.32 ms  0.05 [0.04, 0.06]  inconclusive
           kill to gone      324 ms   346 ms  1.07 [0.89, 1.28]  inconclusive
           mrelease          269 ms   192 ms  0.71 [0.53, 0.89]  inconclusive
-        Metrics without * are corrected for their number: 5 boots of each
-          arm are the fewest that can tell.
-        reaper + exit_mmap: about 210 rounds an arm would tell
+        reaper + exit_mmap: about 210 boots per arm needed
+        Metrics without * are corrected for their number: they need at least
+          5 boots per arm.
 
     For the changelog
     -----------------
@@ -179,24 +180,27 @@ fn on_a_terminal() {
         "{text}"
     );
     insta::assert_snapshot!(text, @"
-    oom-reaper-reverse on 6.12: 3 scenarios held on both arms, 1 did not run. Contended page-table-lock
-    entries improved, down 94.7 %; reaper + exit_mmap can't be told from these rounds.
-    order of the reaper's walk: ascending on base, descending on patched, as expected
+    oom-reaper-reverse on 6.12: 3 scenarios passed on both arms, 1 did not run. Contended
+    page-table-lock entries improved, down 94.7 %; reaper + exit_mmap: inconclusive.
+    Order of the reaper's walk: ascending on base, descending on patched, as expected.
     note: Measured under emulation (QEMU TCG): times do not carry over to hardware; counts, the order of
       the walk and the sign of a change do.
-    note: Patch 1/2 of the series was not at hand; what is here was tested without it.
+    note: Patch 1/2 of the series is missing: the series was tested without it.
+
+    Base against patched
 
     mrelease-exit-race (4+4 boots)
-                                                   base  patched  ratio [95 %]       verdict
+      metric                                       base  patched  ratio [95 %]       verdict
     * contended page-table-lock entries             358       19  0.05 [0.04, 0.06]  improved
     * reaper + exit_mmap                         520 ms   533 ms  1.03 [0.85, 1.13]  inconclusive
       contended page-table-lock entries, reaper     180        9  0.05 [0.05, 0.06]  inconclusive
       contended wait                             164 ms  8.32 ms  0.05 [0.04, 0.06]  inconclusive
       kill to gone                               324 ms   346 ms  1.07 [0.89, 1.28]  inconclusive
       mrelease                                   269 ms   192 ms  0.71 [0.53, 0.89]  inconclusive
-    Metrics without * are corrected for their number: 5 boots of each arm are the fewest that can tell.
-    reaper + exit_mmap: about 210 rounds an arm would tell
+    reaper + exit_mmap: about 210 boots per arm needed
+    Metrics without * are corrected for their number: they need at least 5 boots per arm.
 
+    Scenarios
     scenario            base       patched
     memcg-limit         5 passed   5 passed
     reap-order          5 passed   5 passed
@@ -352,8 +356,8 @@ fn as_junit() {
                 <system-out>contended page-table-lock entries: 358 -&gt; 19, ratio 0.05 [0.04, 0.06], 4+4 boots, 96 samples: improved</system-out>
             </testcase>
             <testcase name="mrelease-exit-race/sum">
-                <skipped message="reaper + exit_mmap: 520 ms -&gt; 533 ms, ratio 1.03 [0.85, 1.13], 4+4 boots, 96 samples: inconclusive (about 210 rounds an arm would tell)"/>
-                <system-out>reaper + exit_mmap: 520 ms -&gt; 533 ms, ratio 1.03 [0.85, 1.13], 4+4 boots, 96 samples: inconclusive (about 210 rounds an arm would tell)</system-out>
+                <skipped message="reaper + exit_mmap: 520 ms -&gt; 533 ms, ratio 1.03 [0.85, 1.13], 4+4 boots, 96 samples: inconclusive (about 210 boots per arm needed)"/>
+                <system-out>reaper + exit_mmap: 520 ms -&gt; 533 ms, ratio 1.03 [0.85, 1.13], 4+4 boots, 96 samples: inconclusive (about 210 boots per arm needed)</system-out>
             </testcase>
         </testsuite>
     </testsuites>
@@ -577,13 +581,13 @@ fn one_arm_of_another_flavour_is_judged_alone() {
     assert_eq!(report.status, Status::Passed, "{:?}", report.reasons);
     let text = report::terminal(&report);
     let head: Vec<&str> = text.lines().take(2).collect();
-    insta::assert_snapshot!(head.join("\n"), @r"
-    oom-reaper-reverse on 6.12: 3 scenarios held on patched, 1 did not run.
-    order of the reaper's walk: descending on patched, as expected
+    insta::assert_snapshot!(head.join("\n"), @"
+    oom-reaper-reverse on 6.12: 3 scenarios passed on patched, 1 did not run.
+    Order of the reaper's walk: descending on patched, as expected.
     ");
     insta::assert_snapshot!(
         report.caveats.last().unwrap(),
-        @"Kernels of the debug flavour, whose checks cost more time than what they check: this run judges what is right, and measures nothing."
+        @"Kernels of the debug flavour check themselves, which distorts times: this run judges correctness only."
     );
     assert!(!report::junit(&report).unwrap().contains(r#"name="base""#));
 
@@ -610,7 +614,7 @@ fn a_scenario_that_takes_its_guest_along() {
         .find(|row| row.name == "reap-order")
         .unwrap();
     assert_eq!((row.patched.failed, row.patched.passed), (1, 4));
-    assert_eq!(row.why.as_deref(), Some("the round ended in it: panic"));
+    assert_eq!(row.why.as_deref(), Some("the guest ended in it: panic"));
     assert!(
         report
             .scenarios
@@ -743,12 +747,7 @@ fn inconclusive_says_what_it_would_take() {
     assert_eq!(entries.verdict, Verdict::Inconclusive);
     assert_eq!(entries.rounds_needed, Some(4));
     assert!(!report.conclusive);
-    assert!(
-        report
-            .caveats
-            .iter()
-            .any(|caveat| caveat.contains("fewest"))
-    );
+    assert!(report.caveats.iter().any(|caveat| caveat.contains("fewer")));
 
     run.rounds.retain(|round| round.index < 2);
     let report = analyse(&run);
@@ -821,36 +820,39 @@ fn rounds_without_probes_are_compared_apart() {
     assert!(without.iter().all(|c| !c.primary && c.base.boots == 4));
     assert!(report.comparisons.is_sorted_by_key(|c| c.unprobed));
     insta::assert_snapshot!(report.notes.join("\n"), @"
-    mrelease-exit-race: kill to gone without probes: 1.07 [0.89, 1.28], with probes 1.07 [0.89, 1.28]: can't be told
-    mrelease-exit-race: mrelease without probes: 0.71 [0.52, 0.88], with probes 0.71 [0.53, 0.89]: same sign
-    mrelease-exit-race: reaper + exit_mmap without probes: 1.00 [1.00, 1.00], with probes 1.03 [0.85, 1.13]: can't be told
+    mrelease-exit-race: kill to gone: probed 1.07 [0.89, 1.28], unprobed 1.07 [0.89, 1.28]: can't be told
+    mrelease-exit-race: mrelease: probed 0.71 [0.53, 0.89], unprobed 0.71 [0.52, 0.88]: same sign
+    mrelease-exit-race: reaper + exit_mmap: probed 1.03 [0.85, 1.13], unprobed 1.00 [1.00, 1.00]: can't be told
     reap-order: probe: unmap_page_range
     ");
     let text = report::terminal(&report);
     assert!(text.lines().all(|line| line.len() <= 100), "{text}");
     let table: Vec<_> = text
         .lines()
-        .skip_while(|line| !line.starts_with(RACE))
+        .skip_while(|line| !line.starts_with("Base against"))
         .collect();
     insta::assert_snapshot!(table.join("\n"), @"
+    Base against patched
+
     mrelease-exit-race (4+4 boots)
-                                                   base  patched  ratio [95 %]       verdict
+      metric                                       base  patched  ratio [95 %]       verdict
     * contended page-table-lock entries             358       19  0.05 [0.04, 0.06]  improved
     * reaper + exit_mmap                         520 ms   533 ms  1.03 [0.85, 1.13]  inconclusive
       contended page-table-lock entries, reaper     180        9  0.05 [0.05, 0.06]  inconclusive
       contended wait                             164 ms  8.32 ms  0.05 [0.04, 0.06]  inconclusive
       kill to gone                               324 ms   346 ms  1.07 [0.89, 1.28]  inconclusive
       mrelease                                   269 ms   192 ms  0.71 [0.53, 0.89]  inconclusive
-      kill to gone without probes                324 ms   346 ms  1.07 [0.89, 1.28]  inconclusive
-      mrelease without probes                    269 ms   192 ms  0.71 [0.52, 0.88]  inconclusive
-      reaper + exit_mmap without probes            1 ms     1 ms  1.00 [1.00, 1.00]  no change
-    Metrics without * are corrected for their number: 5 boots of each arm are the fewest that can tell.
-    reaper + exit_mmap: about 210 rounds an arm would tell
+      kill to gone (unprobed)                    324 ms   346 ms  1.07 [0.89, 1.28]  inconclusive
+      mrelease (unprobed)                        269 ms   192 ms  0.71 [0.52, 0.88]  inconclusive
+      reaper + exit_mmap (unprobed)                1 ms     1 ms  1.00 [1.00, 1.00]  no change
+    reaper + exit_mmap: about 210 boots per arm needed
+    Metrics without * are corrected for their number: they need at least 5 boots per arm.
 
-    what the probes cost
-    reaper + exit_mmap, base: 1 ms -> 520 ms with probes, 519 [472, 585]
-    reaper + exit_mmap, patched: 1 ms -> 533 ms with probes, 532 [443, 590]
+    What the probes cost
+    reaper + exit_mmap, base: unprobed 1 ms, probed 520 ms, ratio 519 [472, 585]
+    reaper + exit_mmap, patched: unprobed 1 ms, probed 533 ms, ratio 532 [443, 590]
 
+    Scenarios
     scenario            base       patched
     memcg-limit         9 passed   9 passed
     reap-order          9 passed   9 passed
@@ -860,8 +862,8 @@ fn rounds_without_probes_are_compared_apart() {
     ");
     let text = report::markdown(&report);
     assert!(text.lines().all(|line| line.len() <= 72), "{text}");
-    assert!(text.contains("base without probes ok"), "{text}");
-    assert!(report::html(&run, &report).contains("base, without probes"));
+    assert!(text.contains("base unprobed ok"), "{text}");
+    assert!(report::html(&run, &report).contains("base, unprobed"));
     let json: serde_json::Value = serde_json::from_str(&report::json(&report).unwrap()).unwrap();
     assert_eq!(json["comparisons"][0]["unprobed"], false);
     assert_eq!(json["rounds"][10]["purpose"], "unprobed");
@@ -872,7 +874,7 @@ fn rounds_without_probes_are_compared_apart() {
         .retain(|round| round.purpose.is_unprobed() || round.purpose.is_traced());
     let report = analyse(&run);
     assert!(!report.conclusive && report.comparisons.iter().all(|c| c.unprobed && !c.primary));
-    assert!(report.notes.iter().all(|note| !note.contains("without")));
+    assert!(report.notes.iter().all(|note| !note.contains("probed")));
 }
 
 #[test]
@@ -903,7 +905,7 @@ fn signs_agree_differ_or_cannot_be_told() {
         let notes = analyse(&run).notes;
         let note = notes
             .iter()
-            .find(|note| note.contains("mrelease without"))
+            .find(|note| note.contains("mrelease: probed"))
             .unwrap();
         assert!(note.ends_with(word), "{note}");
     }
@@ -1000,10 +1002,11 @@ fn degenerate_walks_and_runs_render() {
 #[ignore = "writes a file for people to look at"]
 fn look() {
     let run = run();
-    let report = analyse(&run);
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-    std::fs::write(folder.join("report.html"), report::html(&run, &report)).unwrap();
-    println!("{}", folder.join("report.html").display());
+    let page = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("report.html");
+    std::fs::write(&page, report::html(&run, &analyse(&run))).unwrap();
+    let written = std::fs::read_to_string(&page).unwrap();
+    assert!(written.ends_with("</main>\n</body>\n</html>\n"));
+    println!("{}", page.display());
 }
 
 /// The table of the series' final changelog, beside a run of the fixture.
@@ -1031,11 +1034,11 @@ The test is conducted on arm64.
     let checks = evidence::claims::check(&claims, &analyse(&run()).comparisons, &metrics);
     let text = report::claims(&claims, &checks);
     insta::assert_snapshot!(text, @"
-    -: neither a number of runs nor a variance: one run may be luck
+    neither a number of runs nor a variance: one run may be luck
     line 4: a table whose figures have no unit
 
     With the patch, as a share of without:
-                                  claimed  measured [95 %]
+    claim                         claimed  measured [95 %]    verdict
     Total running time               0.79  1.03 [0.85, 1.13]  not reproduced
     Total running time /             0.80  -                  not measured
         exit_mmap
@@ -1067,18 +1070,17 @@ fn an_improvement_by_probes_alone_is_not_confirmed() {
     let text = report::terminal(&report);
     let head: Vec<_> = text.lines().take(12).collect();
     insta::assert_snapshot!(head.join("\n"), @"
-    oom-reaper-reverse on 6.12: 3 scenarios held on both arms, 1 did not run. Contended page-table-lock
-    entries improved, down 94.7 %; reaper + exit_mmap improved, down 45 % with probes, but 1.00 [1.00,
-    1.00] without, not confirmed.
-    order of the reaper's walk: ascending on base, descending on patched, as expected
+    oom-reaper-reverse on 6.12: 3 scenarios passed on both arms, 1 did not run. Contended
+    page-table-lock entries improved, down 94.7 %; reaper + exit_mmap improved, down 45 % with probes,
+    not confirmed without them: 1.00 [1.00, 1.00].
+    Order of the reaper's walk: ascending on base, descending on patched, as expected.
     note: Measured under emulation (QEMU TCG): times do not carry over to hardware; counts, the order of
       the walk and the sign of a change do.
-    note: Patch 1/2 of the series was not at hand; what is here was tested without it.
+    note: Patch 1/2 of the series is missing: the series was tested without it.
     note: The probes cost base more than patched (reaper + exit_mmap: 2.00 and 1.10 times as long on
-      base and patched): times measured with probes are biased; what boots without probes say of them
-      stands beside.
+      base and patched): times of probed boots are biased; compare with the unprobed ones.
 
-    mrelease-exit-race (4+4 boots)
+    Base against patched
     ");
     let paragraph = report::changelog(&report).replace('\n', " ");
     let words = "not confirmed without them: reaper + exit_mmap";
@@ -1101,9 +1103,9 @@ fn what_a_run_is_worth() {
     run.rounds.extend(base);
     let found = evidence::calibrate::calibrate(&[run], 50);
     insta::assert_snapshot!(report::calibration(&found), @"
-    mrelease-exit-race: contended-entries: 8 boots of one kernel, dealt 50
-      times into arms of 4: called different 0 % of the time (by the test
-      alone 2 %), the interval held 1 in 100 %; a reduction of 22.8 % is
-      seen in 80 % of tries.
+    mrelease-exit-race: contended-entries: 8 boots of one kernel, split at
+      random 50 times into arms of 4: called different 0 % of the time (by
+      the test alone 2 %); the interval held 1 in 100 %; a reduction of 22.8
+      % is seen in 80 % of tries.
     ");
 }

@@ -9,6 +9,13 @@ use results::record::Record;
 use crate::design::FEWEST;
 use crate::run::Run;
 
+/// Whether both arms of a run are the same kernel.
+pub(super) fn same_kernel(run: &Run) -> Vec<String> {
+    let same = run.is_same_kernel() && run.kernel.arms.len() > 1;
+    let caveat = "Both arms are the same kernel (A/A): any difference is a false alarm.";
+    same.then(|| caveat.to_owned()).into_iter().collect()
+}
+
 /// The flavour of the kernels whose times count.
 const MEASURED: &str = "lean";
 
@@ -21,17 +28,10 @@ pub(super) fn caveats(run: &Run) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if run.is_same_kernel() && run.kernel.arms.len() > 1 {
-        caveats.push(
-            "Both arms are the same kernel (A/A): whatever differs here is a false alarm."
-                .to_owned(),
-        );
-    }
     for missing in &run.series.missing {
         let total = run.series.patches.len() + run.series.missing.len();
         caveats.push(format!(
-            "Patch {missing}/{total} of the series was not at hand; what is here was tested \
-             without it."
+            "Patch {missing}/{total} of the series is missing: the series was tested without it."
         ));
     }
     let boots = |arm: Arm| {
@@ -44,25 +44,24 @@ pub(super) fn caveats(run: &Run) -> Vec<String> {
     let both = Arm::BOTH.into_iter().all(|arm| run.kernel.has(arm));
     if run.guest.flavour != MEASURED {
         caveats.push(format!(
-            "Kernels of the {} flavour, whose checks cost more time than what they check: this \
-             run judges what is right, and measures nothing.",
+            "Kernels of the {} flavour check themselves, which distorts times: this run judges \
+             correctness only.",
             run.guest.flavour
         ));
     } else if both && !run.rounds.is_empty() && fewest < FEWEST {
         caveats.push(format!(
-            "With {fewest} timed boot{} an arm at least, no difference can be significant; \
-             {FEWEST} an arm are the fewest that can show one.",
-            if fewest == 1 { "" } else { "s" }
+            "Too few measuring boots per arm ({fewest}): with fewer than {FEWEST}, no difference \
+             can be significant."
         ));
     }
-    let ill = run
+    let unsound = run
         .rounds
         .iter()
         .filter(|r| !r.status.has_sound_samples())
         .count();
-    if ill > 0 {
+    if unsound > 0 {
         caveats.push(format!(
-            "{ill} of {} rounds did not end well; their samples are kept but not compared.",
+            "{unsound} of {} rounds did not end well; their samples are kept, but not compared.",
             run.rounds.len()
         ));
     }

@@ -52,7 +52,7 @@ pub struct Comparison {
     pub lower_is_better: bool,
     /// Whether it decides.
     pub primary: bool,
-    /// Whether it decides, or stands for what decides without probes.
+    /// Whether it decides, or is the unprobed counterpart of one that does.
     pub shown: bool,
     /// What a report calls it.
     pub label: String,
@@ -78,10 +78,10 @@ pub struct Comparison {
     pub decided_at: Option<usize>,
     /// What follows.
     pub verdict: Verdict,
-    /// For a time that decides, what boots without probes say of it: probes
-    /// take time themselves, and not the same from both arms.
+    /// For a time that decides, what unprobed boots say of it: probes take time
+    /// themselves, and not the same from both arms.
     pub without_probes: Option<Unprobed>,
-    /// Rounds an arm that would probably decide it, where it is inconclusive
+    /// Boots of each arm that would probably decide it, where it is inconclusive
     /// and that can be estimated.
     pub rounds_needed: Option<u32>,
 }
@@ -174,31 +174,35 @@ pub(crate) fn comparison_line(c: &Comparison) -> String {
     if c.verdict != Verdict::Inconclusive {
         line.push_str(&unprobed_words(c));
     }
-    if let Some(rounds) = c.rounds_needed {
-        line.push_str(&format!(" ({})", rounds_words(rounds)));
+    if let Some(boots) = c.rounds_needed {
+        line.push_str(&format!(" ({})", boots_words(boots)));
     }
     line
 }
 
-/// What boots without probes add to a time that was measured with them.
+/// What unprobed boots add to a time that was measured with probes.
 pub(crate) fn unprobed_words(comparison: &Comparison) -> String {
     let Some(found) = comparison.without_probes else {
         return String::new();
     };
     let interval = found
         .interval
-        .map(|ends| format!(" {}", interval_text(ends)))
-        .unwrap_or_default();
-    let but = if found.agrees { "and" } else { "but" };
-    let told = if found.agrees { "" } else { ", not confirmed" };
-    format!(
-        " with probes, {but} {}{interval} without{told}",
-        ratio_text(found.ratio)
-    )
+        .map(|ends| format!(" {}", interval_text(ends)));
+    let ratio = format!(
+        "{}{}",
+        ratio_text(found.ratio),
+        interval.unwrap_or_default()
+    );
+    if found.agrees {
+        format!(" with probes, confirmed without them: {ratio}")
+    } else {
+        format!(" with probes, not confirmed without them: {ratio}")
+    }
 }
 
-pub(crate) fn rounds_words(rounds: u32) -> String {
-    format!("about {rounds} rounds an arm would tell")
+/// What it would take to decide.
+pub(crate) fn boots_words(boots: u32) -> String {
+    format!("about {boots} boots per arm needed")
 }
 
 /// The ratio and its interval, as far as they are known.

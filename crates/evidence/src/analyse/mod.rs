@@ -22,6 +22,11 @@ use samples::Samples;
 
 /// Judges a run.
 pub fn analyse(run: &Run) -> Report {
+    judge(run, ["base", "patched"], caveats::same_kernel(run))
+}
+
+/// Judges a run whose arms have these names, with more caveats.
+pub(crate) fn judge(run: &Run, names: [&'static str; 2], more: Vec<String>) -> Report {
     let order = order::order(run);
     let on_both = OnBothArms::of(run);
     let scenarios = scenarios::scenarios(run, &on_both);
@@ -37,6 +42,7 @@ pub fn analyse(run: &Run) -> Report {
         .collect();
     let probe_costs = probes::probe_costs(run, &samples);
     let mut caveats = caveats::caveats(run);
+    caveats.extend(more);
     caveats.extend(probes::uneven(&probe_costs));
     let claims = Claimed::of(run, &comparisons);
     Report {
@@ -54,7 +60,7 @@ pub fn analyse(run: &Run) -> Report {
         rounds: run.rounds.iter().map(model::round_row).collect(),
         caveats,
         notes,
-        names: ["base", "patched"],
+        names,
         series: run.series.clone(),
         kernel: run.kernel.clone(),
         accelerator: run.accelerator.clone(),

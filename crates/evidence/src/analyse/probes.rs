@@ -21,7 +21,7 @@ pub struct ProbeCost {
     pub metric: String,
     /// Whose it is; none where both walkers'.
     pub walker: Option<Walker>,
-    /// Whether it decides, or stands for what decides without probes.
+    /// Whether it decides, or is the unprobed counterpart of one that does.
     pub shown: bool,
     /// What a report calls it.
     pub label: String,
@@ -101,8 +101,7 @@ pub(super) fn uneven(costs: &[ProbeCost]) -> Option<String> {
     };
     Some(format!(
         "The probes cost {more} more than {less} ({}: {:.2} and {:.2} times as long on base and \
-         patched): times measured with probes are biased; what boots without probes say of them \
-         stands beside.",
+         patched): times of probed boots are biased; compare with the unprobed ones.",
         base.label, base.ratio, patched.ratio
     ))
 }
@@ -131,11 +130,11 @@ pub(super) fn agreements(comparisons: &[Comparison]) -> impl Iterator<Item = Str
                 _ => "can't be told",
             };
             format!(
-                "{}: {}: {}, with probes {}: {word}",
-                unprobed.scenario,
-                unprobed.label,
-                ratio_words(unprobed),
-                ratio_words(probed)
+                "{}: {}: probed {}, unprobed {}: {word}",
+                probed.scenario,
+                probed.label,
+                ratio_words(probed),
+                ratio_words(unprobed)
             )
         })
 }

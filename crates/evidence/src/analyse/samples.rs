@@ -148,7 +148,7 @@ pub(crate) fn label(run: &Run, key: &Key) -> String {
     let metric = run.labels.get(&key.metric).cloned();
     let mut metric = metric.unwrap_or_else(|| key.metric.replace('-', " "));
     if key.unprobed {
-        metric.push_str(" without probes");
+        metric.push_str(" (unprobed)");
     }
     match key.walker {
         None => metric,

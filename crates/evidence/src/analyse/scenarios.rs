@@ -120,7 +120,7 @@ pub(super) fn scenarios(run: &Run, on_both: &OnBothArms<'_>) -> Vec<ScenarioRow>
             };
             if !reported.contains(scenario.as_str()) {
                 unfinished += 1;
-                let why = format!("the round ended in it: {}", round.status.as_str());
+                let why = format!("the guest ended in it: {}", round.status.as_str());
                 row(scenario, ktap::Status::Crashed, Some(&why));
             }
         }

@@ -1,25 +1,76 @@
 //! Reports: the same judgement as a terminal's table, as mail, as a page, as
 //! JSON and as JUnit's XML. Every function returns the text.
+//!
+//! What a report says is built once, as a document of sections ([`sections`]);
+//! a terminal, mail and a page draw it.
 
-mod changelog;
-mod chart;
-mod claims;
+mod document;
 mod html;
 mod json;
 mod junit;
 mod kcidb;
 mod markdown;
 pub mod matrix;
-mod probes;
-mod sweeps;
+mod sections;
+mod svg;
+mod table;
 mod terminal;
-mod words;
 
-pub use changelog::changelog;
-pub use claims::{calibration, claims};
-pub use html::html;
 pub use json::{json, run_json};
 pub use junit::junit;
 pub use kcidb::kcidb;
-pub use markdown::markdown;
-pub use terminal::terminal;
+
+use crate::analyse::model::Report;
+use crate::calibrate::Calibration;
+use crate::claims::{Check, Claims};
+use crate::run::Run;
+use crate::words::{ascii, one_line, wrap};
+use document::{Document, Section};
+use sections::{calibration, changelog, claims};
+
+/// Columns of a terminal's report.
+const WIDTH: usize = 100;
+/// Columns of text that a reply takes.
+const MAIL: usize = 72;
+
+/// The answer, the comparisons and the scenarios, at most 100 columns wide.
+pub fn terminal(report: &Report) -> String {
+    terminal::draw(&sections::document(report, None), WIDTH)
+}
+
+/// `report.md`: plain text in 72 columns.
+pub fn markdown(report: &Report) -> String {
+    markdown::draw(&sections::document(report, None))
+}
+
+/// `report.html`. The run gives the raw samples and walks for the charts.
+pub fn html(run: &Run, report: &Report) -> String {
+    html::draw(&sections::document(report, Some(run)))
+}
+
+/// What may be pasted into a changelog; nothing where nothing was compared.
+pub fn changelog(report: &Report) -> String {
+    match changelog::blocks(report) {
+        blocks if blocks.is_empty() => String::new(),
+        blocks => markdown::blocks(&blocks),
+    }
+}
+
+/// The figures of a changelog, what a reader would ask of them, and what was
+/// measured.
+pub fn claims(claims: &Claims, checks: &[Check]) -> String {
+    let document = Document {
+        title: String::new(),
+        sections: vec![Section::untitled(claims::blocks(claims, checks))],
+    };
+    terminal::draw(&document, MAIL)
+}
+
+/// What a run's verdicts are worth.
+pub fn calibration(found: &[Calibration]) -> String {
+    let line = |of: &Calibration| {
+        let text = ascii(&one_line(&calibration::words(of)));
+        wrap(&text, MAIL, "  ") + "\n"
+    };
+    found.iter().map(line).collect()
+}

@@ -6,12 +6,11 @@ use std::fmt::Write as _;
 
 use results::record::{Record, Step, Unit, Walk, Walker};
 
-use super::html::escape;
 use crate::analyse::comparison::Comparison;
 use crate::analyse::samples::Measured;
 use crate::analyse::sweep::{Sweep, SweptMetric};
 use crate::run::Run;
-use crate::words::{significant, value};
+use crate::words::{escape, significant, value};
 use results::Arm;
 
 const WIDTH: f64 = 400.0;
@@ -26,6 +25,25 @@ const MAX_POINTS: usize = 2_500;
 const WALK_MARKS: usize = 50;
 /// Samples of one chart beyond these are thinned out.
 const MAX_SAMPLES: usize = 5_000;
+
+/// The data that a chart shows.
+pub(super) enum Chart<'a> {
+    /// A walk, in the frame that all walks share.
+    Walk(Shown<'a>, Axes),
+    /// Every sample of a metric.
+    Samples(&'a Comparison, Measured),
+    /// What was measured against what was varied.
+    Sweep(&'a Sweep),
+}
+
+/// The chart as an SVG element.
+pub(super) fn draw(chart: &Chart<'_>) -> String {
+    match chart {
+        Chart::Walk(shown, axes) => collision(shown, axes),
+        Chart::Samples(comparison, measured) => strips(comparison, measured),
+        Chart::Sweep(sweep) => self::sweep(sweep),
+    }
+}
 
 /// The walk that a chart shows.
 pub(super) struct Shown<'a> {
@@ -71,6 +89,7 @@ fn score(walk: &Walk) -> (usize, usize) {
 }
 
 /// The frame that both arms' charts share.
+#[derive(Clone, Copy)]
 pub(super) struct Axes {
     time: f64,
     ranks: usize,
@@ -116,7 +135,7 @@ fn starts(walk: &Walk) -> Vec<u64> {
 }
 
 /// Address against time, both walkers.
-pub(super) fn collision(one: &Shown<'_>, axes: &Axes) -> String {
+fn collision(one: &Shown<'_>, axes: &Axes) -> String {
     let starts = starts(one.walk);
     let title = format!(
         "Addresses against time on {}: {}",
@@ -226,7 +245,7 @@ fn marks(class: &str, round: bool, points: &[(f64, f64)]) -> String {
 }
 
 /// Every sample of one metric, boot by boot, with the medians.
-pub(super) fn strips(comparison: &Comparison, measured: &Measured) -> String {
+fn strips(comparison: &Comparison, measured: &Measured) -> String {
     let boots: Vec<(Arm, &Vec<f64>)> = measured
         .base
         .iter()
@@ -319,7 +338,7 @@ enum Shape {
 
 /// What was measured against what was varied: the first of its counts as it is,
 /// and the ratios of all times with their intervals.
-pub(super) fn sweep(sweep: &Sweep) -> String {
+fn sweep(sweep: &Sweep) -> String {
     let shown: Vec<&SweptMetric> = sweep.metrics.iter().filter(|m| m.shown).collect();
     let mut at: Vec<f64> = shown.iter().flat_map(|m| &m.points).map(|p| p.at).collect();
     at.sort_by(f64::total_cmp);

@@ -1,0 +1,102 @@
+//! The answer: what came of the run, and what limits it.
+
+use crate::analyse::comparison::{Comparison, Verdict, comparison_line, unprobed_words};
+use crate::analyse::model::{Report, Status};
+use crate::report::document::{Block, Reach, Section, Tone};
+use crate::words::{capitalise, significant};
+
+pub(in crate::report) fn answer(report: &Report) -> Section<'_> {
+    let tone = match report.status {
+        Status::Passed => Tone::Good,
+        Status::Failed => Tone::Bad,
+        Status::Infrastructure => Tone::Open,
+    };
+    let order = capitalise(&report.order.words(report.names));
+    let mut blocks = vec![
+        Block::Caveats(report.caveats.clone()),
+        Block::Answer(tone, headline(report)),
+        Block::Paragraph(format!("{order}.")),
+    ];
+    blocks.extend(decided(report).map(Block::Paragraph));
+    Section::untitled(blocks)
+}
+
+/// All reasons, and what decides in a line each.
+pub(in crate::report) fn details(report: &Report) -> Option<Section<'_>> {
+    let mut blocks = Vec::new();
+    if report.reasons.len() > 1 {
+        blocks.push(Block::Items(report.reasons.clone()));
+    }
+    let primary = report.comparisons.iter().filter(|c| c.primary);
+    let lines: Vec<String> = primary.map(comparison_line).collect();
+    if !lines.is_empty() {
+        blocks.push(Block::Items(lines));
+    }
+    (!blocks.is_empty()).then(|| Section::untitled(blocks).reach(Reach::InFull))
+}
+
+/// The whole answer in one or two sentences.
+fn headline(report: &Report) -> String {
+    let what = format!("{} on {}", report.series.name, report.kernel.name);
+    let verdict = match report.status {
+        Status::Passed => {
+            let held = report.scenarios.iter().filter(|row| row.held()).count();
+            let rest = match report.scenarios.len() - held {
+                0 => String::new(),
+                n => format!(", {n} did not run"),
+            };
+            let plural = if held == 1 { "" } else { "s" };
+            let arms = match report.kernel.arms.as_slice() {
+                [one] => one.arm.as_str(),
+                _ => "both arms",
+            };
+            format!("{what}: {held} scenario{plural} passed on {arms}{rest}.")
+        }
+        Status::Failed => format!("{what}: FAILED: {}.", first(&report.reasons)),
+        Status::Infrastructure => format!("{what}: NO VERDICT: {}.", first(&report.reasons)),
+    };
+    let primary = report.comparisons.iter().filter(|c| c.primary);
+    let parts: Vec<String> = primary.map(change).collect();
+    if parts.is_empty() {
+        return verdict;
+    }
+    format!("{verdict} {}.", capitalise(&parts.join("; ")))
+}
+
+fn first(reasons: &[String]) -> String {
+    match reasons {
+        [] => "no reason given".into(),
+        [one] => one.clone(),
+        [one, others @ ..] => format!("{one}, and {} more", others.len()),
+    }
+}
+
+/// How soon what decides was decided.
+fn decided(report: &Report) -> Option<String> {
+    let after = report.decided_s?;
+    let boots = report.comparisons.iter().find(|c| c.primary)?;
+    Some(format!(
+        "Decided {after:.0} s after the start, by {}+{} boots.",
+        boots.base.boots, boots.patched.boots
+    ))
+}
+
+/// Such as `contended entries improved, down 94 %`.
+fn change(comparison: &Comparison) -> String {
+    let Comparison { label, verdict, .. } = comparison;
+    match (verdict, comparison.ratio) {
+        (Verdict::Improved | Verdict::Regressed, Some(ratio)) if ratio <= 2.0 => {
+            let word = if ratio < 1.0 { "down" } else { "up" };
+            let change = significant((ratio - 1.0).abs() * 100.0);
+            let unprobed = unprobed_words(comparison);
+            format!("{label} {}, {word} {change} %{unprobed}", verdict.as_str())
+        }
+        (Verdict::Improved | Verdict::Regressed, Some(ratio)) => {
+            let times = significant(ratio);
+            format!("{label} {}, {times} times as much", verdict.as_str())
+        }
+        (Verdict::NoChange, _) => format!("{label} did not change"),
+        (Verdict::Inconclusive, _) => format!("{label}: inconclusive"),
+        (_, None) => format!("{label} {}", verdict.as_str()),
+    }
+}

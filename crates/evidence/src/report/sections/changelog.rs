@@ -1,0 +1,115 @@
+//! A paragraph for the changelog of the series: figures with units, their
+//! number, the machine and the architecture, as reviewers ask for them.
+
+use results::Arm;
+use results::machine::Accel;
+
+use crate::analyse::comparison::{Comparison, Verdict};
+use crate::analyse::model::Report;
+use crate::report::document::{Block, Cell, Column, Reach, Row, Section, Table};
+use crate::words::value;
+
+pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
+    let blocks = blocks(report);
+    (!blocks.is_empty()).then(|| {
+        Section::new("For the changelog", vec![Block::ToPaste(blocks)]).reach(Reach::InFull)
+    })
+}
+
+/// What may be pasted; nothing where nothing was compared.
+pub(in crate::report) fn blocks(report: &Report) -> Vec<Block<'static>> {
+    let shown: Vec<&Comparison> = report.comparisons.iter().filter(|c| c.shown).collect();
+    let Some(first) = shown.first() else {
+        return Vec::new();
+    };
+    let mut blocks = vec![
+        Block::Paragraph(source(report, first)),
+        Block::Table(Table {
+            columns: vec![
+                Column::text(""),
+                Column::number("before"),
+                Column::number("after"),
+                Column::number("change [95 %]"),
+                Column::number("n"),
+            ],
+            rows: shown.iter().map(|c| row(c)).collect(),
+            ..Table::default()
+        }),
+    ];
+    let named = |wanted: &dyn Fn(&Comparison) -> bool| {
+        let labels = shown.iter().filter(|c| wanted(c)).map(|c| c.label.clone());
+        let labels = labels.collect::<Vec<_>>().join("; ");
+        (!labels.is_empty()).then_some(labels)
+    };
+    if let Some(labels) = named(&|c| c.verdict == Verdict::Inconclusive) {
+        blocks.push(Block::Paragraph(format!(
+            "Not significant at the 5 % level, corrected for several metrics: {labels}."
+        )));
+    }
+    if let Some(labels) = named(&|c| c.without_probes.is_some_and(|found| !found.agrees)) {
+        blocks.push(Block::Paragraph(format!(
+            "Measured with probes, which take time themselves; not confirmed without them: \
+             {labels}."
+        )));
+    }
+    if report.accelerator.kind == Accel::Tcg {
+        blocks.push(Block::Paragraph(
+            "Under emulation counts and the sign of a change carry over to hardware, times do not."
+                .into(),
+        ));
+    }
+    blocks
+}
+
+/// Where the figures come from.
+fn source(report: &Report, first: &Comparison) -> String {
+    let (guest, kernel) = (&report.guest, &report.kernel);
+    // Of "QEMU emulator version 7.2.22 (Debian …)" what a changelog needs.
+    let mut words = report.qemu.split_whitespace();
+    let number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+    let qemu = words.find(number).unwrap_or(&report.qemu);
+    let (emulated, accelerator) = match report.accelerator.kind {
+        Accel::Tcg => ("emulated ", "TCG"),
+        Accel::Kvm => ("", "KVM"),
+    };
+    let below = match kernel.arms.iter().find(|arm| arm.arm == Arm::Base) {
+        Some(arm) if !arm.prerequisites.is_empty() => {
+            format!(" with {}", arm.prerequisites.join("; "))
+        }
+        _ => String::new(),
+    };
+    format!(
+        "Measured on Linux {}{below}, in {emulated}x86_64 guests (QEMU {qemu} {accelerator}, {} \
+         CPUs, {} MiB) on {}, by {} of reaperlab {}. Medians over n boots of about {} repetitions \
+         each; the change has a 95 % interval over boots:",
+        kernel.version,
+        guest.cpus,
+        guest.memory_mib,
+        report.host.cpu,
+        first.scenario,
+        report.tool_version,
+        first.base.samples / first.base.boots.max(1),
+    )
+}
+
+fn row(c: &Comparison) -> Row {
+    Row::new(vec![
+        Cell::from(c.label.as_str()),
+        value(c.unit, c.base.median).into(),
+        value(c.unit, c.patched.median).into(),
+        change(c).into(),
+        format!("{}+{}", c.base.boots, c.patched.boots).into(),
+    ])
+}
+
+/// Such as `-21 % [-34, -1]`.
+fn change(c: &Comparison) -> String {
+    let percent = |ratio: f64| format!("{:+.0}", (ratio - 1.0) * 100.0);
+    match (c.ratio, c.interval) {
+        (Some(ratio), Some([low, high])) => {
+            format!("{} % [{}, {}]", percent(ratio), percent(low), percent(high))
+        }
+        (Some(ratio), None) => format!("{} %", percent(ratio)),
+        (None, _) => "-".into(),
+    }
+}

@@ -1,0 +1,109 @@
+//! Every metric, base against patched.
+
+use crate::analyse::comparison::{Comparison, Verdict, boots_words, ratio_words};
+use crate::analyse::model::Report;
+use crate::report::document::{Block, Cell, Column, Row, Section, Table, Tone};
+use crate::words::{significant, value};
+
+pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
+    if report.comparisons.is_empty() {
+        return None;
+    }
+    let mut legend = format!(
+        "Medians over all repetitions, warm-ups left out. The ratio is patched / base with its \
+         95 % interval: boots are resampled, then the repetitions in each. A verdict needs the \
+         interval and a permutation test over boots (5 %) to agree; a change below {} % counts \
+         as none. Metrics marked * decide.",
+        significant(report.margin * 100.0)
+    );
+    if report.comparisons.iter().any(|c| c.unprobed) {
+        legend.push_str(" Unprobed: measured in boots without any probe.");
+    }
+    let groups = report.comparisons.chunk_by(|a, b| {
+        let boots = |c: &Comparison| (c.base.boots, c.patched.boots);
+        a.scenario == b.scenario && boots(a) == boots(b)
+    });
+    let mut blocks = vec![Block::Legend(legend)];
+    blocks.extend(groups.map(|group| Block::Table(table(group, report.names))));
+    Some(Section::new("Base against patched", blocks))
+}
+
+fn table(group: &[Comparison], names: [&str; 2]) -> Table {
+    let caption = group.first().map(|first| {
+        let [base, patched] = [first.base.boots, first.patched.boots];
+        format!("{} ({base}+{patched} boots)", first.scenario)
+    });
+    Table {
+        caption,
+        columns: vec![
+            Column::text("metric"),
+            Column::number(names[0]),
+            Column::number(names[1]),
+            Column::numbers("ratio [95 %]"),
+            Column::numbers("samples").page_only(),
+            Column::text("verdict"),
+        ],
+        rows: group.iter().map(row).collect(),
+        notes: too_few(group).into_iter().collect(),
+        text_notes: group
+            .iter()
+            .filter(|c| c.shown)
+            .filter_map(|c| Some(format!("{}: {}", c.label, boots_words(c.rounds_needed?))))
+            .collect(),
+        ..Table::default()
+    }
+}
+
+fn row(c: &Comparison) -> Row {
+    let better = if c.lower_is_better {
+        '\u{25bc}'
+    } else {
+        '\u{25b2}'
+    };
+    let worse = if c.lower_is_better {
+        '\u{25b2}'
+    } else {
+        '\u{25bc}'
+    };
+    let (tone, sign) = match c.verdict {
+        Verdict::Improved => (Tone::Good, better),
+        Verdict::Regressed => (Tone::Bad, worse),
+        Verdict::NoChange => (Tone::Same, '='),
+        Verdict::Inconclusive => (Tone::Open, '?'),
+    };
+    Row {
+        marked: c.primary,
+        cells: vec![
+            Cell::from(c.label.as_str()),
+            value(c.unit, c.base.median).into(),
+            value(c.unit, c.patched.median).into(),
+            ratio_words(c).into(),
+            format!("{}+{}", c.base.samples, c.patched.samples).into(),
+            Cell {
+                tone: Some(tone),
+                sign: Some(sign),
+                note: c.rounds_needed.map(boots_words),
+                ..Cell::from(c.verdict.as_str())
+            },
+        ],
+    }
+}
+
+/// Why the metrics that don't decide can't be told, where that is a matter of
+/// their number alone.
+fn too_few(group: &[Comparison]) -> Option<String> {
+    let others = |unprobed: bool| {
+        let of = |c: &&Comparison| !c.primary && c.unprobed == unprobed;
+        let boots = |c: &Comparison| c.base.boots.min(c.patched.boots);
+        let of = group.iter().filter(of);
+        (of.clone().count(), of.map(boots).min())
+    };
+    let (count, boots) = [others(false), others(true)].into_iter().max()?;
+    let fewest = crate::design::fewest(count);
+    (boots? < fewest && group.iter().any(|c| c.primary)).then(|| {
+        format!(
+            "Metrics without * are corrected for their number: they need at least {fewest} boots \
+             per arm."
+        )
+    })
+}

@@ -1,0 +1,44 @@
+//! What a run's report says: a section a file. This is the list of them.
+
+pub(super) mod answer;
+pub(super) mod calibration;
+pub(super) mod changelog;
+pub(super) mod claims;
+pub(super) mod comparisons;
+pub(super) mod matrix;
+pub(super) mod probe_costs;
+pub(super) mod provenance;
+pub(super) mod rounds;
+pub(super) mod samples;
+pub(super) mod scenarios;
+pub(super) mod stacks;
+pub(super) mod sweeps;
+pub(super) mod walks;
+
+use crate::analyse::model::Report;
+use crate::report::document::Document;
+use crate::run::Run;
+
+/// The report. Charts of raw samples and walks need the run itself.
+pub(super) fn document<'a>(report: &'a Report, run: Option<&'a Run>) -> Document<'a> {
+    let sections = [
+        Some(answer::answer(report)),
+        answer::details(report),
+        comparisons::section(report),
+        run.and_then(walks::section),
+        run.and_then(|run| samples::section(run, report)),
+        sweeps::section(report),
+        stacks::section(report),
+        probe_costs::section(report),
+        claims::section(report),
+        changelog::section(report),
+        scenarios::section(report),
+        rounds::section(report),
+        Some(provenance::section(report)),
+    ];
+    let (series, kernel) = (&report.series, &report.kernel);
+    Document {
+        title: format!("{} {} on {}", series.name, series.version, kernel.name),
+        sections: sections.into_iter().flatten().collect(),
+    }
+}

@@ -1,0 +1,136 @@
+//! How it was measured: what a reader needs to judge the run, and to repeat it.
+
+use results::Arm;
+
+use crate::analyse::model::{Report, RoundRow};
+use crate::report::document::{Block, Reach, Section};
+use crate::run::ArmInfo;
+use crate::words::significant;
+
+pub(in crate::report) fn section(report: &Report) -> Section<'_> {
+    let mut pairs = tested(report);
+    pairs.extend(machine(report));
+    pairs.extend(course(report));
+    let notes = report.notes.iter();
+    pairs.extend(notes.map(|note| ("Note", note.clone())));
+    Section::new("How it was measured", vec![Block::Pairs(pairs)]).reach(Reach::InFull)
+}
+
+/// The series, the kernel and its arms.
+fn tested(report: &Report) -> Vec<(&'static str, String)> {
+    let (series, kernel) = (&report.series, &report.kernel);
+    let mut pairs = vec![
+        ("Series", format!("{} ({})", series.title, series.version)),
+        ("Patches tested", series.patches.join("; ")),
+    ];
+    if !series.missing.is_empty() {
+        let total = series.patches.len() + series.missing.len();
+        let missing = series.missing.iter().map(|n| format!("{n}/{total}"));
+        pairs.push(("Missing", missing.collect::<Vec<_>>().join(", ")));
+    }
+    pairs.push(("Kernel", format!("{} ({})", kernel.version, kernel.name)));
+    pairs.extend(kernel.arms.iter().map(arm));
+    pairs
+}
+
+fn arm(arm: &ArmInfo) -> (&'static str, String) {
+    let name = match arm.arm {
+        Arm::Base => "Base",
+        Arm::Patched => "Patched",
+    };
+    let built = match arm.built_s {
+        _ if arm.cached => ", from the cache".to_owned(),
+        Some(seconds) => format!(", built in {} s", significant(seconds)),
+        None => String::new(),
+    };
+    let below = match arm.prerequisites.as_slice() {
+        [] => String::new(),
+        list => format!(", on top of: {}", list.join("; ")),
+    };
+    // The first twelve digits of a hash.
+    let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
+    let text = format!(
+        "commit {}, tree {}, config {}, image {}{built}{below}",
+        short(&arm.commit),
+        short(&arm.tree),
+        short(&arm.config_sha),
+        short(&arm.image_sha)
+    );
+    (name, text)
+}
+
+/// What ran the guests, and what they were given.
+fn machine(report: &Report) -> [(&'static str, String); 4] {
+    let (guest, host) = (&report.guest, &report.host);
+    let accelerator = &report.accelerator;
+    [
+        (
+            "Guest",
+            format!(
+                "{} CPUs, {} MiB, {} flavour",
+                guest.cpus, guest.memory_mib, guest.flavour
+            ),
+        ),
+        (
+            "Machine",
+            format!(
+                "{}, {} CPUs, {:.1} GiB, {}, Linux {}",
+                host.cpu,
+                host.cpus,
+                host.memory_kib as f64 / 1_048_576.0,
+                host.os,
+                host.kernel
+            ),
+        ),
+        (
+            "Accelerator",
+            format!("{}: {}", accelerator.kind.acronym(), accelerator.why),
+        ),
+        (
+            "Versions",
+            format!(
+                "reaperlab {}, QEMU {}, virtme-ng {}, {}",
+                report.tool_version, report.qemu, report.virtme_ng, report.compiler
+            ),
+        ),
+    ]
+}
+
+/// How the run went, and how it decides.
+fn course(report: &Report) -> [(&'static str, String); 5] {
+    let round = |r: &RoundRow| {
+        let how = r.how.replace(',', "");
+        format!("{}{how} {}", r.arm.as_str(), r.status.as_str())
+    };
+    let rounds: Vec<String> = report.rounds.iter().map(round).collect();
+    [
+        ("Rounds", rounds.join(", ")),
+        ("Design", design(report)),
+        ("Started", report.started.clone()),
+        ("Seed", report.seed.to_string()),
+        ("Command", report.command.clone()),
+    ]
+}
+
+/// How the run decides, and what it spends of its 5 % when.
+fn design(report: &Report) -> String {
+    let mut text = "arms alternate A B B A; the boot is the unit".to_owned();
+    if !report.looks.is_empty() {
+        let look = |(boots, share): &(usize, f64)| {
+            let percent = significant(share * 100.0);
+            format!("{boots} ({percent} %)")
+        };
+        let looks: Vec<String> = report.looks.iter().map(look).collect();
+        text.push_str(&format!(
+            "; looks after {} boots of each arm, which share 5 % of false alarms (union bound)",
+            looks.join(", ")
+        ));
+    }
+    if report.primary.len() > 1 {
+        text.push_str(&format!(
+            "; deciding metrics in a fixed sequence: {}; all others with Holm's correction",
+            report.primary.join(", ")
+        ));
+    }
+    text
+}
