@@ -9,7 +9,8 @@ use crate::advice;
 /// codes users rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A scenario failed, or a regression was found.
+    /// A scenario failed, a guest broke down after its kernel came up, or a
+    /// regression was found.
     Judgement,
     /// The command line or an input can't be used.
     Usage,
@@ -17,7 +18,7 @@ pub enum Kind {
     Apply,
     /// A build failed.
     Build,
-    /// No boot, a dead guest, a missing tool, no space.
+    /// A guest that never came up, a dead QEMU, a cut log, a missing tool, no space.
     Infrastructure,
     /// A conclusion was asked for and the samples do not give one.
     Inconclusive,

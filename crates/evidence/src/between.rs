@@ -11,7 +11,6 @@ const NAMES: [&str; 2] = ["earlier", "later"];
 /// The same arm in two runs.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Between {
-    /// Which arm.
     pub arm: Arm,
     /// The earlier run's boots of it as base, the later one's as patched.
     pub report: Report,

@@ -15,11 +15,9 @@ use crate::run::{Round, RoundStatus, Run};
 /// How a guest broke down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Its kernel panicked.
     Panic,
     /// It fell silent, and the console shows a CPU, RCU or a task that is stuck.
     Lockup,
-    /// It fell silent.
     Hang,
 }
 
@@ -44,7 +42,6 @@ impl Kind {
 /// How a guest broke down, and what ran then. Two that are equal are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Breakdown<'a> {
-    /// How.
     pub kind: Kind,
     /// The scenario that was on; none between two of them.
     pub scenario: Option<&'a str>,

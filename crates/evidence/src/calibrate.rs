@@ -2,9 +2,9 @@
 //! they see a difference where there is none, and how small a difference they
 //! would have seen.
 //!
-//! The boots of one kernel are dealt into two arms again and again, and judged
+//! The boots of one kernel are split at random into two arms again and again, and judged
 //! as a run judges them. Where both arms of a run are the same kernel (A/A) all
-//! of its boots are dealt, else those of base.
+//! of its boots are split, else those of base.
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::design::{FEWEST, Looks};
 use crate::run::Run;
 use crate::stats::{self, Rng};
 
-/// How often boots are dealt.
+/// How often boots are split.
 pub const TRIES: u32 = 1_000;
 /// The share of tries in which an effect must be seen to count as one that a
 /// run sees.
@@ -24,17 +24,14 @@ const STEPS: u32 = 200;
 /// What a run's verdicts on one metric are worth.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Calibration {
-    /// The scenario.
     pub scenario: String,
-    /// What it measured.
     pub metric: String,
-    /// Whether without probes.
     pub unprobed: bool,
     /// Boots of the one kernel.
     pub boots: usize,
     /// How many of them make an arm in each try.
     pub arm: usize,
-    /// How often they were dealt.
+    /// How often they were split.
     pub tries: u32,
     /// Share of tries whose verdict was improved or regressed.
     pub false_positives: f64,
@@ -47,7 +44,6 @@ pub struct Calibration {
     pub smallest: Option<f64>,
 }
 
-/// One deal.
 struct Try {
     base: Vec<f64>,
     patched: Vec<f64>,
@@ -56,8 +52,8 @@ struct Try {
     seed: u64,
 }
 
-/// Calibrates each metric that decides, and what stands for it without probes,
-/// from the boots of one kernel in all `runs` together.
+/// Calibrates each metric that decides, and its unprobed counterpart, from the
+/// boots of one kernel in all `runs` together.
 ///
 /// An arm has as many boots as the smallest arm of a run had, or half of those
 /// of the one kernel, if these are fewer. Metrics with fewer than four boots for
@@ -93,7 +89,7 @@ pub fn calibrate(runs: &[Run], tries: u32) -> Vec<Calibration> {
 }
 
 fn of_one(run: &Run, key: &Key, pool: &[Vec<f64>], arm: usize, tries: u32) -> Calibration {
-    let dealt = deal(pool, arm, tries, run.seed);
+    let splits = split(pool, arm, tries, run.seed);
     let looks = Looks::new(run.limit.map_or(arm, |limit| arm.max(limit as usize)));
     let looks = if looks.at().any(|look| look <= arm) {
         looks
@@ -101,7 +97,7 @@ fn of_one(run: &Run, key: &Key, pool: &[Vec<f64>], arm: usize, tries: u32) -> Ca
         Looks::new(arm)
     };
     let share = |holds: &dyn Fn(&Try) -> bool| {
-        dealt.iter().filter(|t| holds(t)).count() as f64 / f64::from(tries.max(1))
+        splits.iter().filter(|t| holds(t)).count() as f64 / f64::from(tries.max(1))
     };
     Calibration {
         scenario: key.scenario.clone(),
@@ -121,7 +117,7 @@ fn of_one(run: &Run, key: &Key, pool: &[Vec<f64>], arm: usize, tries: u32) -> Ca
     }
 }
 
-fn deal(pool: &[Vec<f64>], arm: usize, tries: u32, seed: u64) -> Vec<Try> {
+fn split(pool: &[Vec<f64>], arm: usize, tries: u32, seed: u64) -> Vec<Try> {
     let mut rng = Rng::new(seed);
     let mut deck: Vec<usize> = (0..pool.len()).collect();
     (0..tries)

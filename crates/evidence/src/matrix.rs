@@ -87,7 +87,6 @@ pub struct Row {
 /// A metric that decides, on one kernel.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Metric {
-    /// The metric.
     pub metric: String,
     /// What a report calls it.
     pub label: String,
@@ -95,7 +94,6 @@ pub struct Metric {
     pub ratio: Option<f64>,
     /// Its 95 % interval.
     pub interval: Option<[f64; 2]>,
-    /// What follows.
     pub verdict: Verdict,
 }
 

@@ -23,7 +23,6 @@ pub const SCHEMA: u32 = 2;
 pub struct Run {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// reaperlab's version.
     pub tool_version: String,
     /// When it began, RFC 3339.
     pub started: String,
@@ -33,11 +32,8 @@ pub struct Run {
     pub host: Host,
     /// What the guests ran on.
     pub accelerator: Accelerator,
-    /// QEMU's version.
     pub qemu: String,
-    /// virtme-ng's version.
     pub virtme_ng: String,
-    /// The compiler's version.
     pub compiler: String,
     /// The seed of all that was chosen at random.
     pub seed: u64,
@@ -56,8 +52,8 @@ pub struct Run {
     /// The metrics that decide: `METRIC` or `SCENARIO/METRIC`.
     #[serde(default)]
     pub primary: Vec<String>,
-    /// For some of those the metric that stands for it in boots without probes;
-    /// the others stand for themselves.
+    /// For some of those the metric that is their unprobed counterpart; the
+    /// others are their own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unprobed: BTreeMap<String, String>,
     /// The most boots of each arm that were to measure: the run looked at its
@@ -91,9 +87,7 @@ pub struct Run {
 /// A boot that was lost through no fault of the kernel's, and made again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LostBoot {
-    /// The round's index.
     pub index: u32,
-    /// Which kernel.
     pub arm: Arm,
     /// What happened, and where its files are.
     pub why: String,
@@ -102,22 +96,18 @@ pub struct LostBoot {
 /// The machine that ran QEMU.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Host {
-    /// Its operating system.
     pub os: String,
-    /// Its processor's name.
     pub cpu: String,
     /// Its processors that are online.
     pub cpus: u32,
     /// Its memory in KiB.
     pub memory_kib: u64,
-    /// Its kernel's release.
     pub kernel: String,
 }
 
 /// The series under test.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SeriesInfo {
-    /// Its manifest's name.
     pub name: String,
     /// What it calls itself.
     pub title: String,
@@ -134,7 +124,6 @@ pub struct SeriesInfo {
 pub struct KernelInfo {
     /// What the user called it.
     pub name: String,
-    /// Its full version.
     pub version: String,
     /// How each arm was made.
     pub arms: Vec<ArmInfo>,
@@ -153,11 +142,9 @@ impl KernelInfo {
 /// How one arm was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArmInfo {
-    /// Which.
     pub arm: Arm,
     /// The commit that was built.
     pub commit: String,
-    /// Its tree.
     pub tree: String,
     /// SHA-1 of the configuration.
     pub config_sha: String,
@@ -173,12 +160,12 @@ pub struct ArmInfo {
 }
 
 impl Run {
-    /// The metric that stands for this one in boots without probes.
+    /// The unprobed counterpart of this metric.
     pub fn unprobed_of<'a>(&'a self, metric: &'a str) -> &'a str {
         self.unprobed.get(metric).map_or(metric, String::as_str)
     }
 
-    /// Whether this metric stands for one that decides in boots without probes.
+    /// Whether this metric is the unprobed counterpart of one that decides.
     pub fn stands_for_primary(&self, metric: &str) -> bool {
         let name = |primary: &String| {
             let metric = primary.rsplit('/').next().unwrap_or_default();
@@ -200,7 +187,6 @@ impl Run {
 /// What each guest was given.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Guest {
-    /// Virtual CPUs.
     pub cpus: u32,
     /// Memory in MiB.
     pub memory_mib: u64,
@@ -214,7 +200,6 @@ pub struct Guest {
 pub struct ExpectOrder {
     /// Base: the positive control.
     pub base: Option<Order>,
-    /// Patched.
     pub patched: Option<Order>,
 }
 
@@ -223,11 +208,9 @@ pub struct ExpectOrder {
 pub struct Round {
     /// Counted from 0 over all rounds of the run.
     pub index: u32,
-    /// Which kernel.
     pub arm: Arm,
     /// What it was for.
     pub purpose: Purpose,
-    /// How it ended.
     pub status: RoundStatus,
     /// The worst that the console shows.
     #[serde(default)]
@@ -241,10 +224,8 @@ pub struct Round {
     pub boot_s: Option<f64>,
     /// Seconds from QEMU's start to its end.
     pub wall_s: f64,
-    /// What `ktap.log` says.
     #[serde(skip)]
     pub ktap: ktap::Report,
-    /// What `record.json` holds.
     #[serde(skip)]
     pub records: Vec<Record>,
 }
@@ -289,7 +270,6 @@ impl Round {
         Some(&self.console_events.iter().find(worst)?.title)
     }
 
-    /// Its [`folder`].
     pub fn folder(&self, kernel: &str) -> String {
         folder(kernel, self.arm, self.index)
     }
@@ -323,15 +303,12 @@ pub enum RoundStatus {
     Ok,
     /// It reported to the end, and that scenarios failed.
     Failed,
-    /// Its kernel panicked.
     Panic,
-    /// It fell silent.
     Hang,
     /// A scenario outlived its deadline in a guest that was well.
     Timeout,
     /// It never came up.
     BootFailed,
-    /// QEMU ended first.
     QemuDied,
     /// Its results end without the closing line.
     Cut,

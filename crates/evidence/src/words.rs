@@ -18,7 +18,7 @@ pub(crate) fn capitalise(text: &str) -> String {
         .map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
 }
 
-pub(crate) fn ratio_text(ratio: f64) -> String {
+fn ratio_text(ratio: f64) -> String {
     if ratio >= 100.0 {
         format!("{ratio:.0}")
     } else {
@@ -26,8 +26,15 @@ pub(crate) fn ratio_text(ratio: f64) -> String {
     }
 }
 
-pub(crate) fn interval_text([low, high]: [f64; 2]) -> String {
-    format!("[{}, {}]", ratio_text(low), ratio_text(high))
+/// A ratio and its interval, as far as they are known.
+pub(crate) fn ratio_words(ratio: Option<f64>, interval: Option<[f64; 2]>) -> String {
+    match (ratio.map(ratio_text), interval) {
+        (Some(ratio), Some([low, high])) => {
+            format!("{ratio} [{}, {}]", ratio_text(low), ratio_text(high))
+        }
+        (Some(ratio), None) => ratio,
+        (None, _) => "-".into(),
+    }
 }
 
 /// A value with its unit, in ASCII.

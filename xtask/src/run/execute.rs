@@ -141,7 +141,7 @@ fn stop_measuring(
         return;
     };
     let (since_start, after) = (now - clock.began, now - booting);
-    if plan::looks(record.run(), measured) && evidence::analyse(record.run()).conclusive {
+    if plan::looks(record.run(), measured) && evidence::decided(record.run()) {
         record.decided(since_start);
         tell(Event::Decided {
             boots: measured,

@@ -7,7 +7,7 @@
 use results::record::Unit;
 
 use super::comparison::{ArmSamples, Comparison, Sides, Unprobed, Verdict, side};
-use super::samples::{Key, Measured, Samples, label, seed};
+use super::samples::{Key, Measured, Samples, label, names, seed};
 use crate::design::{self, ALPHA, Looks, holm};
 use crate::run::Run;
 use crate::stats;
@@ -40,14 +40,6 @@ pub(super) fn conclusive(run: &Run, comparisons: &[Comparison]) -> bool {
     !run.primary.is_empty() && run.primary.iter().all(decided)
 }
 
-/// Whether a name from [`Run::primary`] means this metric.
-fn names(name: &str, scenario: &str, metric: &str) -> bool {
-    match name.split_once('/') {
-        Some((of, name)) => of == scenario && name == metric,
-        None => name == metric,
-    }
-}
-
 fn compare(run: &Run, samples: &Samples, wanted: impl Fn(&Key) -> bool) -> Vec<Comparison> {
     let wanted = samples.iter().filter(|(key, _)| wanted(key));
     let mut figures: Vec<Figures> = wanted
@@ -58,20 +50,9 @@ fn compare(run: &Run, samples: &Samples, wanted: impl Fn(&Key) -> bool) -> Vec<C
         let named = |name: &String| of.primary && names(name, &of.key.scenario, &of.key.metric);
         run.primary.iter().position(named).unwrap_or(usize::MAX)
     });
-    let found = significance(&figures);
-    let family = |of: &Figures| figures.iter().filter(|f| f.same_family(of)).count();
-    let sizes: Vec<usize> = figures.iter().map(family).collect();
-    let unprobed: Vec<_> = figures
-        .iter()
-        .map(|of| unprobed(run, of, &figures))
-        .collect();
-    figures
-        .into_iter()
-        .zip(found)
-        .zip(sizes)
-        .zip(unprobed)
-        .map(|(((of, found), at_once), unprobed)| of.judged(run, found, at_once, unprobed))
-        .collect()
+    let tested = tested(&figures);
+    let judged = |(of, tested): (&Figures, Tested)| of.judged(run, tested, &figures);
+    figures.iter().zip(tested).map(judged).collect()
 }
 
 /// What one metric's samples say, whatever the others do.
@@ -129,44 +110,38 @@ impl Figures {
         !self.primary && !other.primary && self.key.unprobed == other.key.unprobed
     }
 
-    fn judged(
-        self,
-        run: &Run,
-        found: Significance,
-        at_once: usize,
-        without_probes: Option<Unprobed>,
-    ) -> Comparison {
+    fn judged(&self, run: &Run, tested: Tested, all: &[Self]) -> Comparison {
         let lower_is_better = self.unit != Unit::PerSecond;
-        let verdict = self.verdict(lower_is_better, found.holds(), run.margin);
-        let boots = self.base.boots.min(self.patched.boots);
+        let verdict = self.verdict(lower_is_better, tested.differs, run.margin);
         let rounds_needed = || {
+            let boots = self.base.boots.min(self.patched.boots);
             let needed = boots_needed(self.ratio?, self.interval?, boots, run.margin)?;
+            let at_once = all.iter().filter(|other| self.same_family(other)).count();
             Some(needed.max(design::fewest(at_once) as u32))
         };
+        let inconclusive = verdict == Verdict::Inconclusive;
         Comparison {
-            rounds_needed: (verdict == Verdict::Inconclusive)
-                .then(rounds_needed)
-                .flatten(),
-            verdict,
-            label: label(run, &self.key),
-            scenario: self.key.scenario,
-            metric: self.key.metric,
+            scenario: self.key.scenario.clone(),
+            metric: self.key.metric.clone(),
             walker: self.key.walker,
             unprobed: self.key.unprobed,
             unit: self.unit,
             lower_is_better,
             primary: self.primary,
             shown: self.shown,
-            difference: self.patched.median - self.base.median,
-            difference_interval: self.difference_interval,
+            label: label(run, &self.key),
+            base: self.base.clone(),
+            patched: self.patched.clone(),
             ratio: self.ratio,
             interval: self.interval,
+            difference: self.patched.median - self.base.median,
+            difference_interval: self.difference_interval,
             p: self.p,
-            p_adjusted: found.p_adjusted(),
-            decided_at: found.decided_at(),
-            base: self.base,
-            patched: self.patched,
-            without_probes,
+            p_adjusted: tested.p_adjusted,
+            decided_at: tested.decided_at,
+            verdict,
+            without_probes: unprobed(run, self, all),
+            rounds_needed: inconclusive.then(rounds_needed).flatten(),
         }
     }
 
@@ -199,60 +174,41 @@ impl Figures {
     }
 }
 
-/// Whether the arms differ, as the whole run tests it.
+/// What the test of all metrics together says of one.
 #[derive(Clone, Copy)]
-enum Significance {
-    /// A metric that decides: at the look after so many boots of each arm.
-    InSequence(Option<usize>),
-    /// Another one: its p-value, corrected for its family.
-    Corrected(Option<f64>),
+struct Tested {
+    differs: bool,
+    decided_at: Option<usize>,
+    p_adjusted: Option<f64>,
 }
 
-impl Significance {
-    fn holds(self) -> bool {
-        match self {
-            Self::InSequence(at) => at.is_some(),
-            Self::Corrected(p) => p.is_some_and(|p| p <= ALPHA),
-        }
-    }
-
-    fn decided_at(self) -> Option<usize> {
-        match self {
-            Self::InSequence(at) => at,
-            Self::Corrected(_) => None,
-        }
-    }
-
-    fn p_adjusted(self) -> Option<f64> {
-        match self {
-            Self::InSequence(_) => None,
-            Self::Corrected(p) => p,
-        }
-    }
-}
-
-/// That of each metric: of those that decide only where all before it differ,
-/// of the others with Holm's correction.
-fn significance(figures: &[Figures]) -> Vec<Significance> {
+/// A metric that decides differs only where all before it do; the p-values of
+/// the others are corrected (Holm).
+fn tested(figures: &[Figures]) -> Vec<Tested> {
     let mut in_sequence = true;
-    figures
-        .iter()
-        .map(|of| {
-            if of.primary {
-                let at = of.differs_at.filter(|_| in_sequence);
-                in_sequence = at.is_some();
-                return Significance::InSequence(at);
-            }
-            Significance::Corrected(of.p.and_then(|_| {
-                let family = figures
-                    .iter()
-                    .filter(|f| f.same_family(of) && f.p.is_some());
-                let at = family.clone().position(|f| std::ptr::eq(f, of))?;
-                let ps: Vec<f64> = family.filter_map(|f| f.p).collect();
-                holm(&ps).get(at).copied()
-            }))
-        })
-        .collect()
+    let test = |of: &Figures| {
+        if of.primary {
+            let decided_at = of.differs_at.filter(|_| in_sequence);
+            in_sequence = decided_at.is_some();
+            return Tested {
+                differs: in_sequence,
+                decided_at,
+                p_adjusted: None,
+            };
+        }
+        let family = figures
+            .iter()
+            .filter(|f| f.same_family(of) && f.p.is_some());
+        let at = family.clone().position(|f| std::ptr::eq(f, of));
+        let ps: Vec<f64> = family.filter_map(|f| f.p).collect();
+        let p_adjusted = at.and_then(|at| holm(&ps).get(at).copied());
+        Tested {
+            differs: p_adjusted.is_some_and(|p| p <= ALPHA),
+            decided_at: None,
+            p_adjusted,
+        }
+    };
+    figures.iter().map(test).collect()
 }
 
 /// What unprobed boots say of a time that decides.

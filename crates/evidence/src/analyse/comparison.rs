@@ -6,7 +6,7 @@ use results::record::{Unit, Walker};
 use serde::{Serialize, Serializer};
 
 use crate::stats;
-use crate::words::{interval_text, ratio_text, value};
+use crate::words::{ratio_words, value};
 
 /// What a comparison says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,26 +39,21 @@ impl Verdict {
 pub struct Comparison {
     /// The scenario that took the samples.
     pub scenario: String,
-    /// What was measured.
     pub metric: String,
     /// Whose it is; none where both walkers'.
     pub walker: Option<Walker>,
-    /// Whether the samples come from rounds without probes. Such a comparison
+    /// Whether the samples come from unprobed rounds. Such a comparison
     /// is never primary.
     pub unprobed: bool,
-    /// The samples' unit.
     pub unit: Unit,
     /// Whether less is better.
     pub lower_is_better: bool,
-    /// Whether it decides.
     pub primary: bool,
     /// Whether it decides, or is the unprobed counterpart of one that does.
     pub shown: bool,
     /// What a report calls it.
     pub label: String,
-    /// Base's samples.
     pub base: ArmSamples,
-    /// Patched's samples.
     pub patched: ArmSamples,
     /// Patched's median over base's; none where base's is 0.
     pub ratio: Option<f64>,
@@ -76,7 +71,6 @@ pub struct Comparison {
     pub p_adjusted: Option<f64>,
     /// The boots of each arm after which a metric that decides differed.
     pub decided_at: Option<usize>,
-    /// What follows.
     pub verdict: Verdict,
     /// For a time that decides, what unprobed boots say of it: probes take time
     /// themselves, and not the same from both arms.
@@ -104,7 +98,6 @@ pub struct ArmSamples {
     pub boots: usize,
     /// Samples over all boots.
     pub samples: usize,
-    /// Their median.
     pub median: f64,
     /// The median of each boot, in the order of the rounds.
     pub boot_medians: Vec<f64>,
@@ -162,7 +155,7 @@ pub(crate) fn comparison_line(c: &Comparison) -> String {
         value(c.unit, c.patched.median)
     );
     if c.ratio.is_some() {
-        line.push_str(&format!(", ratio {}", ratio_words(c)));
+        line.push_str(&format!(", ratio {}", ratio_words(c.ratio, c.interval)));
     }
     line.push_str(&format!(
         ", {}+{} boots, {} samples: {}",
@@ -185,14 +178,7 @@ pub(crate) fn unprobed_words(comparison: &Comparison) -> String {
     let Some(found) = comparison.without_probes else {
         return String::new();
     };
-    let interval = found
-        .interval
-        .map(|ends| format!(" {}", interval_text(ends)));
-    let ratio = format!(
-        "{}{}",
-        ratio_text(found.ratio),
-        interval.unwrap_or_default()
-    );
+    let ratio = ratio_words(Some(found.ratio), found.interval);
     if found.agrees {
         format!(" with probes, confirmed without them: {ratio}")
     } else {
@@ -203,15 +189,6 @@ pub(crate) fn unprobed_words(comparison: &Comparison) -> String {
 /// What it would take to decide.
 pub(crate) fn boots_words(boots: u32) -> String {
     format!("about {boots} boots per arm needed")
-}
-
-/// The ratio and its interval, as far as they are known.
-pub(crate) fn ratio_words(c: &Comparison) -> String {
-    match (c.ratio, c.interval) {
-        (Some(ratio), Some(ends)) => format!("{} {}", ratio_text(ratio), interval_text(ends)),
-        (Some(ratio), None) => ratio_text(ratio),
-        (None, _) => "-".to_owned(),
-    }
 }
 
 /// Comparisons as JSON has them: each with all of it in one line.

@@ -53,7 +53,6 @@ pub struct Report {
     pub claims: Option<Claimed>,
     /// Each scenario, in the order in which the rounds ran them.
     pub scenarios: Vec<ScenarioRow>,
-    /// Each boot.
     pub rounds: Vec<RoundRow>,
     /// What a reader must know to judge the figures.
     pub caveats: Vec<String>,
@@ -61,7 +60,6 @@ pub struct Report {
     pub notes: Vec<String>,
     /// What base and patched are called.
     pub names: [&'static str; 2],
-    /// The series.
     pub series: SeriesInfo,
     /// The kernel and its arms.
     pub kernel: KernelInfo,
@@ -69,15 +67,10 @@ pub struct Report {
     pub accelerator: Accelerator,
     /// What each guest was given.
     pub guest: Guest,
-    /// The machine.
     pub host: Host,
-    /// QEMU's version.
     pub qemu: String,
-    /// virtme-ng's version.
     pub virtme_ng: String,
-    /// The compiler's version.
     pub compiler: String,
-    /// reaperlab's version.
     pub tool_version: String,
     /// When the run began.
     pub started: String,
@@ -85,11 +78,8 @@ pub struct Report {
     /// decided; none where they were not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_s: Option<f64>,
-    /// The command line.
     pub command: String,
-    /// The seed.
     pub seed: u64,
-    /// The margin.
     pub margin: f64,
     /// The metrics that decide, in the order in which they are tested.
     pub primary: Vec<String>,
@@ -98,18 +88,15 @@ pub struct Report {
     pub looks: Vec<(usize, f64)>,
 }
 
-/// One boot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RoundRow {
     /// Counted from 0.
     pub index: u32,
-    /// Which kernel.
     pub arm: Arm,
     /// What it was for.
     pub purpose: Purpose,
     /// These in words, as they stand behind the arm's name.
     pub how: &'static str,
-    /// How it ended.
     pub status: RoundStatus,
     /// What the console shows.
     pub console_verdict: console::Kind,

@@ -13,7 +13,6 @@ use crate::words::order_word;
 pub struct OrderProof {
     /// What base showed; none where nothing proved an order.
     pub base: Option<Order>,
-    /// What patched showed.
     pub patched: Option<Order>,
     /// What each must show.
     pub expected: Option<ExpectOrder>,

@@ -4,20 +4,18 @@ use results::Arm;
 use results::record::{Unit, Walker};
 use serde::Serialize;
 
-use super::comparison::{Comparison, ratio_words, side};
+use super::comparison::{Comparison, side};
 use super::samples::{Samples, label, seed};
 use crate::run::Run;
 use crate::stats;
+use crate::words::ratio_words;
 
 /// What the probes cost one arm in one metric that was measured with and
 /// without them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProbeCost {
-    /// Which arm.
     pub arm: Arm,
-    /// The scenario.
     pub scenario: String,
-    /// The metric.
     pub metric: String,
     /// Whose it is; none where both walkers'.
     pub walker: Option<Walker>,
@@ -25,7 +23,6 @@ pub struct ProbeCost {
     pub shown: bool,
     /// What a report calls it.
     pub label: String,
-    /// The samples' unit.
     pub unit: Unit,
     /// The median without probes.
     pub unprobed: f64,
@@ -133,8 +130,8 @@ pub(super) fn agreements(comparisons: &[Comparison]) -> impl Iterator<Item = Str
                 "{}: {}: probed {}, unprobed {}: {word}",
                 probed.scenario,
                 probed.label,
-                ratio_words(probed),
-                ratio_words(unprobed)
+                ratio_words(probed.ratio, probed.interval),
+                ratio_words(unprobed.ratio, unprobed.interval)
             )
         })
 }

@@ -114,11 +114,8 @@ impl Samples {
 
     /// Whether this metric decides.
     pub(crate) fn decides(&self, run: &Run, key: &Key) -> bool {
-        let named = run.primary.iter().any(|name| match name.split_once('/') {
-            Some((scenario, metric)) => scenario == key.scenario && metric == key.metric,
-            None => *name == key.metric,
-        });
-        named && !key.unprobed && self.is_whole(key)
+        let named = |name: &String| names(name, &key.scenario, &key.metric);
+        run.primary.iter().any(named) && !key.unprobed && self.is_whole(key)
     }
 
     /// Whether it decides, or is the unprobed counterpart of one that does.
@@ -141,6 +138,14 @@ impl Samples {
     pub(crate) fn deciding_keys(&self, run: &Run) -> Vec<Key> {
         let wanted = |key: &&Key| self.decides(run, &key.probed()) || self.is_shown(run, key);
         self.0.keys().filter(wanted).cloned().collect()
+    }
+}
+
+/// Whether a name from [`Run::primary`] means this metric.
+pub(super) fn names(name: &str, scenario: &str, metric: &str) -> bool {
+    match name.split_once('/') {
+        Some((of, name)) => of == scenario && name == metric,
+        None => name == metric,
     }
 }
 

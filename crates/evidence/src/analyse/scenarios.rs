@@ -12,7 +12,6 @@ use crate::run::{RoundStatus, Run};
 /// One scenario in both arms.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ScenarioRow {
-    /// Its name.
     pub name: String,
     /// How its runs on base ended.
     pub base: Tally,
@@ -27,8 +26,8 @@ impl ScenarioRow {
     /// Whether it ran, and passed wherever it did.
     pub fn held(&self) -> bool {
         let arms = [self.base, self.patched];
-        let ill = |t: &Tally| t.failed + t.skipped + t.lost > 0;
-        arms.iter().any(|t| t.passed > 0) && !arms.iter().any(ill)
+        let bad = |t: &Tally| t.failed + t.skipped + t.lost > 0;
+        arms.iter().any(|t| t.passed > 0) && !arms.iter().any(bad)
     }
 }
 

@@ -20,13 +20,10 @@ const RARE: f64 = 0.5;
 pub struct StackRow {
     /// The scenario that saw it.
     pub scenario: String,
-    /// Who waited.
     pub walker: Walker,
     /// The functions behind the lock, the one that takes it first.
     pub frames: Vec<String>,
-    /// On base.
     pub base: Waits,
-    /// On patched.
     pub patched: Waits,
 }
 
@@ -34,7 +31,6 @@ pub struct StackRow {
 /// come to, which no sum of medians is.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Waits {
-    /// How many.
     pub entries: f64,
     /// How long in all, in microseconds.
     pub wait_us: f64,

@@ -13,7 +13,6 @@ use crate::stats;
 /// One thing that was varied, and what was measured meanwhile.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Sweep {
-    /// The scenario.
     pub scenario: String,
     /// What was varied, with its unit.
     pub axis: String,
@@ -24,13 +23,10 @@ pub struct Sweep {
 /// One metric over a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SweptMetric {
-    /// Which.
     pub metric: String,
     /// Whose it is; none where both walkers'.
     pub walker: Option<Walker>,
-    /// Whether without probes.
     pub unprobed: bool,
-    /// The samples' unit.
     pub unit: Unit,
     /// What a report calls it.
     pub label: String,
@@ -44,11 +40,8 @@ pub struct SweptMetric {
 /// One value of what was varied.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Point {
-    /// The value.
     pub at: f64,
-    /// Base's samples.
     pub base: ArmSamples,
-    /// Patched's samples.
     pub patched: ArmSamples,
     /// Patched's median over base's; none where base's is 0.
     pub ratio: Option<f64>,
@@ -75,8 +68,8 @@ pub fn sweeps(run: &Run) -> Vec<Sweep> {
             let mut found: BTreeMap<Key, Vec<Point>> = BTreeMap::new();
             let mut units = BTreeMap::new();
             let mine = points.extract_if(.., |(key, _), _| key.scenario == scenario);
-            for ((key, Ordered(at)), measured) in mine {
-                if let Some(point) = point(run, &key, at, &measured) {
+            for ((key, at), measured) in mine {
+                if let Some(point) = point(run, &key, f64::from_bits(at), &measured) {
                     units.insert(key.clone(), measured.unit);
                     found.entry(key).or_default().push(point);
                 }
@@ -84,7 +77,8 @@ pub fn sweeps(run: &Run) -> Vec<Sweep> {
             let keys: BTreeSet<Key> = found.keys().cloned().collect();
             let mut metrics: Vec<SweptMetric> = found
                 .into_iter()
-                .filter_map(|(key, points)| {
+                .filter_map(|(key, mut points)| {
+                    points.sort_by(|a, b| a.at.total_cmp(&b.at));
                     Some(SweptMetric {
                         label: label(run, &key),
                         shown: shown(run, &key, &keys),
@@ -123,35 +117,14 @@ fn shown(run: &Run, key: &Key, all: &BTreeSet<Key>) -> bool {
     named && (key.walker.is_none() || !all.contains(&sum))
 }
 
-/// A number that sorts.
-#[derive(Debug, Clone, Copy)]
-struct Ordered(f64);
+/// A value of what was varied, by its bits.
+type At = u64;
 
-impl PartialEq for Ordered {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Ordered {}
-
-impl PartialOrd for Ordered {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Ordered {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
-    }
-}
-
-fn collect(run: &Run) -> BTreeMap<(Key, Ordered), Measured> {
-    let mut all: BTreeMap<(Key, Ordered), Measured> = BTreeMap::new();
+fn collect(run: &Run) -> BTreeMap<(Key, At), Measured> {
+    let mut all: BTreeMap<(Key, At), Measured> = BTreeMap::new();
     let sweeps = run.rounds.iter().filter(|round| round.purpose.is_sweep());
     for round in sweeps.filter(|round| round.status.has_sound_samples()) {
-        let mut boot: BTreeMap<(Key, Ordered), (Unit, Vec<f64>)> = BTreeMap::new();
+        let mut boot: BTreeMap<(Key, At), (Unit, Vec<f64>)> = BTreeMap::new();
         for record in &round.records {
             let Record::Sample(sample) = record else {
                 continue;
@@ -162,7 +135,7 @@ fn collect(run: &Run) -> BTreeMap<(Key, Ordered), Measured> {
             if sample.warmup || !sample.value.is_finite() {
                 continue;
             }
-            let key = (Key::of(sample, round.purpose.is_unprobed()), Ordered(at));
+            let key = (Key::of(sample, round.purpose.is_unprobed()), at.to_bits());
             let values = boot.entry(key).or_insert((sample.unit, Vec::new()));
             values.1.push(sample.value);
         }

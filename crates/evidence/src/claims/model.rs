@@ -20,9 +20,7 @@ pub struct Row {
     pub label: String,
     /// The line of the changelog, counted from 1.
     pub line: usize,
-    /// Without the patch.
     pub base: f64,
-    /// With it.
     pub patched: f64,
     /// The table's unit, where it has one.
     pub unit: Option<String>,
@@ -50,9 +48,7 @@ pub struct Finding {
     /// The line; none where the whole changelog lacks something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
-    /// Which rule.
     pub rule: Rule,
-    /// In words.
     pub text: String,
 }
 
@@ -77,7 +73,6 @@ pub enum Rule {
 /// A claim beside what was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Check {
-    /// The claimed quantity.
     pub label: String,
     /// patched / base as claimed.
     pub claimed: f64,
@@ -88,7 +83,6 @@ pub struct Check {
     pub measured: Option<f64>,
     /// Its 95 % interval.
     pub interval: Option<[f64; 2]>,
-    /// What follows.
     pub verdict: Reproduced,
 }
 
@@ -124,7 +118,6 @@ impl Reproduced {
 /// A series' claims about itself, checked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Claimed {
-    /// What it claims.
     pub claims: Claims,
     /// What was measured of it.
     pub checks: Vec<Check>,

@@ -48,7 +48,6 @@ static RUNS: LazyLock<Regex> = LazyLock::new(|| {
 /// A line of a call graph, as perf draws it: a share of what its parent took.
 static SHARE: LazyLock<Regex> = LazyLock::new(|| regex(r"--\d+(?:\.\d+)?%--"));
 
-/// Reads a changelog.
 pub fn read(changelog: &str) -> Claims {
     let mut claims = Claims::default();
     let mut shares = Vec::new();

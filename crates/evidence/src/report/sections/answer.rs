@@ -5,7 +5,7 @@ use crate::analyse::model::{Report, Status};
 use crate::report::document::{Block, Reach, Section, Tone};
 use crate::words::{capitalise, significant};
 
-pub(in crate::report) fn answer(report: &Report) -> Section<'_> {
+pub(crate) fn answer(report: &Report) -> Section<'_> {
     let tone = match report.status {
         Status::Passed => Tone::Good,
         Status::Failed => Tone::Bad,
@@ -22,7 +22,7 @@ pub(in crate::report) fn answer(report: &Report) -> Section<'_> {
 }
 
 /// All reasons, and what decides in a line each.
-pub(in crate::report) fn details(report: &Report) -> Option<Section<'_>> {
+pub(crate) fn details(report: &Report) -> Option<Section<'_>> {
     let mut blocks = Vec::new();
     if report.reasons.len() > 1 {
         blocks.push(Block::Items(report.reasons.clone()));

@@ -4,7 +4,7 @@ use crate::calibrate::Calibration;
 use crate::words::significant;
 
 /// One metric's, in a sentence.
-pub(in crate::report) fn words(c: &Calibration) -> String {
+pub(crate) fn words(c: &Calibration) -> String {
     let unprobed = if c.unprobed { " (unprobed)" } else { "" };
     let percent = |share: f64| significant(share * 100.0);
     let smallest = c.smallest.map_or_else(

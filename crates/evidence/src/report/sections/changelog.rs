@@ -9,7 +9,7 @@ use crate::analyse::model::Report;
 use crate::report::document::{Block, Cell, Column, Reach, Row, Section, Table};
 use crate::words::value;
 
-pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
+pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
     let blocks = blocks(report);
     (!blocks.is_empty()).then(|| {
         Section::new("For the changelog", vec![Block::ToPaste(blocks)]).reach(Reach::InFull)
@@ -17,7 +17,7 @@ pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
 }
 
 /// What may be pasted; nothing where nothing was compared.
-pub(in crate::report) fn blocks(report: &Report) -> Vec<Block<'static>> {
+pub(crate) fn blocks(report: &Report) -> Vec<Block<'static>> {
     let shown: Vec<&Comparison> = report.comparisons.iter().filter(|c| c.shown).collect();
     let Some(first) = shown.first() else {
         return Vec::new();

@@ -3,9 +3,9 @@
 use crate::analyse::model::Report;
 use crate::claims::{Check, Claims, Finding};
 use crate::report::document::{Block, Cell, Column, Row, Section, Table};
-use crate::words::{interval_text, ratio_text};
+use crate::words::ratio_words;
 
-pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
+pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
     let claimed = report.claims.as_ref()?;
     let blocks = blocks(&claimed.claims, &claimed.checks);
     Some(Section::new("What the changelog claims", blocks))
@@ -13,7 +13,7 @@ pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
 
 /// The figures of a changelog, what a reader would ask of them, and what was
 /// measured.
-pub(in crate::report) fn blocks(claims: &Claims, checks: &[Check]) -> Vec<Block<'static>> {
+pub(crate) fn blocks(claims: &Claims, checks: &[Check]) -> Vec<Block<'static>> {
     if claims.rows.is_empty() && claims.figures.is_empty() && claims.findings.is_empty() {
         return vec![Block::Paragraph(
             "The changelog claims nothing in figures.".into(),
@@ -44,17 +44,10 @@ fn finding(finding: &Finding) -> String {
 }
 
 fn row(check: &Check) -> Row {
-    let measured = match (check.measured, check.interval) {
-        (Some(measured), Some(ends)) => {
-            format!("{} {}", ratio_text(measured), interval_text(ends))
-        }
-        (Some(measured), None) => ratio_text(measured),
-        _ => "-".into(),
-    };
     Row::new(vec![
         Cell::from(check.label.as_str()),
-        ratio_text(check.claimed).into(),
-        measured.into(),
+        ratio_words(Some(check.claimed), None).into(),
+        ratio_words(check.measured, check.interval).into(),
         check.verdict.as_str().into(),
     ])
 }

@@ -1,11 +1,11 @@
 //! Every metric, base against patched.
 
-use crate::analyse::comparison::{Comparison, Verdict, boots_words, ratio_words};
+use crate::analyse::comparison::{Comparison, Verdict, boots_words};
 use crate::analyse::model::Report;
 use crate::report::document::{Block, Cell, Column, Row, Section, Table, Tone};
-use crate::words::{significant, value};
+use crate::words::{ratio_words, significant, value};
 
-pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
+pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
     if report.comparisons.is_empty() {
         return None;
     }
@@ -77,7 +77,7 @@ fn row(c: &Comparison) -> Row {
             Cell::from(c.label.as_str()),
             value(c.unit, c.base.median).into(),
             value(c.unit, c.patched.median).into(),
-            ratio_words(c).into(),
+            ratio_words(c.ratio, c.interval).into(),
             format!("{}+{}", c.base.samples, c.patched.samples).into(),
             Cell {
                 tone: Some(tone),

@@ -3,9 +3,9 @@
 use crate::analyse::comparison::Verdict;
 use crate::matrix::{Matrix, Metric, Row as Kernel, Stage};
 use crate::report::document::{Block, Cell, Column, Document, Row, Section, Table, Tone};
-use crate::words::{interval_text, ratio_text};
+use crate::words::ratio_words;
 
-pub(in crate::report) fn document(matrix: &Matrix) -> Document<'_> {
+pub(crate) fn document(matrix: &Matrix) -> Document<'_> {
     let mut blocks = vec![
         Block::Caveats(caveats(matrix)),
         Block::Table(kernels(matrix)),
@@ -109,11 +109,7 @@ fn metrics(matrix: &Matrix) -> Option<Table> {
 
 /// The ratio, and the verdict in one character.
 fn words(metric: &Metric) -> String {
-    let ratio = match (metric.ratio, metric.interval) {
-        (Some(ratio), Some(ends)) => format!("{} {}", ratio_text(ratio), interval_text(ends)),
-        (Some(ratio), None) => ratio_text(ratio),
-        (None, _) => "-".into(),
-    };
+    let ratio = ratio_words(metric.ratio, metric.interval);
     let sign = match metric.verdict {
         Verdict::Improved => '+',
         Verdict::Regressed => '!',

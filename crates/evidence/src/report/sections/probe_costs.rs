@@ -3,10 +3,10 @@
 use crate::analyse::model::Report;
 use crate::analyse::probes::ProbeCost;
 use crate::report::document::{Block, Section};
-use crate::words::{interval_text, ratio_text, value};
+use crate::words::{ratio_words, value};
 
 /// The costs worth a line: of what decides, and of its unprobed counterparts.
-pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
+pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
     let shown = report.probe_costs.iter().filter(|cost| cost.shown);
     let costs: Vec<String> = shown.map(words).collect();
     (!costs.is_empty()).then(|| Section::new("What the probes cost", vec![Block::Items(costs)]))
@@ -14,16 +14,12 @@ pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
 
 /// Such as `reap, base: unprobed 10 ms, probed 11 ms, ratio 1.10 [1.02, 1.20]`.
 fn words(cost: &ProbeCost) -> String {
-    let interval = cost
-        .interval
-        .map(|ends| format!(" {}", interval_text(ends)));
     format!(
-        "{}, {}: unprobed {}, probed {}, ratio {}{}",
+        "{}, {}: unprobed {}, probed {}, ratio {}",
         cost.label,
         cost.arm.as_str(),
         value(cost.unit, cost.unprobed),
         value(cost.unit, cost.probed),
-        ratio_text(cost.ratio),
-        interval.unwrap_or_default(),
+        ratio_words(Some(cost.ratio), cost.interval),
     )
 }

@@ -7,7 +7,7 @@ use crate::report::document::{Block, Reach, Section};
 use crate::run::ArmInfo;
 use crate::words::significant;
 
-pub(in crate::report) fn section(report: &Report) -> Section<'_> {
+pub(crate) fn section(report: &Report) -> Section<'_> {
     let mut pairs = tested(report);
     pairs.extend(machine(report));
     pairs.extend(course(report));

@@ -5,7 +5,7 @@ use results::Arm;
 use crate::analyse::model::{Report, RoundRow};
 use crate::report::document::{Block, Cell, Column, Reach, Row, Section, Table, Tone};
 
-pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
+pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
     let table = Table {
         columns: vec![
             Column::text("round"),

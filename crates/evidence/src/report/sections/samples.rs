@@ -9,7 +9,7 @@ use crate::run::Run;
 /// Charts beyond these are left out.
 const MOST: usize = 12;
 
-pub(in crate::report) fn section<'a>(run: &Run, report: &'a Report) -> Option<Section<'a>> {
+pub(crate) fn section<'a>(run: &Run, report: &'a Report) -> Option<Section<'a>> {
     let all = Samples::of(run);
     // Where nothing is named as primary, everything is worth a look.
     let any_primary = report.comparisons.iter().any(|c| c.primary);

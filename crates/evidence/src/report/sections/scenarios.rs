@@ -4,7 +4,7 @@ use crate::analyse::model::Report;
 use crate::analyse::scenarios::{ScenarioRow, Tally};
 use crate::report::document::{Block, Cell, Column, Row, Section, Table, Tone};
 
-pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
+pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
     let rows = &report.scenarios;
     if rows.is_empty() {
         return None;

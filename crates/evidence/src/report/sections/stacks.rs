@@ -10,7 +10,7 @@ use crate::words::{significant, value};
 /// Stacks in a table of plain text.
 const MOST: usize = 6;
 
-pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
+pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
     if report.stacks.is_empty() {
         return None;
     }

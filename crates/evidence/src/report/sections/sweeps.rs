@@ -6,9 +6,9 @@ use crate::analyse::model::Report;
 use crate::analyse::sweep::{Point, Sweep, SweptMetric};
 use crate::report::document::{Block, Cell, Charts, Column, Figure, Row, Section, Swatch, Table};
 use crate::report::svg::{Chart, sweep_key};
-use crate::words::{interval_text, ratio_text, significant, value};
+use crate::words::{ratio_words, significant, value};
 
-pub(in crate::report) fn section(report: &Report) -> Option<Section<'_>> {
+pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
     if report.sweeps.is_empty() {
         return None;
     }
@@ -65,16 +65,11 @@ fn table(sweep: &Sweep) -> Option<Table> {
 
 /// Counts as they are, times as a ratio.
 fn words(unit: Unit, point: &Point) -> String {
-    match (unit, point.ratio, point.interval) {
-        (Unit::Us, Some(ratio), Some(ends)) => {
-            format!("{} {}", ratio_text(ratio), interval_text(ends))
-        }
-        (Unit::Us, Some(ratio), None) => ratio_text(ratio),
-        _ => {
-            let [base, patched] = [&point.base, &point.patched].map(|arm| value(unit, arm.median));
-            format!("{base} -> {patched}")
-        }
+    if unit == Unit::Us && point.ratio.is_some() {
+        return ratio_words(point.ratio, point.interval);
     }
+    let [base, patched] = [&point.base, &point.patched].map(|arm| value(unit, arm.median));
+    format!("{base} -> {patched}")
 }
 
 fn meaning(unit: Unit) -> &'static str {

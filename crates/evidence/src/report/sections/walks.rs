@@ -4,7 +4,7 @@ use crate::report::document::{Block, Charts, Figure, Reach, Section, Swatch};
 use crate::report::svg::{Axes, Chart, collision_words, shown};
 use crate::run::Run;
 
-pub(in crate::report) fn section(run: &Run) -> Option<Section<'_>> {
+pub(crate) fn section(run: &Run) -> Option<Section<'_>> {
     let shown = shown(run);
     if shown.is_empty() {
         return None;
