@@ -14,17 +14,20 @@ use crate::apply::code::code_lines;
 /// How many context lines may be ignored at each end.
 const MAX_FUZZ: usize = 2;
 
-/// How one hunk fared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Applied as `git am` would, moved by `offset` lines.
-    Placed { offset: i64 },
+    Placed {
+        offset: i64,
+    },
     /// Applied as only GNU `patch` would: with `fuzz` context lines ignored, or
     /// away from the start or end of the file where the hunk says it belongs.
-    Loose { offset: i64, fuzz: usize },
+    Loose {
+        offset: i64,
+        fuzz: usize,
+    },
     /// Applied by a three-way merge.
     Merged,
-    /// There already.
     Already,
     /// Found nowhere; what the file has instead.
     Lost(String),

@@ -11,7 +11,6 @@ use crate::apply::merge::merge;
 use crate::apply::report::{PatchReport, Verdict, overall};
 use crate::store::{Store, StoreError, signature};
 
-/// A series applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
     /// The last commit made, or the one it began with.
@@ -21,24 +20,19 @@ pub struct Applied {
     pub commits: Vec<Option<Oid>>,
     /// See [`Report::verdict`].
     pub verdict: Verdict,
-    /// Its patches, in order.
     pub patches: Vec<PatchReport>,
 }
 
 /// Why nothing could be said about a series.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A path no patch may name.
     #[error("the patch {subject:?} names {path:?}, which {why}")]
     Path {
-        /// The patch.
         subject: String,
-        /// The path.
         path: String,
-        /// Its fault.
         why: &'static str,
     },
     /// A prerequisite or an inverse of the manifest does not fit the kernel.
@@ -46,11 +40,8 @@ pub enum ApplyError {
         "{role} {subject:?} does not apply to this kernel; the manifest needs one that does\n{detail}"
     )]
     Helper {
-        /// What it was to be.
         role: &'static str,
-        /// Its subject.
         subject: String,
-        /// Its conflicts.
         detail: String,
     },
 }

@@ -15,7 +15,6 @@ use crate::store::{Store, StoreError};
 /// A patch that both arms get where a tree lacks a symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prerequisite {
-    /// The symbol.
     pub symbol: String,
     /// The patch that provides it.
     pub patch: Patch,

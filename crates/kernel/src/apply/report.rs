@@ -16,9 +16,7 @@ pub enum Verdict {
     ThreeWay,
     /// It applies, and needs a prerequisite of the manifest to compile.
     NeedsPrerequisite,
-    /// The tree has it.
     AlreadyApplied,
-    /// It does not apply.
     Conflict,
 }
 
@@ -56,26 +54,20 @@ pub struct HunkReport {
     pub conflict: Option<String>,
 }
 
-/// How one patch fared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatchReport {
-    /// Its subject.
     pub subject: String,
-    /// How it fared.
     pub verdict: Verdict,
-    /// Its hunks, in order.
     pub hunks: Vec<HunkReport>,
 }
 
 /// How a series fared on one kernel: an entry of `apply --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// The kernel's name.
     pub kernel: String,
     /// The series as a whole: its worst patch, those left aside that the tree
     /// has; already-applied where it has them all.
     pub verdict: Verdict,
-    /// Its patches, in order.
     pub patches: Vec<PatchReport>,
     /// Symbols that the series uses, the tree lacks and the manifest's
     /// prerequisites provide.

@@ -22,7 +22,6 @@ use crate::store::repository::{Kernel, Origin, Store, StoreError};
 /// How far an import has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Progress {
-    /// Files read.
     pub files: u64,
     /// Their content, in bytes.
     pub bytes: u64,
@@ -34,11 +33,9 @@ pub struct Progress {
 /// it stays.
 pub type Watch<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
 
-/// What to import.
 pub enum Input<'a> {
     /// A tar stream, uncompressed. A folder that holds everything is stripped.
     Tar {
-        /// The stream.
         reader: Box<dyn Read + 'a>,
         /// The part of it that has been read, from 0 to 1.
         share: Box<dyn Fn() -> f64 + 'a>,
@@ -459,7 +456,6 @@ fn read_git(repo: &Repository, commit: Oid, feed: &mut Feed<'_, '_>) -> Result<i
     }
 }
 
-/// What the workers share.
 struct Shared<'a> {
     store: &'a Path,
     source: Option<&'a Path>,
