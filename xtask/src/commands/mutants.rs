@@ -9,7 +9,6 @@ use kernel::build::Built;
 use kernel::build::selftests::Selftest;
 use results::ktap::Status;
 use results::plan::Plan;
-use results::record::Record;
 use results::{Arm, Purpose};
 use serde::Serialize;
 use series::patch::Patch;

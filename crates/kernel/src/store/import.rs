@@ -137,7 +137,7 @@ pub fn import(
         .unwrap_or_else(PoisonError::into_inner);
     pack.finish()?;
     let tree = Oid::from_bytes(&tree).map_err(|e| store.failed(e))?;
-    Ok(store.record(origin, tree, seconds)?)
+    store.record(origin, tree, seconds)
 }
 
 /// Deletes what an import that was killed left behind. The lock is held: no
@@ -499,12 +499,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 fn open(path: &Path) -> Result<Repository, StoreError> {
-    Repository::open(path).map_err(|source| {
-        StoreError::Git {
-            path: path.to_owned(),
-            source,
-        }
-        .into()
+    Repository::open(path).map_err(|source| StoreError::Git {
+        path: path.to_owned(),
+        source,
     })
 }
 
