@@ -24,7 +24,8 @@ fn hints(cause: &(dyn Error + 'static)) -> Vec<String> {
         .or_else(|| cause.downcast_ref().and_then(on_io))
         .or_else(|| cause.downcast_ref().and_then(on_cache))
         .or_else(|| cause.downcast_ref().and_then(on_store))
-        .or_else(|| cause.downcast_ref().and_then(on_build));
+        .or_else(|| cause.downcast_ref().and_then(on_build))
+        .or_else(|| cause.downcast_ref().and_then(on_series));
     match cause.downcast_ref() {
         Some(error) => on_source(error),
         None => one.into_iter().collect(),
@@ -97,7 +98,11 @@ fn on_source(error: &SourceError) -> Vec<String> {
         SourceError::Io(error) => on_io(error),
         _ => None,
     };
-    of_command.into_iter().chain(error.advice()).collect()
+    of_command.into_iter().chain(error.hints()).collect()
+}
+
+fn on_series(error: &series::Error) -> Option<String> {
+    error.hint().map(str::to_owned)
 }
 
 fn install(package: &str) -> String {

@@ -3,7 +3,6 @@
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use series::Series;
 use series::index::{Found, Index};
 use series::mail;
 use series::manifest::{self, Manifest};
@@ -18,7 +17,7 @@ use crate::job::workspace;
 const LARGEST: u64 = 256 << 20;
 
 /// A series and what its manifest says of it.
-pub struct Work {
+pub struct Series {
     /// The manifest; made up where the input has none.
     pub manifest: Manifest,
     /// The patches, in order.
@@ -32,7 +31,7 @@ pub struct Work {
     folder: Option<PathBuf>,
 }
 
-impl Work {
+impl Series {
     /// The patches for one kernel: the manifest's variant for it, if any.
     pub fn patches_for(&self, version: &str) -> Result<Vec<Patch>> {
         match &self.folder {
@@ -72,7 +71,7 @@ impl Work {
 const NONE: &str = "none";
 
 /// Reads the series that `--series` names, with its manifest.
-pub fn load(from: &str) -> Result<Work> {
+pub fn load(from: &str) -> Result<Series> {
     if from == NONE {
         return Ok(none());
     }
@@ -90,8 +89,8 @@ pub fn load(from: &str) -> Result<Work> {
 }
 
 /// No series at all: both arms are the kernel as it is.
-fn none() -> Work {
-    Work {
+fn none() -> Series {
+    Series {
         manifest: Manifest {
             name: NONE.to_owned(),
             title: "no series: the kernel as it is".to_owned(),
@@ -111,7 +110,7 @@ pub fn stdin() -> Result<Vec<u8>> {
 }
 
 /// Reads a series as it comes, without a manifest.
-pub fn series(from: &str) -> Result<Series> {
+pub fn series(from: &str) -> Result<series::Series> {
     if from == "-" {
         return parse(&stdin()?);
     }
@@ -275,22 +274,16 @@ fn each_mail(
     Ok(mails.announced())
 }
 
-/// What can't be used of mail, with what to do about it.
+/// Mail that can't be used.
 pub fn refused(error: impl Into<series::Error>) -> Failure {
-    let error = error.into();
-    let hint = error.hint();
-    let failure = Failure::new(Kind::Usage, error);
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::new(Kind::Usage, error.into())
 }
 
-fn parse(bytes: &[u8]) -> Result<Series> {
+fn parse(bytes: &[u8]) -> Result<series::Series> {
     series::parse(bytes).map_err(refused)
 }
 
-fn plain(series: Series) -> Result<Work> {
+fn plain(series: series::Series) -> Result<Series> {
     let files = series::pack(&series).kind(Kind::Usage)?;
     let text = files
         .iter()
@@ -300,7 +293,7 @@ fn plain(series: Series) -> Result<Work> {
         .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
         .unwrap_or_default();
     let manifest = manifest::parse(&text).kind(Kind::Usage)?;
-    Ok(Work {
+    Ok(Series {
         manifest,
         patches: series.patches,
         prerequisites: Vec::new(),
@@ -310,7 +303,7 @@ fn plain(series: Series) -> Result<Work> {
     })
 }
 
-fn with_manifest(folder: &Path) -> Result<Work> {
+fn with_manifest(folder: &Path) -> Result<Series> {
     let path = folder.join(manifest::FILE);
     let text = fs_err::read_to_string(&path).kind(Kind::Usage)?;
     let manifest = manifest::parse(&text)
@@ -328,7 +321,7 @@ fn with_manifest(folder: &Path) -> Result<Work> {
         .iter()
         .map(|i| read(&i.file))
         .collect::<Result<_>>()?;
-    Ok(Work {
+    Ok(Series {
         patches: series.patches,
         prerequisites,
         inverses,
@@ -364,7 +357,7 @@ pub fn patches(folder: &Path) -> Result<Vec<(String, Patch)>> {
     Ok(patches)
 }
 
-fn read_files(folder: &Path, names: &[String]) -> Result<Series> {
+fn read_files(folder: &Path, names: &[String]) -> Result<series::Series> {
     let mut files = Vec::new();
     for name in names {
         let file = fs_err::File::open(folder.join(name)).kind(Kind::Usage)?;
@@ -375,7 +368,7 @@ fn read_files(folder: &Path, names: &[String]) -> Result<Series> {
 }
 
 /// A folder of patch files, or a maildir.
-fn folder(path: &Path) -> Result<Series> {
+fn folder(path: &Path) -> Result<series::Series> {
     let mut files = Vec::new();
     for (file, name) in mail_files(path)? {
         let bytes = read_all(fs_err::File::open(&file).kind(Kind::Usage)?, &name)?;
@@ -425,7 +418,7 @@ fn mail_files(path: &Path) -> Result<Vec<(PathBuf, String)>> {
     Ok(files)
 }
 
-fn git_range(repository: &str, range: &str) -> Result<Series> {
+fn git_range(repository: &str, range: &str) -> Result<series::Series> {
     let sh = Shell::new().kind(Kind::Infrastructure)?;
     let mail = cmd!(
         sh,

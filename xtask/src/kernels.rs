@@ -20,7 +20,7 @@ use series::patch::Patch;
 use crate::exit::{Classify, Failure, Kind, Result, fail};
 use crate::flavour::Flavour;
 use crate::host;
-use crate::input::Work;
+use crate::input::Series;
 use crate::job::{Job, workspace};
 
 /// A kernel with its series applied.
@@ -88,7 +88,7 @@ impl Kernel {
 }
 
 /// Imports a kernel where it is not yet, and applies the series to it.
-pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> {
+pub fn apply(job: &Job, store: &Store, series: &Series, name: &str) -> Result<Tree> {
     let spec: Spec = name.parse().kind(Kind::Usage)?;
     let kernel_org = KernelOrg::from_environment().kind(Kind::Usage)?;
     let programs = job.programs();
@@ -125,8 +125,8 @@ pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> 
         })
         .map_err(|error| Failure::new(blame(&error), error))?;
     job.progress.finish(&found.version);
-    let patches = work.patches_for(&found.version)?;
-    let prerequisites: Vec<Prerequisite> = work
+    let patches = series.patches_for(&found.version)?;
+    let prerequisites: Vec<Prerequisite> = series
         .prerequisites
         .iter()
         .flat_map(|(symbol, patches)| {
@@ -136,7 +136,7 @@ pub fn apply(job: &Job, store: &Store, work: &Work, name: &str) -> Result<Tree> 
             })
         })
         .collect();
-    let inverses: Vec<_> = work.inverses.iter().flatten().cloned().collect();
+    let inverses: Vec<_> = series.inverses.iter().flatten().cloned().collect();
     let prepared = apply::arms(
         store,
         name,
@@ -173,13 +173,13 @@ pub fn store(job: &Job) -> Result<Store> {
 /// base first.
 pub fn build(
     job: &Job,
-    work: &Work,
+    series: &Series,
     name: &str,
     flavour: Flavour,
     wanted: &[Arm],
 ) -> Result<Kernel> {
     let store = store(job)?;
-    let tree = apply(job, &store, work, name)?;
+    let tree = apply(job, &store, series, name)?;
     let Some(arms) = tree.arms else {
         return Err(refusal(&tree));
     };
@@ -196,7 +196,7 @@ pub fn build(
         .collect();
     let list = targets(&store, &list)?;
     let built = compile(job, &store, &tree.version, flavour, &list, true)
-        .map_err(|failure| advise(failure, &tree.name, &work.patches))?;
+        .map_err(|failure| advise(failure, &tree.name, &series.patches))?;
     let built = wanted.iter().copied().zip(built).collect();
     Ok(Kernel {
         name: tree.name,
@@ -255,9 +255,14 @@ pub struct Inspected {
 
 /// The commits of a series on one kernel, each built and looked at, the first
 /// one first.
-pub fn each_commit(job: &Job, work: &Work, name: &str, flavour: Flavour) -> Result<Vec<Inspected>> {
+pub fn each_commit(
+    job: &Job,
+    series: &Series,
+    name: &str,
+    flavour: Flavour,
+) -> Result<Vec<Inspected>> {
     let store = store(job)?;
-    let tree = apply(job, &store, work, name)?;
+    let tree = apply(job, &store, series, name)?;
     let Some(arms) = &tree.arms else {
         return Err(refusal(&tree));
     };
@@ -268,7 +273,7 @@ pub fn each_commit(job: &Job, work: &Work, name: &str, flavour: Flavour) -> Resu
         .collect();
     let list = targets(&store, &list)?;
     let built = compile(job, &store, &tree.version, flavour, &list, true)
-        .map_err(|failure| advise(failure, &tree.name, &work.patches))?;
+        .map_err(|failure| advise(failure, &tree.name, &series.patches))?;
     let has_sparse = host::which("sparse").is_some();
     let mut inspected = Vec::new();
     for ((pair, built), commit) in list

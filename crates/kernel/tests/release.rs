@@ -220,7 +220,7 @@ impl User {
             runner: self,
             offline: self.offline,
         };
-        let told = |error: SourceError| format!("{error}; {}", error.advice().join("; "));
+        let told = |error: SourceError| format!("{error}; {}", error.hints().join("; "));
         let spec = name.parse().map_err(told)?;
         sources.ensure(&spec, on_event).map_err(told)
     }

@@ -33,19 +33,19 @@ pub struct Options {
 /// put to the test on one of them.
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.offline)?;
-    let work = input::load(&args.series.from)?;
+    let series = input::load(&args.series.from)?;
     let store = kernels::store(&job)?;
     let mut trees = Vec::new();
     for name in &args.kernels.names {
-        trees.push(kernels::apply(&job, &store, &work, name)?);
+        trees.push(kernels::apply(&job, &store, &series, name)?);
     }
-    let manifest = &work.manifest;
+    let manifest = &series.manifest;
     if args.json {
         print_json(&json!({
             "series": {
                 "name": manifest.name,
                 "version": manifest.version,
-                "patches": work.patches.iter().map(|p| p.subject.as_str()).collect::<Vec<_>>(),
+                "patches": series.patches.iter().map(|p| p.subject.as_str()).collect::<Vec<_>>(),
                 "missing": manifest.missing,
             },
             "kernels": trees.iter().map(|tree| &tree.report).collect::<Vec<_>>(),
@@ -55,7 +55,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         for index in &manifest.missing {
             let _ = writeln!(text, "  patch {index} is missing from the input");
         }
-        for warning in &work.warnings {
+        for warning in &series.warnings {
             let _ = writeln!(text, "  {warning}");
         }
         for tree in &trees {

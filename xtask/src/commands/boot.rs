@@ -42,8 +42,8 @@ pub struct Options {
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.setup.offline)?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
-    let work = input::load(&args.series.from)?;
-    let kernel = kernels::build(&job, &work, &args.kernel.name, args.flavour, &[args.arm])?;
+    let series = input::load(&args.series.from)?;
+    let kernel = kernels::build(&job, &series, &args.kernel.name, args.flavour, &[args.arm])?;
     let Some((_, built)) = kernel.built.first() else {
         return fail(Kind::Build, "nothing was built");
     };

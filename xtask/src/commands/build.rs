@@ -112,9 +112,9 @@ pub fn kernels(
     flavour: Flavour,
     arms: &[Arm],
 ) -> Result<Vec<Kernel>> {
-    let work = input::load(series)?;
+    let series = input::load(series)?;
     names
         .iter()
-        .map(|name| kernels::build(job, &work, name, flavour, arms))
+        .map(|name| kernels::build(job, &series, name, flavour, arms))
         .collect()
 }

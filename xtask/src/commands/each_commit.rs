@@ -27,7 +27,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         return fail(Kind::Usage, "--each-commit takes one --kernel");
     };
     let started = jiff::Timestamp::now();
-    let work = input::load(&args.series.from)?;
+    let series = input::load(&args.series.from)?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let program = Program::build(&job)?;
     let mut chosen = program.catalogue.select(&args.scenarios)?;
@@ -35,7 +35,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         // Whether it boots and kills at all; --scenario asks for more.
         chosen.truncate(1);
     }
-    let commits = kernels::each_commit(&job, &work, name, args.flavour)?;
+    let commits = kernels::each_commit(&job, &series, name, args.flavour)?;
     let Some(first) = commits.first() else {
         return fail(Kind::Usage, "the series has no commit of its own");
     };
@@ -51,7 +51,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     for (one, index) in commits.iter().zip(0..) {
         let seed = started.as_second() as u64;
         let plan = plan::guest(
-            &work.manifest,
+            &series.manifest,
             Arm::Patched,
             Purpose::Probed,
             chosen.clone(),

@@ -430,10 +430,10 @@ fn write(folder: &Path, cell: &Cell) -> Result {
 /// Does a cell's work, noting how far it came.
 fn fill(job: &Job, request: &Request, install: Install, folder: &Path, cell: &mut Cell) -> Result {
     cell.ended = Some(Stage::Source);
-    let work = input::load(&request.series)?;
-    cell.series = format!("{} v{}", work.manifest.name, work.manifest.version);
+    let series = input::load(&request.series)?;
+    cell.series = format!("{} v{}", series.manifest.name, series.manifest.version);
     let store = kernels::store(job)?;
-    let tree = kernels::apply(job, &store, &work, &request.kernel)
+    let tree = kernels::apply(job, &store, &series, &request.kernel)
         .inspect_err(|failure| cell.ended = Some(stage(failure)))?;
     cell.version = Some(tree.version.clone());
     cell.applies = Some(tree.report.verdict.as_str().to_owned());
@@ -451,7 +451,7 @@ fn fill(job: &Job, request: &Request, install: Install, folder: &Path, cell: &mu
     };
     let finished = run::run(job, request, install, place, None).inspect_err(|failure| {
         cell.ended = Some(stage(failure));
-        if let Some(symbol) = kernels::lacks(failure, &work.patches) {
+        if let Some(symbol) = kernels::lacks(failure, &series.patches) {
             cell.applies = Some(Verdict::NeedsPrerequisite.as_str().to_owned());
             cell.missing_symbols.push(symbol.to_owned());
         }

@@ -20,7 +20,7 @@ use crate::exit::{Advise, Failure, Kind, Result, fail};
 use crate::flavour::Flavour;
 use crate::guest::Program;
 use crate::host;
-use crate::input::{self, Work};
+use crate::input::{self, Series};
 use crate::job::{Job, workspace};
 use crate::kernels::{self, Kernel};
 use crate::machine::Machine;
@@ -124,7 +124,7 @@ impl Verdict {
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.setup.offline)?;
     let started = jiff::Timestamp::now();
-    let work = input::load(&args.series.from)?;
+    let series = input::load(&args.series.from)?;
     let mutants = read(args)?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let program = Program::build(&job)?;
@@ -148,7 +148,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     }
     let kernel = kernels::build(
         &job,
-        &work,
+        &series,
         &args.kernel.name,
         args.flavour,
         &[Arm::Patched],
@@ -165,7 +165,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let folder = folder::create(args.out.as_deref(), &started)?;
     let bench = Bench {
         job: &job,
-        work: &work,
+        series: &series,
         program: &program,
         kernel: &kernel,
         selftests,
@@ -274,7 +274,7 @@ fn read(args: &Options) -> Result<Vec<Mutant>> {
 /// What every mutant is judged with.
 struct Bench<'a> {
     job: &'a Job,
-    work: &'a Work,
+    series: &'a Series,
     program: &'a Program,
     kernel: &'a Kernel,
     selftests: Vec<Selftest>,
@@ -376,7 +376,7 @@ impl Bench<'_> {
         let plan = Plan {
             timeout_scale: self.timeout_scale,
             ..guest_plan::guest(
-                &self.work.manifest,
+                &self.series.manifest,
                 Arm::Patched,
                 Purpose::Probed,
                 scenarios,

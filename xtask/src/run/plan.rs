@@ -13,7 +13,7 @@ use sha1::{Digest, Sha1};
 
 use super::request::{Extent, Fault, Request};
 use crate::catalogue::Catalogue;
-use crate::exit::{Kind, Result, fail};
+use crate::exit::{Advise, Kind, Result, fail};
 use crate::flavour::Flavour;
 
 /// The most measuring boots of each arm, where the user does not say.
@@ -183,12 +183,12 @@ fn rounds(request: &Request) -> Result<u32> {
     };
     let why = match (request.flavour, request.arm) {
         (Flavour::Lean, None) => return Ok(asked.unwrap_or(usual)),
-        (Flavour::Debug, _) => "the debug flavour's checks cost more than what would be measured",
-        (_, Some(_)) => "one arm alone has nothing to be compared with",
+        (Flavour::Debug, _) => "debug kernels distort timing: nothing can be measured on them",
+        (_, Some(_)) => "one arm alone can't be compared",
     };
     match asked.unwrap_or(0) {
         0 => Ok(0),
-        _ => fail(Kind::Usage, format!("{why}: leave out --rounds, or give 0")),
+        _ => fail(Kind::Usage, why).hint("leave out --rounds, or give 0"),
     }
 }
 

@@ -16,8 +16,8 @@ use super::folder;
 use super::outcome;
 use super::plan::Tasks;
 use super::request::Request;
-use crate::exit::{Classify, Kind, Result, fail};
-use crate::input::Work as Series;
+use crate::exit::{Advise, Classify, Kind, Result, fail};
+use crate::input::Series;
 use crate::kernels::Kernel;
 use crate::machine::Machine;
 use crate::progress::seconds;
@@ -108,11 +108,11 @@ fn take_over(run: &mut Run, earlier: Run, folder: &std::path::Path) -> Result<Ve
         return fail(
             Kind::Usage,
             format!(
-                "{} is about other kernels, guests or rounds: give the options that it was begun \
-                 with, or begin anew without --resume",
+                "{} can't be resumed: its kernels, guests or number of rounds were different",
                 folder.display()
             ),
-        );
+        )
+        .hint("begin anew without --resume");
     }
     (run.started, run.command) = (earlier.started, earlier.command);
     run.decided_s = earlier.decided_s;

@@ -136,7 +136,7 @@ impl From<StoreError> for SourceError {
 impl SourceError {
     /// What can be done about it.
     #[must_use]
-    pub fn advice(&self) -> Vec<String> {
+    pub fn hints(&self) -> Vec<String> {
         let advice = match self {
             Self::Spec(_) => "give a version (6.12), debian:SUITE/VERSION, release:VERSION, \
                               git:PATH#REV, a folder or a tarball"
@@ -159,7 +159,7 @@ impl SourceError {
             Self::Ambiguous { .. } | Self::TooLarge { .. } => another_mirror(),
             Self::Mismatch { .. } => format!("try once more; if it persists, {}", another_mirror()),
             Self::Nowhere { debian, release } => {
-                return [debian.advice(), release.advice()].concat();
+                return [debian.hints(), release.hints()].concat();
             }
             _ => return Vec::new(),
         };
