@@ -496,6 +496,7 @@ fn table(fates: &[Fate]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use results::record::Record;
     use results::{console, ktap};
 
     use super::*;
