@@ -396,6 +396,11 @@ fn a_planned_cell_that_left_nothing_is_lost() {
     let args = "matrix --series series.patch --kernel linux --kernel 6.1 --offline --out all";
     world.run(&args.split(' ').collect::<Vec<_>>());
     std::fs::remove_dir_all(world.root.join("all/6.1")).unwrap();
+    // As a task of a batch system does it.
+    std::fs::remove_dir_all(world.root.join("all/linux")).unwrap();
+    let args = "matrix cell --plan all/plan.json --index 0";
+    let task = world.run(&args.split(' ').collect::<Vec<_>>());
+    refused(&task, 3, "does not apply to linux");
     let joined = world.run(&["matrix", "merge", "all", "--json"]);
     assert_eq!(joined.status.code(), Some(3), "{}", said(&joined));
     let matrix: Value = serde_json::from_slice(&joined.stdout).unwrap();
@@ -428,4 +433,41 @@ fn a_bisection_stops_at_bad_input() {
     let args = "patch-test --bisect-run --series nothing.patch --kernel linux";
     let output = world.run(&args.split(' ').collect::<Vec<_>>());
     assert_eq!(output.status.code(), Some(128), "{}", said(&output));
+}
+
+/// The request that a run was begun with decides what may stand beside --resume.
+#[test]
+fn what_is_resumed_is_what_was_begun() {
+    let world = World::new();
+    let request = |extent: &str| {
+        format!(
+            r#"{{"series": "series.patch", "kernel": "linux", "flavour": "lean", "arm": null,
+                "aa": false, "rounds": 3, "minutes": null, "repeat": 1, "shuffle": false,
+                "seed": null, "sweep": false, "scenarios": [], "claims": null,
+                "guest": {{"accel": "auto", "cpus": 2, "memory_mib": 1024}},
+                "extent": "{extent}", "require_conclusion": false}}"#
+        )
+    };
+    for (folder, text) in [
+        ("run", request("whole")),
+        ("cell", request("brief")),
+        ("damaged", "{".to_owned()),
+    ] {
+        std::fs::create_dir(world.root.join(folder)).unwrap();
+        std::fs::write(world.root.join(folder).join("request.json"), text).unwrap();
+    }
+    let same = "--series series.patch --kernel linux --rounds 3";
+    for (args, said) in [
+        ("run --rounds 4", "rounds 3, not 4"),
+        ("run --cpus 2", "rounds 3, not null"),
+        ("cell", "is a cell of a matrix"),
+        ("damaged", "is damaged"),
+        ("nowhere", "nowhere/run.json"),
+        // What agrees goes on to the series, which is not there.
+        ("run", "series.patch is not a file"),
+        (&format!("run {same}"), "series.patch is not a file"),
+    ] {
+        let line = format!("patch-test --resume {args}");
+        refused(&world.run(&line.split(' ').collect::<Vec<_>>()), 2, said);
+    }
 }

@@ -204,12 +204,16 @@ fn all(args: &Options, cancel: &Cancel) -> Result {
     for (request, nth) in plan.cells.iter().zip(1..) {
         let (name, of) = (&request.kernel, plan.cells.len());
         job.progress.note(&format!("Kernel {nth} of {of}: {name}"));
-        let cell = cell(&job, request, plan.setup.install(), &place).map_err(|failure| {
-            let hints = vec![folder::resume_with("matrix", &place)];
-            Failure { hints, ..failure }
+        let ended = cell(&job, request, plan.setup.install(), &place);
+        let (cell, hints) = ended.map_err(|failure| Failure {
+            hints: vec![folder::resume_with("matrix", &place)],
+            ..failure
         })?;
         if let Some(error) = &cell.error {
             job.progress.note(&format!("{name}: {error}"));
+        }
+        for hint in hints {
+            job.progress.note(&format!("hint: {hint}"));
         }
     }
     folder::mark_latest(&place);
@@ -291,17 +295,17 @@ fn one(args: &CellOptions, cancel: &Cancel) -> Result {
         }
     };
     let folder = place.join(folder_name(&request.kernel));
-    let cell = match &args.lost {
+    let (cell, hints) = match &args.lost {
         Some(why) => {
             let cell = lost(&request.kernel, why.clone());
             write(&folder, &cell)?;
-            cell
+            (cell, Vec::new())
         }
         None => {
             let job = Job::new(cancel, setup.offline)?;
-            let again = "resume with the same command".to_owned();
-            cell(&job, &request, setup.install(), &place).map_err(|failure| Failure {
-                hints: vec![again],
+            let ended = cell(&job, &request, setup.install(), &place);
+            ended.map_err(|failure| Failure {
+                hints: vec!["resume with the same command".to_owned()],
                 ..failure
             })?
         }
@@ -312,7 +316,7 @@ fn one(args: &CellOptions, cancel: &Cancel) -> Result {
         let row = row(&folder, &place)?;
         print(&report::matrix::terminal(&matrix(vec![row])))?;
     }
-    end(cell.exit_code, cell.error.as_deref())
+    end(cell.exit_code, cell.error.as_deref()).map_err(|failure| Failure { hints, ..failure })
 }
 
 impl Plan {
@@ -372,26 +376,31 @@ fn submit(cells: &Cells, out: Option<&Path>, json: bool, cancel: &Cancel) -> Res
     ))
 }
 
-/// Runs a cell that has not come to its end yet, from where it was broken off.
-fn cell(job: &Job, request: &Request, install: Install, place: &Path) -> Result<Cell> {
+/// Runs a cell that has not come to its end yet, from where it was interrupted.
+/// One that fails comes with advice.
+fn cell(
+    job: &Job,
+    request: &Request,
+    install: Install,
+    place: &Path,
+) -> Result<(Cell, Vec<String>)> {
     let folder = place.join(folder_name(&request.kernel));
     if folder.join(CELL).exists() {
-        return load(&folder);
+        return Ok((load(&folder)?, Vec::new()));
     }
     fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
     let mut cell = blank(&request.kernel);
+    let mut hints = Vec::new();
     if let Err(failure) = fill(job, request, install, &folder, &mut cell) {
         if failure.kind == Kind::Interrupted || job.cancel.cancelled() {
             return Err(failure);
         }
-        for hint in &failure.hints {
-            job.progress.note(&format!("hint: {hint}"));
-        }
         cell.exit_code = failure.kind.code();
         cell.error = Some(failure.to_string());
+        hints = failure.hints;
     }
     write(&folder, &cell)?;
-    Ok(cell)
+    Ok((cell, hints))
 }
 
 /// A cell of which nothing is known yet.

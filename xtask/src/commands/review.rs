@@ -169,11 +169,11 @@ fn findings(series: &Series, tree: Option<&Tree>) -> Result<Vec<Finding>> {
         return Ok(found);
     };
     if history.is_none() {
-        eprintln!("the tree has no history: commits named in Fixes: are not looked up");
+        eprintln!("note: the tree has no history: commits named in Fixes: are not looked up");
     }
     match tree.checkpatch(&series.patches)? {
         Some(said) => found.extend(said),
-        None => eprintln!("the tree has no scripts/checkpatch.pl"),
+        None => eprintln!("note: the tree has no scripts/checkpatch.pl"),
     }
     Ok(found)
 }
