@@ -1,0 +1,70 @@
+//! Run folders of earlier versions are still read. The one in `data` is of a
+//! real run, without its consoles and its traces of walks.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't go on has failed"
+)]
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let place = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &place),
+            false => drop(std::fs::copy(entry.path(), place).unwrap()),
+        }
+    }
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_run_of_schema_1_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/run-schema-1");
+    copy(&kept, &run);
+    let before = read(&run.join("run.json"));
+    assert_eq!(before["schema"], 1);
+
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .arg("report")
+        .arg(&run)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+
+    let report = read(&run.join("report.json"));
+    assert_eq!(report["status"], "passed");
+    assert_eq!(report["order"]["base"], "ascending");
+    assert_eq!(report["order"]["patched"], "descending");
+    let purposes: Vec<&str> = report["rounds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|round| round["purpose"].as_str().unwrap())
+        .collect();
+    let [probed, correctness, unprobed] = ["probed", "correctness", "unprobed"]
+        .map(|purpose| purposes.iter().filter(|it| **it == purpose).count());
+    assert_eq!((probed, correctness, unprobed), (4, 2, 4));
+    // What that version made of the samples, this one makes of them too.
+    let ratios = |document: &Value, unprobed: &str| -> Vec<(String, Value)> {
+        let list = document["comparisons"].as_array().unwrap().iter();
+        let probed = list.filter(|one| one[unprobed] == false && one["primary"] == true);
+        probed
+            .map(|one| (one["metric"].to_string(), one["ratio"].clone()))
+            .collect()
+    };
+    assert_eq!(ratios(&report, "unprobed"), ratios(&before, "bare"));
+    assert_eq!(ratios(&report, "unprobed").len(), 3);
+    assert_eq!(read(&run.join("run.json"))["schema"], 2);
+}
