@@ -88,6 +88,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
                 "kernel": kernel.name,
                 "arm": arm,
                 "release": built.meta.release,
+                "tree": built.meta.tree,
                 "image": built.image,
                 "config": built.config,
                 "cached": built.cached,
