@@ -27,7 +27,6 @@ impl Program {
         let target = workspace().join("target/guest");
         let mut args: Vec<String> = [
             "build",
-            "--quiet",
             "--locked",
             "--package=kernel-tests",
             "--profile=guest",
@@ -53,8 +52,13 @@ impl Program {
             ),
         ];
         let code = job.run_program_in(workspace(), &cargo, &args, &env, &mut |line| {
+            if said.is_empty() && line.contains("Compiling") {
+                job.progress.stage("Compiling the guest's program");
+            }
             said.push(line.to_owned());
+            job.progress.step(said.len() as u64, None, line.trim());
         })?;
+        job.progress.finish("");
         if code != 0 {
             return fail(
                 Kind::Infrastructure,

@@ -86,9 +86,16 @@ const REQUIREMENTS: &[Requirement] = &[
     },
 ];
 
-/// What the project's own tests need beside that: a Slurm of one node, and what
-/// a server of releases is made of.
-const FOR_TESTS: &[Requirement] = &[
+/// What the project's own checks and tests need that boot nothing.
+const FOR_CHECKS: &[Requirement] = &[
+    program("make", "make", "builds what tests take for a kernel"),
+    program("perl", "perl", "the kernel's own scripts"),
+    program("git", "git", "what patches that apply are held to"),
+    program("patch", "patch", "what patches that apply are held to"),
+    program("cpio", "cpio", "reads an initramfs that was written"),
+    program("python3", "python3", "serves releases to a test"),
+    program("curl", "curl", "fetches them"),
+    program("prlimit", "util-linux", "bounds what curl writes"),
     program(
         "openssl",
         "openssl",
@@ -99,6 +106,10 @@ const FOR_TESTS: &[Requirement] = &[
         "gpgv",
         "checks the signature of a list of checksums",
     ),
+];
+
+/// What a Slurm of one node needs.
+const FOR_SLURM: &[Requirement] = &[
     program("sbatch", "slurm-client", "takes a matrix as an array job"),
     Requirement {
         name: "slurmctld",
@@ -125,8 +136,10 @@ const FOR_TESTS: &[Requirement] = &[
 pub enum Use {
     /// Putting series to the test.
     Work,
-    /// That, and testing the project itself.
-    Tests,
+    /// Checking the project itself, without a kernel.
+    Checks,
+    /// Testing it with a Slurm.
+    Slurm,
 }
 
 /// Whether what is missing may be installed.
@@ -156,13 +169,13 @@ pub struct Finding {
 
 /// Looks for everything.
 pub fn inspect(cache: &Path, of: Use) -> Vec<Finding> {
-    let for_tests = match of {
-        Use::Work => &[],
-        Use::Tests => FOR_TESTS,
+    let requirements = match of {
+        Use::Work => REQUIREMENTS,
+        Use::Checks => FOR_CHECKS,
+        Use::Slurm => FOR_SLURM,
     };
-    REQUIREMENTS
+    requirements
         .iter()
-        .chain(for_tests)
         .map(|r| Finding {
             name: r.name,
             found: match r.probe {

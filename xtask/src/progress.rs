@@ -2,26 +2,65 @@
 //! on a terminal, a line now and then elsewhere.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How long to say nothing where there is no bar.
-const QUIET: Duration = Duration::from_secs(20);
+const QUIET: Duration = Duration::from_secs(8);
+/// How often is looked whether something is due.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Tells the user how far a command is; from several threads at once, where
 /// guests run side by side.
 pub struct Progress {
     bar: Option<ProgressBar>,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 struct State {
-    /// What is done, and since when.
-    stage: Option<(String, Instant)>,
+    stage: Option<Stage>,
     /// When something was said last.
     said: Instant,
+}
+
+/// What is done.
+struct Stage {
+    name: String,
+    since: Instant,
+    done: u64,
+    total: Option<u64>,
+    detail: String,
+}
+
+impl State {
+    /// Says how far the stage is, where nothing was said for long.
+    fn remind(&mut self) {
+        if let Some(stage) = &self.stage
+            && self.said.elapsed() >= QUIET
+        {
+            say(&stage.text(stage.since.elapsed()));
+            self.said = Instant::now();
+        }
+    }
+}
+
+impl Stage {
+    fn text(&self, elapsed: Duration) -> String {
+        let (name, detail, elapsed_s) = (&self.name, &self.detail, seconds(elapsed));
+        if self.done == 0 {
+            return format!("  {name}, for {elapsed_s}");
+        }
+        let done = self.done;
+        let total = self.total.filter(|total| *total > done);
+        let of = total.map_or(String::new(), |total| format!(" of {total}"));
+        let left = total.map_or(String::new(), |total| {
+            let left = elapsed.mul_f64((total - done) as f64 / done as f64);
+            format!(", about {} left", seconds(left))
+        });
+        format!("  {done}{of} {detail}, for {elapsed_s}{left}")
+    }
 }
 
 impl Progress {
@@ -35,24 +74,51 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Self {
-            bar,
-            state: Mutex::new(State {
-                stage: None,
-                said: Instant::now(),
-            }),
+        let state = Arc::new(Mutex::new(State {
+            stage: None,
+            said: Instant::now(),
+        }));
+        if bar.is_none() {
+            let state = Arc::downgrade(&state);
+            std::thread::spawn(move || {
+                while let Some(state) = state.upgrade() {
+                    lock(&state).remind();
+                    drop(state);
+                    std::thread::sleep(TICK);
+                }
+            });
         }
+        Self { bar, state }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// A line that stays.
     pub fn note(&self, text: &str) {
+        self.aside(|| say(text));
+        self.state().said = Instant::now();
+    }
+
+    /// Writes something beside the bar, if there is one.
+    pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.bar {
-            Some(bar) => bar.suspend(|| say(text)),
-            None => say(text),
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Whether there is a bar, which shows a status.
+    pub fn has_bar(&self) -> bool {
+        self.bar.is_some()
+    }
+
+    /// What goes on, on the bar alone.
+    pub fn status(&self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_style(style("{spinner} {wide_msg}"));
+            bar.set_message(text.to_owned());
         }
     }
 
@@ -61,7 +127,13 @@ impl Progress {
         self.finish("");
         let now = Instant::now();
         *self.state() = State {
-            stage: Some((name.to_owned(), now)),
+            stage: Some(Stage {
+                name: name.to_owned(),
+                since: now,
+                done: 0,
+                total: None,
+                detail: String::new(),
+            }),
             said: now,
         };
         match &self.bar {
@@ -78,38 +150,31 @@ impl Progress {
     /// How far the stage is: `done` of `total` of something.
     pub fn step(&self, done: u64, total: Option<u64>, detail: &str) {
         let mut state = self.state();
-        let State { stage, said } = &mut *state;
-        let Some((name, since)) = stage else {
+        let Some(stage) = &mut state.stage else {
             return;
         };
-        if let Some(bar) = &self.bar {
-            match total {
-                Some(total) => {
-                    bar.set_length(total.max(done));
-                    bar.set_style(style(
-                        "{spinner} {msg} {wide_bar} {pos}/{len} {elapsed}, {eta} left",
-                    ));
-                }
-                None => bar.set_style(style("{spinner} {msg} {pos} {elapsed}")),
+        stage.done = done;
+        stage.total = total;
+        detail.clone_into(&mut stage.detail);
+        let Some(bar) = &self.bar else {
+            return state.remind();
+        };
+        match total {
+            Some(total) => {
+                bar.set_length(total.max(done));
+                bar.set_style(style(
+                    "{spinner} {msg} {wide_bar} {pos}/{len} {elapsed}, {eta} left",
+                ));
             }
-            bar.set_position(done);
-            bar.set_message(format!("{name} {detail}"));
-        } else if said.elapsed() >= QUIET {
-            *said = Instant::now();
-            let left = total
-                .filter(|total| *total > done && done > 0)
-                .map(|total| since.elapsed().mul_f64((total - done) as f64 / done as f64))
-                .map_or(String::new(), |left| {
-                    format!(", about {} left", seconds(left))
-                });
-            let of = total.map_or(String::new(), |total| format!(" of {total}"));
-            say(&format!("  {done}{of} {detail}{left}"));
+            None => bar.set_style(style("{spinner} {msg} {pos} {elapsed}")),
         }
+        bar.set_position(done);
+        bar.set_message(format!("{} {detail}", stage.name));
     }
 
     /// The stage is over; `how` says what came of it.
     pub fn finish(&self, how: &str) {
-        let Some((name, since)) = self.state().stage.take() else {
+        let Some(Stage { name, since, .. }) = self.state().stage.take() else {
             return;
         };
         let how = if how.is_empty() {
@@ -137,6 +202,10 @@ impl Drop for Progress {
     }
 }
 
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A duration as a person reads it.
 pub fn seconds(duration: Duration) -> String {
     let s = duration.as_secs_f64();
@@ -160,4 +229,29 @@ fn style(template: &str) -> ProgressStyle {
 /// Standard error may be closed; that is no reason to stop.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_a_stage_is() {
+        let mut stage = Stage {
+            name: "Building".into(),
+            since: Instant::now(),
+            done: 0,
+            total: None,
+            detail: String::new(),
+        };
+        let elapsed = Duration::from_secs(20);
+        assert_eq!(stage.text(elapsed), "  Building, for 20 s");
+        (stage.done, stage.detail) = (50, "mm/oom_kill.o".into());
+        assert_eq!(stage.text(elapsed), "  50 mm/oom_kill.o, for 20 s");
+        stage.total = Some(200);
+        assert_eq!(
+            stage.text(elapsed),
+            "  50 of 200 mm/oom_kill.o, for 20 s, about 60 s left"
+        );
+    }
 }

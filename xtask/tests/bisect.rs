@@ -1,6 +1,7 @@
-//! `git bisect run` on a history of sixteen commits on top of a packaged kernel,
-//! one of which lets readers of reaped memory read zeroes. Its trees are the same
-//! every time, so that their kernels are found again.
+//! `git bisect run` on a history of sixteen commits on top of the base arm, one of
+//! which lets readers of reaped memory read zeroes. Its trees are the same every
+//! time, so that their kernels are found again; they differ from base, which is
+//! built, by a file or two.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,12 +9,13 @@
     reason = "a test that can't go on has failed"
 )]
 
+mod lab;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
 use git2::build::TreeUpdateBuilder;
 use git2::{FileMode, Oid, Repository, Signature, Time};
-use kernel::cache::Cache;
 use kernel::store::Store;
 
 /// How many commits there are to look through: four questions tell one of them.
@@ -33,7 +35,7 @@ const FILES: [&str; 4] = [
 ];
 
 /// Makes the history in `repo`, on a tree that it borrows from the store.
-/// Returns its commits, the kernel as it is packaged first.
+/// Returns its commits, the base arm first.
 fn history(repo: &Repository, root: Oid) -> Vec<Oid> {
     let who = Signature::new(
         "A U Thor",
@@ -74,6 +76,7 @@ fn git(dir: &Path, args: &[&str]) -> Output {
         .current_dir(dir)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .env("REAPERLAB_CACHE", lab::cache())
         .args(args)
         .output()
         .unwrap();
@@ -83,12 +86,14 @@ fn git(dir: &Path, args: &[&str]) -> Output {
 
 #[test]
 fn a_regression_is_found_in_the_fewest_steps() {
-    let store = Store::open(&Cache::default_root().unwrap()).unwrap();
-    let kernels = store.kernels().unwrap();
-    let packaged = kernels
-        .iter()
-        .find(|kernel| kernel.version.starts_with("6.12.") && kernel.origin.starts_with("debian:"));
-    let packaged = packaged.unwrap_or_else(|| panic!("run `cargo xtask build` first: no 6.12"));
+    let store = Store::open(&lab::cache()).unwrap();
+    let built = lab::xtask()
+        .args(["build", "--arm", "base", "--kernel", "6.12", "--json"])
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{built:?}");
+    let built: serde_json::Value = serde_json::from_slice(&built.stdout).unwrap();
+    let root = Oid::from_str(built[0]["tree"].as_str().unwrap()).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("linux");
@@ -101,7 +106,7 @@ fn a_regression_is_found_in_the_fewest_steps() {
     std::fs::create_dir_all(dir.join(".git/objects/info")).unwrap();
     let alternates = format!("{}\n", objects.display());
     std::fs::write(dir.join(".git/objects/info/alternates"), alternates).unwrap();
-    let commits = history(&repo, packaged.tree);
+    let commits = history(&repo, root);
     repo.set_head_detached(commits[COMMITS]).unwrap();
     let [good, bad] = [commits[0], commits[COMMITS]].map(|commit| commit.to_string());
 

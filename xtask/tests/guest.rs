@@ -1,12 +1,14 @@
-//! The whole pipeline on real kernels in real guests. These tests need what
-//! `cargo xtask doctor` lists and build two kernels where the cache lacks them;
-//! where something is missing they fail and say so.
+//! The whole pipeline on real kernels in real guests: `cargo xtask test --tier
+//! guests`. Two kernels are built where the tests' cache lacks them; where
+//! something is missing the tests fail and say so.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     reason = "a test that can't go on has failed"
 )]
+
+mod lab;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 const MARK: &str = "REAPERLAB_TEST_RUN";
 
 fn xtask(run: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let mut command = lab::xtask();
     command.env(MARK, run);
     command
 }

@@ -9,12 +9,13 @@
     reason = "a test that can't go on has failed"
 )]
 
+mod lab;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use git2::{ObjectType, Repository, TreeWalkMode, TreeWalkResult};
-use kernel::cache::Cache;
 use kernel::store::Store;
 use results::ktap::{Counts, Outcome, Report, Status, Test, Writer, read};
 use serde::Deserialize;
@@ -58,7 +59,7 @@ struct Kunit {
 
 impl Kunit {
     fn new() -> Self {
-        let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        let output = lab::xtask()
             .args(["apply", "--json", "--kernel", KERNEL])
             .output()
             .unwrap();
@@ -67,7 +68,7 @@ impl Kunit {
             "{KERNEL} is not to be had: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        let store = Store::open(&Cache::default_root().unwrap()).unwrap();
+        let store = Store::open(&lab::cache()).unwrap();
         let prefix = format!("debian/{KERNEL}");
         let kernels = store.kernels().unwrap();
         let kernel = kernels.iter().rfind(|k| k.id.starts_with(&prefix)).unwrap();

@@ -134,9 +134,19 @@ pub enum Command {
     #[command(after_help = "Example:
   cargo xtask doctor --setup")]
     Doctor(doctor::Options),
-    /// The project's own tests, booted guests among them
+    /// Format, lints, documentation and the tests that need no kernel
     #[command(after_help = "Example:
-  cargo xtask test --setup --yes")]
+  cargo xtask check
+  cargo xtask check kernel::apply             # these tests alone")]
+    Check(test::Only),
+    /// All checks and tests of the project, booted guests among them
+    ///
+    /// Tests have a cache of their own, beside the usual one and called as it
+    /// is with -tests behind it; REAPERLAB_TEST_CACHE names another.
+    #[command(after_help = "Example:
+  cargo xtask test --setup --yes
+  cargo xtask test --tier check --tier slurm
+  cargo xtask test --tier guests a_hang_is_named")]
     Test(test::Options),
     /// All that CI runs
     #[command(after_help = "Example:
@@ -162,6 +172,7 @@ pub fn run(command: Command, cancel: &Cancel) -> Result {
         Command::Triage(args) => log::triage(&args),
         Command::Cache(args) => cache::run(&args),
         Command::Doctor(args) => doctor::run(&args, cancel),
+        Command::Check(args) => test::check(&args, cancel),
         Command::Test(args) => test::run(&args, cancel, test::Extent::Tests),
         Command::Ci(args) => test::run(&args, cancel, test::Extent::All),
     }
@@ -250,6 +261,7 @@ mod tests {
             "README.md",
             "CONTRIBUTING.md",
             ".ci/run",
+            ".github/workflows/check.yml",
             ".github/workflows/patch-test.yml",
         ] {
             assert!(sources.iter().any(|(name, _)| name == file), "{file}");

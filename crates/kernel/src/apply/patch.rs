@@ -18,7 +18,7 @@ pub struct Applied {
     /// A commit for each patch: none for one that the tree has or that
     /// conflicts. Those behind a conflict are still tried, without it.
     pub commits: Vec<Option<Oid>>,
-    /// See [`Report::verdict`].
+    /// See [`Report::verdict`](super::report::Report::verdict).
     pub verdict: Verdict,
     pub patches: Vec<PatchReport>,
 }

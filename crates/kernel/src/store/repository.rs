@@ -36,7 +36,7 @@ pub enum StoreError {
     /// A path that would end up outside its tree, or is no file.
     #[error("refused {path:?}: {why}; this is not a kernel's source, or a hostile one")]
     Refused { path: String, why: &'static str },
-    /// A folder that was not written by [`checkout`](crate::store::checkout).
+    /// A folder that was not written by [`checkout`](crate::store::checkout()).
     #[error("{0} exists and holds something else")]
     Occupied(PathBuf),
     #[error(transparent)]

@@ -7,13 +7,14 @@
 use std::path::Path;
 
 use git2::{ObjectType, Oid, Repository, Tree, TreeWalkMode, TreeWalkResult};
-use kernel::cache::Cache;
 use kernel::store::Store;
 
 use crate::lab::Dice;
 use crate::mail::{Files, Mail};
 
 const FOLDERS: [&str; 5] = ["mm", "kernel", "fs", "lib", "include/linux"];
+/// What imports the kernels into a cache of the tests' own, and says where it is.
+const GET: &str = "run this by `cargo xtask test --tier kernels`";
 /// The most hunks of a drawn file.
 const MOST: usize = 12;
 
@@ -37,23 +38,13 @@ pub struct Kernels {
 }
 
 impl Kernels {
-    /// The newest imported package of each version; panics where one is
-    /// missing, with how to get it.
+    /// The newest imported package of each version, from the tests' own cache.
     pub fn new(versions: &[&str]) -> Self {
-        let root = Cache::default_root().unwrap();
-        let path = root.join("kernels.git");
-        let get = versions
-            .iter()
-            .map(|version| format!(" --kernel {version}"));
-        let get = get.collect::<String>();
-        assert!(
-            path.exists(),
-            "{} is missing: run `cargo xtask apply{get}`",
-            path.display()
-        );
-        let imported = Store::open(&root).unwrap().kernels().unwrap();
+        let root = std::env::var_os("REAPERLAB_TEST_CACHE").unwrap_or_else(|| panic!("{GET}"));
+        let store = Store::open(Path::new(&root)).unwrap();
+        let imported = store.kernels().unwrap();
         let mut kernels = Self {
-            repo: Repository::open_bare(&path).unwrap(),
+            repo: Repository::open_bare(store.path()).unwrap(),
             versions: Vec::new(),
             trees: Vec::new(),
         };
@@ -65,12 +56,7 @@ impl Kernels {
             let newest = imported
                 .iter()
                 .rfind(|kernel| kernel.id.starts_with("debian/") && belongs(&kernel.version));
-            let newest = newest.unwrap_or_else(|| {
-                panic!(
-                    "{} has no kernel {version}: run `cargo xtask apply{get}`",
-                    path.display()
-                )
-            });
+            let newest = newest.unwrap_or_else(|| panic!("no kernel {version}: {GET}"));
             kernels.versions.push(newest.version.clone());
             kernels.trees.push(newest.tree);
         }

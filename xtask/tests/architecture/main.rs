@@ -1,0 +1,162 @@
+//! Holds the direction of the arrows in ARCHITECTURE.md: between crates by
+//! `cargo metadata`, between the files of a crate by what they name.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't go on has failed"
+)]
+
+mod circles;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use circles::Crate;
+use serde_json::Value;
+
+/// For each crate, the crates of the workspace it may use.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("series", &["results"]),
+    ("kernel", &["results", "series"]),
+    ("vm", &["results"]),
+    ("results", &[]),
+    ("evidence", &["results"]),
+    ("kernel-tests", &["results"]),
+    ("xtask", &["evidence", "kernel", "results", "series", "vm"]),
+];
+
+/// Crates that must stay pure.
+const PURE: [&str; 3] = ["series", "results", "evidence"];
+
+/// Libraries that bring effects.
+const IMPURE: &[&str] = &[
+    "git2",
+    "fs-err",
+    "nix",
+    "tempfile",
+    "xshell",
+    "signal-hook",
+    "indicatif",
+];
+
+/// Modules of the standard library that bring effects.
+const EFFECTS: &[&str] = &["env", "fs", "net", "os", "process", "thread"];
+
+/// The packages of the workspace, as `cargo metadata` has them.
+fn packages() -> BTreeMap<String, Value> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages
+        .map(|package| {
+            (
+                package["name"].as_str().unwrap().to_owned(),
+                package.clone(),
+            )
+        })
+        .collect()
+}
+
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let normal = |package: &Value| {
+        let all = package["dependencies"].as_array().unwrap().iter();
+        all.filter(|d| d["kind"].is_null())
+            .map(|d| d["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let packages = packages();
+    packages
+        .iter()
+        .map(|(name, package)| (name.clone(), normal(package)))
+        .collect()
+}
+
+fn folder(package: &Value) -> PathBuf {
+    let manifest = Path::new(package["manifest_path"].as_str().unwrap());
+    manifest.parent().unwrap().to_owned()
+}
+
+#[test]
+fn data_flows_one_way() {
+    let found = dependencies();
+    let ours: BTreeSet<&str> = found.keys().map(String::as_str).collect();
+    let known: BTreeSet<&str> = ALLOWED.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        ours, known,
+        "a new crate needs a place in ARCHITECTURE.md and here"
+    );
+    for (name, allowed) in ALLOWED {
+        let used: BTreeSet<&str> = found[*name]
+            .iter()
+            .map(String::as_str)
+            .filter(|d| ours.contains(d))
+            .collect();
+        let allowed: BTreeSet<&str> = allowed.iter().copied().collect();
+        assert!(
+            used.is_subset(&allowed),
+            "{name} uses {used:?}, may use {allowed:?}"
+        );
+    }
+}
+
+#[test]
+fn pure_crates_have_no_effects() {
+    let found = dependencies();
+    let packages = packages();
+    for name in PURE {
+        let impure: Vec<_> = found[name]
+            .iter()
+            .filter(|d| IMPURE.contains(&d.as_str()))
+            .collect();
+        assert!(impure.is_empty(), "{name} uses {impure:?}");
+        let named = Crate::read(&folder(&packages[name]));
+        let effects: Vec<String> = named
+            .outside()
+            .filter(|(_, path)| has_effects(path))
+            .map(|(place, path)| format!("{name}/src/{place}: {}", path.join("::")))
+            .collect();
+        assert!(effects.is_empty(), "{effects:#?}");
+    }
+}
+
+/// Dependencies with their features, as they are built for these arguments.
+fn features(args: &[&str]) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--prefix=none", "--format={p} [{f}]"])
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
+    lines.map(str::to_owned).collect()
+}
+
+/// With other features for the tests, all that uses such a dependency is compiled
+/// twice.
+#[test]
+fn the_tool_and_its_tests_are_built_of_the_same() {
+    let tool = features(&["--package=xtask", "--edges=normal,build"]);
+    let tests = features(&["--workspace"]);
+    let other: Vec<_> = tool.difference(&tests).collect();
+    assert!(
+        other.is_empty(),
+        "xtask/Cargo.toml lacks features: {other:#?}"
+    );
+}
+
+fn has_effects(path: &[String]) -> bool {
+    let path = path.strip_prefix(&[String::new()]).unwrap_or(path);
+    matches!(path, [std, module, ..] if std == "std" && EFFECTS.contains(&module.as_str()))
+}
