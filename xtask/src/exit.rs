@@ -1,4 +1,6 @@
 //! Exit codes: one enum for what can go wrong, one map to what the shell sees.
+//! What counts as a failure of a kernel or of the infrastructure is decided in
+//! `evidence::breakdown`, and becomes a [`Kind`] in `run::outcome`.
 
 use std::fmt;
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flavour {
-    /// Small and quick: the one that is measured
+    /// Small and fast: the one that is measured
     Lean,
     /// With KASAN, lockdep and the like: correctness only, since these checks
     /// distort timing

@@ -1,4 +1,9 @@
 //! What is measured of a race.
+//!
+//! A new metric is a constant here, in the list of each scenario that yields it,
+//! and taken in `observer.rs` or `waits.rs` where the kernel shows it, else from a
+//! field of [`Timed`]. What a report calls it, and whether it is primary, stands
+//! in the series' manifest.
 
 use std::time::Duration;
 

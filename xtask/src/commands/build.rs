@@ -31,8 +31,8 @@ pub struct Options {
     /// Only this arm
     #[arg(long, value_parser = options::arm())]
     pub arm: Option<Arm>,
-    /// Every commit of the series: whether it builds and boots, and what is new
-    /// from the compiler at W=1, sparse and the tree's checkpatch.pl
+    /// Build and boot each commit of the series, and list its new warnings: of
+    /// the compiler at W=1, sparse and the tree's checkpatch.pl
     #[arg(long, conflicts_with = "arm")]
     pub each_commit: bool,
     /// With --each-commit: boot with the scenarios whose name matches (* and ?;

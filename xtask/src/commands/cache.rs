@@ -27,7 +27,8 @@ pub struct Options {
 pub enum Action {
     /// What there is and how large (the default)
     List,
-    /// Remove what has not been used for the longest time
+    /// Remove the entries that were not used for the longest time, until the rest
+    /// is small enough
     Prune {
         /// How much to keep, such as 20G; 0 removes everything
         #[arg(long, default_value = "20G", value_parser = bytes)]

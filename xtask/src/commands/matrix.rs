@@ -13,7 +13,7 @@ use vm::process::Cancel;
 
 use super::given::Given;
 use super::options::{self, Series, Setup};
-use super::request::{RESUME_ALONE, Wanted, agree};
+use super::run_options::{RESUME_ALONE, Wanted, agree};
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::host::Install;
 use crate::input;
@@ -96,7 +96,7 @@ enum Action {
     Submit {
         #[command(flatten)]
         cells: Box<Cells>,
-        /// The folder for the matrix, which every machine sees under this path
+        /// The folder for the matrix: shared, with the same path on all machines
         /// [default: runs/TIME]
         #[arg(long)]
         out: Option<PathBuf>,
@@ -134,7 +134,7 @@ struct CellOptions {
     /// The folder of the matrix
     #[arg(long, required_unless_present = "plan")]
     out: Option<PathBuf>,
-    /// The plan that submit wrote; the cell goes beside it
+    /// The plan file of matrix submit; the folder of the cell is made next to it
     #[arg(
         long,
         value_name = "FILE",
@@ -145,7 +145,7 @@ struct CellOptions {
     /// Which cell of the plan, counted from 0
     #[arg(long, value_name = "N", requires = "plan")]
     index: Option<usize>,
-    /// Record that the cell was lost, and why
+    /// Do not run the cell; record that it was lost, for this reason
     #[arg(long, value_name = "WHY", requires = "plan")]
     lost: Option<String>,
     /// One JSON document on standard output

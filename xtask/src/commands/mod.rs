@@ -15,7 +15,7 @@ mod mutants;
 mod options;
 mod patch_test;
 mod report;
-mod request;
+mod run_options;
 mod review;
 mod series;
 mod test;
@@ -45,7 +45,7 @@ pub struct Cli {
 pub enum Command {
     /// The main job: from a series to a report
     ///
-    /// Takes the series, applies it to a kernel with what it needs, builds the
+    /// Takes the series, applies it with its prerequisites to a kernel, builds the
     /// kernel with and without it, boots both in alternation, runs the scenarios
     /// and says with statistics what the series does.
     #[command(after_help = "Example:
@@ -73,8 +73,8 @@ pub enum Command {
     Boot(boot::Options),
     /// patch-test over several kernels
     ///
-    /// A kernel that fails never stops the others. Each has a folder of its own
-    /// in that of the matrix, with its run and a cell.json.
+    /// A kernel that fails never stops the others. Each kernel is a cell: a folder
+    /// inside the folder of the matrix, with a run and a cell.json.
     #[command(after_help = "Example:
   cargo xtask matrix --kernel 6.1 --kernel 6.12
   cargo xtask matrix --resume runs/20251124T101500Z
@@ -130,7 +130,7 @@ pub enum Command {
     #[command(after_help = "Example:
   cargo xtask cache prune --max 20G")]
     Cache(cache::Options),
-    /// What this host has, lacks and how to get it
+    /// What is installed, what is missing, and how to install it
     #[command(after_help = "Example:
   cargo xtask doctor --setup")]
     Doctor(doctor::Options),
@@ -141,8 +141,8 @@ pub enum Command {
     Check(test::Only),
     /// All checks and tests of the project, booted guests among them
     ///
-    /// Tests have a cache of their own, beside the usual one and called as it
-    /// is with -tests behind it; REAPERLAB_TEST_CACHE names another.
+    /// Tests use another cache than the other commands: the usual path plus -tests,
+    /// or REAPERLAB_TEST_CACHE.
     #[command(after_help = "Example:
   cargo xtask test --setup --yes
   cargo xtask test --tier check --tier slurm

@@ -124,7 +124,7 @@ impl Setup {
 fn accel() -> impl TypedValueParser<Value = Want> {
     let value = |want: Want| {
         PossibleValue::new(want.as_str()).help(match want {
-            Want::Auto => "KVM where a guest proves it, else emulation",
+            Want::Auto => "KVM if a test guest boots with it, else emulation",
             Want::Kvm => "KVM, or fail",
             Want::Tcg => "Emulation",
         })

@@ -1,4 +1,6 @@
 //! `patch-test`: from a series to a report.
+//!
+//! Options that `--resume` must remember are in `run_options.rs`.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +10,7 @@ use vm::process::Cancel;
 
 use super::given::Given;
 use super::options::{Kernel, Setup};
-use super::request::{Wanted, agree};
+use super::run_options::{Wanted, agree};
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::job::Job;
 use crate::output::{print, print_json};
@@ -23,8 +25,8 @@ pub struct Options {
     kernel: Given<Kernel>,
     #[command(flatten)]
     wanted: Given<Wanted>,
-    /// Exit as git bisect run wants it: 0 good, 1 bad, 125 what can't be built
-    /// or booted, 128 and more to stop
+    /// Exit as git bisect run wants it: 0 good, 1 bad, 125 can't be built or
+    /// booted (skip), 128 or more stop
     #[arg(long)]
     bisect_run: bool,
     /// The folder for the run [default: runs/TIME]

@@ -14,8 +14,8 @@ use crate::run::{folder, outcome};
 /// `compare`'s options.
 #[derive(Debug, Args)]
 pub struct Compare {
-    /// The run folder: base against patched. Two of them: the earlier run
-    /// against the later one, arm by arm. With --calibrate any number
+    /// One run folder: base against patched. Two: the earlier run against the
+    /// later one, arm by arm. With --calibrate: any number
     #[arg(required = true)]
     pub runs: Vec<PathBuf>,
     /// Compare what a changelog claims with what was measured; without a file
@@ -23,8 +23,8 @@ pub struct Compare {
     #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "calibrate")]
     #[expect(clippy::option_option, reason = "absent, alone, or with a file")]
     pub claims: Option<Option<PathBuf>>,
-    /// Estimate what the verdicts are worth: how often boots of one kernel,
-    /// split at random into two arms, are called different, and the smallest
+    /// Measure false alarms: split the boots of one kernel at random into two
+    /// arms, count how often they are called different, and print the smallest
     /// change that would be detected
     #[arg(long)]
     pub calibrate: bool,

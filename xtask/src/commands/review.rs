@@ -36,11 +36,12 @@ pub struct Options {
     /// One JSON document on standard output
     #[arg(long)]
     pub json: bool,
-    /// Write the mbox that git am takes, with the trailers collected; - for
+    /// Write an mbox for git am, with the trailers of the replies added; - for
     /// standard output
     #[arg(long, value_name = "FILE")]
     pub am: Option<PathBuf>,
-    /// Count conditional trailers (for example "Acked-by, with X fixed")
+    /// Accept trailers that have a condition (for example "Acked-by, with X
+    /// fixed")
     #[arg(long)]
     pub accept_conditional: bool,
     /// Draft the next version as a diff, on standard output or into

@@ -1,5 +1,5 @@
 //! KTAP, the test protocol of the kernel's own tests: written by the guest
-//! ([`Writer`]), read by the host ([`read`]).
+//! ([`Writer`]), read by the host ([`read()`]).
 //!
 //! Writing is strict, reading is generous. Whatever is missing from a log is a
 //! failure, never a pass.

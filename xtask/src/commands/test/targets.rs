@@ -18,7 +18,7 @@ pub enum Tier {
     Slurm,
     /// Packaged kernels, which are fetched and imported
     Kernels,
-    /// Those kernels built, and booted in guests
+    /// Packaged kernels, which are built and booted in guests
     Guests,
 }
 

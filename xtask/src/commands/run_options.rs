@@ -19,22 +19,21 @@ pub struct Wanted {
     /// How the kernels are configured
     #[arg(long, value_enum, default_value_t = Flavour::Lean)]
     pub flavour: Flavour,
-    /// Maximum measuring boots per arm; stops early once the deciding metrics
-    /// are decided. Outside a matrix as many again measure without probes
-    /// [default: 8, in a matrix 4; 0 where nothing can be compared: with
-    /// --flavour debug, or one arm alone]
+    /// Maximum probed boots per arm; stops early once the deciding metrics are
+    /// decided. patch-test then makes as many without probes [default: 8; in a
+    /// matrix 4; with --flavour debug or --arm 0]
     #[arg(long, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub rounds: Option<u32>,
     /// Only the scenarios whose name matches (* and ?; repeatable)
     #[arg(long = "scenario", value_name = "GLOB")]
     pub scenarios: Vec<String>,
-    /// Only this arm: whether the scenarios hold on it, with nothing compared
+    /// Boot this arm only: scenarios are run, nothing is compared
     #[arg(long, value_parser = options::arm())]
     pub arm: Option<Arm>,
     /// A/A run: base against itself. Any difference found is a false alarm
     #[arg(long, conflicts_with = "arm")]
     pub aa: bool,
-    /// Start no further measuring boot after so many minutes of booting
+    /// Start no new measuring boot N minutes after the first boot
     #[arg(long, value_name = "N")]
     pub minutes: Option<u32>,
     /// Also measure how the effect depends on the number of VMAs, pages in
@@ -51,7 +50,7 @@ pub struct Wanted {
     /// Run the scenarios of each correctness boot in a random order
     #[arg(long)]
     pub shuffle: bool,
-    /// Seeds that order and the scenarios' choices
+    /// Seed for --shuffle and for random choices in scenarios
     #[arg(long)]
     pub seed: Option<u64>,
     #[command(flatten)]
