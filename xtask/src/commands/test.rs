@@ -111,9 +111,9 @@ const TEST_CACHE: &str = "REAPERLAB_TEST_CACHE";
 
 fn needs(tier: Tier) -> Use {
     match tier {
-        Tier::Check => Use::Checks,
+        Tier::Check | Tier::Kernels => Use::Checks,
         Tier::Slurm => Use::Slurm,
-        Tier::Kernels | Tier::Guests => Use::Work,
+        Tier::Guests => Use::Work,
     }
 }
 
@@ -143,7 +143,8 @@ impl Suite<'_> {
                 let by_name = targets::BY_NAME.map(|(_, name, _)| ["--test", name]);
                 let by_name = [&clippy[..], by_name.as_flattened(), &deny].concat();
                 self.cargo("lints of the other tiers", &by_name, &[]);
-                let doc = "doc --workspace --no-deps --document-private-items --locked";
+                let doc =
+                    "doc --workspace --no-deps --document-private-items --keep-going --locked";
                 // What is private may link to what is private.
                 let links = "--deny=warnings --allow=rustdoc::private_intra_doc_links";
                 let warnings = ("RUSTDOCFLAGS", links);

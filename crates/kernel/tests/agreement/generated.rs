@@ -1,7 +1,31 @@
 //! Made-up cases: files, a patch on them, and a tree that drifted from them.
 
+use std::sync::Mutex;
+
+use crate::differences::Tally;
 use crate::lab::Dice;
 use crate::mail::{Files, Mail};
+use crate::tools::Trial;
+
+/// What becomes of the cases with these seeds.
+pub fn tally(seeds: impl Iterator<Item = u64> + Send) -> Tally {
+    let next = Mutex::new(seeds);
+    let tally = Mutex::new(Tally::default());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(seed) = { next.lock().unwrap().next() } {
+                    let case = Case::new(seed);
+                    let objects = case.known.then_some(case.mail.objects.as_str());
+                    let trial = Trial::new(&case.target, &case.mail.text, objects);
+                    let name = format!("seed {seed} ({})", case.kinds);
+                    tally.lock().unwrap().add(&name, &case.mail, &trial);
+                }
+            });
+        }
+    });
+    tally.into_inner().unwrap()
+}
 
 /// What a case is made of.
 #[derive(Default)]

@@ -53,7 +53,7 @@ impl Tier {
 /// false` in their Cargo.toml: package, name, tier.
 pub const BY_NAME: [(&str, &str, Tier); 5] = [
     ("xtask", "slurm", Tier::Slurm),
-    ("kernel", "agreement-packaged", Tier::Kernels),
+    ("kernel", "agreement-all", Tier::Kernels),
     ("xtask", "kunit", Tier::Kernels),
     ("xtask", "guest", Tier::Guests),
     ("xtask", "bisect", Tier::Guests),
