@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::model::{FileDiff, FileKind, Line, LineKind};
 
-/// Writes diffs as `git diff` does, byte for byte what [`super::parse`]
+/// Writes diffs as `git diff` does, byte for byte what [`super::parse()`]
 /// read, if git wrote that with its default settings and the text behind the
 /// second `@@` is UTF-8.
 pub fn diff(files: &[FileDiff]) -> Vec<u8> {
