@@ -110,6 +110,19 @@ fn data_flows_one_way() {
     }
 }
 
+/// One of two files that name each other can't be read without the other.
+#[test]
+fn no_files_name_each_other_in_a_circle() {
+    let circles: Vec<String> = packages()
+        .iter()
+        .flat_map(|(name, package)| {
+            let circles = Crate::read(&folder(package)).circles();
+            circles.into_iter().map(move |it| format!("{name}: {it}"))
+        })
+        .collect();
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
 #[test]
 fn pure_crates_have_no_effects() {
     let found = dependencies();

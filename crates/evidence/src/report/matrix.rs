@@ -13,7 +13,7 @@ use crate::words::{ascii, one_line};
 /// The tables, at most 100 columns wide, and why some kernels have no figures.
 pub fn terminal(matrix: &Matrix) -> String {
     let document = document(matrix);
-    let tables = super::terminal::draw(&document, super::WIDTH);
+    let tables = super::terminal::draw(&document, super::terminal::WIDTH);
     format!("{}\n\n{tables}", ascii(&one_line(&document.title)))
 }
 

@@ -28,14 +28,12 @@ use crate::words::{ascii, one_line, wrap};
 use document::{Document, Section};
 use sections::{calibration, changelog, claims};
 
-/// Columns of a terminal's report.
-const WIDTH: usize = 100;
 /// Columns of text that a reply takes.
 const MAIL: usize = 72;
 
 /// The answer, the comparisons and the scenarios, at most 100 columns wide.
 pub fn terminal(report: &Report) -> String {
-    terminal::draw(&sections::document(report, None), WIDTH)
+    terminal::draw(&sections::document(report, None), terminal::WIDTH)
 }
 
 /// `report.md`: plain text in 72 columns.

@@ -4,6 +4,9 @@ use super::document::{Block, Document, Reach, Section};
 use super::table;
 use crate::words::{ascii, one_line, wrap};
 
+/// Columns of a whole report.
+pub(super) const WIDTH: usize = 100;
+
 /// What every form has, in so many columns. The title is left out.
 pub(super) fn draw(document: &Document<'_>, width: usize) -> String {
     let sections = document.sections.iter();

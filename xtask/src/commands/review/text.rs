@@ -12,6 +12,8 @@ use series::review::lint::{Finding, Severity};
 use series::review::reroll::{Change, Outcome, Reroll, Verdict};
 use series::review::{Collected, Point, Review, Standing};
 
+use crate::output::is_stdout;
+
 const WIDTH: usize = 76;
 /// The most series of a list; the newest are at its end.
 const MOST: usize = 50;
@@ -244,7 +246,7 @@ pub fn am(review: &Review, file: &Path, accept_conditional: bool) -> String {
     let held = held
         .filter(|one| matches!(one.standing, Standing::Conditional(_)))
         .count();
-    let place = match super::is_stdout(file) {
+    let place = match is_stdout(file) {
         true => "standard output".to_owned(),
         false => file.display().to_string(),
     };
