@@ -15,8 +15,8 @@ mod mutants;
 mod options;
 mod patch_test;
 mod report;
-mod run_options;
 mod review;
+mod run_options;
 mod series;
 mod test;
 
