@@ -83,6 +83,7 @@ fn tiers(tiers: &[Tier], only: &Only, cancel: &Cancel, extent: Extent) -> Result
         only,
         nowhere: nowhere.path(),
         display: Display::default(),
+        chosen: 0,
         start: Instant::now(),
         gone: Ok(()),
     };
@@ -124,6 +125,8 @@ struct Suite<'a> {
     /// The cache of tests that need none.
     nowhere: &'a Path,
     display: Display,
+    /// How many tests there are to run.
+    chosen: usize,
     start: Instant,
     /// Whether standard output still takes what is shown.
     gone: Result,
@@ -207,6 +210,7 @@ impl Suite<'_> {
         }
         let names = &self.only.names;
         tests.retain(|test| names.is_empty() || names.iter().any(|name| test.name.contains(name)));
+        self.chosen += tests.len();
         let cancel = self.job.cancel.clone();
         let (at_once, deadline) = (tier.at_once(), tier.deadline());
         runner::run_all(tests, at_once, deadline, &cancel, &mut |event| {
@@ -322,7 +326,9 @@ impl Suite<'_> {
         self.print(&lines);
         self.job.alive()?;
         self.gone?;
-        if self.display.all_passed() {
+        if self.display.all_passed() && self.chosen == 0 {
+            fail(Kind::Usage, "no test has such a name")
+        } else if self.display.all_passed() {
             Ok(())
         } else {
             fail(Kind::Judgement, "not all checks and tests passed")
