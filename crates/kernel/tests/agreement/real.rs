@@ -38,7 +38,7 @@ pub struct Kernels {
 }
 
 impl Kernels {
-    /// The newest imported package of each version, from the tests' own cache.
+    /// The newest imported kernel of each version, from the tests' own cache.
     pub fn new(versions: &[&str]) -> Self {
         let root = std::env::var_os("REAPERLAB_TEST_CACHE").unwrap_or_else(|| panic!("{GET}"));
         let store = Store::open(Path::new(&root)).unwrap();
@@ -53,9 +53,7 @@ impl Kernels {
                 full.strip_prefix(version)
                     .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
             };
-            let newest = imported
-                .iter()
-                .rfind(|kernel| kernel.id.starts_with("debian/") && belongs(&kernel.version));
+            let newest = imported.iter().rfind(|kernel| belongs(&kernel.version));
             let newest = newest.unwrap_or_else(|| panic!("no kernel {version}: {GET}"));
             kernels.versions.push(newest.version.clone());
             kernels.trees.push(newest.tree);
