@@ -208,7 +208,7 @@ fn a_timeout_is_named_and_the_rest_goes_on() {
 
 #[test]
 fn a_hang_is_named() {
-    fault("hang", 5, "hang");
+    fault("hang", 1, "hang");
 }
 
 #[test]
