@@ -2,6 +2,7 @@
 
 use results::plan::Order;
 use results::record::Unit;
+use results::text::printable;
 
 pub(crate) fn order_word(order: Order) -> &'static str {
     match order {
@@ -64,10 +65,7 @@ pub(crate) fn significant(value: f64) -> String {
 
 /// Text from outside on one line, without controls.
 pub(crate) fn one_line(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let clean = printable(text);
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

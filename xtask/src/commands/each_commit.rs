@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use evidence::run::{Round, RoundStatus};
 use kernel::build::diagnose::Diagnostic;
+use results::text::printable;
 use results::{Arm, Purpose};
 use serde_json::{Value, json};
 use vm::process::Cancel;
@@ -134,12 +135,7 @@ fn as_json(one: &Inspected, round: &Round) -> Value {
 fn in_words(text: &mut String, one: &Inspected, round: &Round) {
     let commit = one.commit.to_string();
     let short = commit.get(..12).unwrap_or_default();
-    let clean = |text: &str| -> String {
-        text.chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect()
-    };
-    let _ = writeln!(text, "{short} {}", clean(&one.subject));
+    let _ = writeln!(text, "{short} {}", printable(&one.subject));
     let _ = writeln!(text, "  builds; boots: {}", round.status.as_str());
     let mut list = |tool: &str, found: Option<&[Diagnostic]>| {
         let Some(found) = found else {
@@ -148,7 +144,7 @@ fn in_words(text: &mut String, one: &Inspected, round: &Round) {
         };
         let _ = writeln!(text, "  {tool}: {} new", found.len());
         for one in found {
-            let (file, message) = (clean(&one.file), clean(&one.message));
+            let (file, message) = (printable(&one.file), printable(&one.message));
             let _ = writeln!(text, "    {file}:{}: {message}", one.line);
         }
     };
@@ -161,10 +157,10 @@ fn in_words(text: &mut String, one: &Inspected, round: &Round) {
     let _ = writeln!(text, "  checkpatch.pl: {} found", found.len());
     for one in found {
         let place = match (&one.file, one.line) {
-            (Some(file), Some(line)) => format!("{}:{line}: ", clean(file)),
+            (Some(file), Some(line)) => format!("{}:{line}: ", printable(file)),
             _ => String::new(),
         };
-        let (severity, rule, said) = (&one.severity, &one.rule, clean(&one.text));
+        let (severity, rule, said) = (&one.severity, &one.rule, printable(&one.text));
         let _ = writeln!(text, "    {place}{severity}: {rule}: {said}");
     }
 }

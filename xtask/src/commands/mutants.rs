@@ -9,6 +9,7 @@ use kernel::build::Built;
 use kernel::build::selftests::Selftest;
 use results::ktap::Status;
 use results::plan::Plan;
+use results::text::printable;
 use results::{Arm, Purpose};
 use serde::Serialize;
 use series::patch::Patch;
@@ -471,14 +472,8 @@ fn table(fates: &[Fate]) -> String {
     );
     for fate in fates {
         let time = seconds(Duration::from_secs_f64(fate.build_s + fate.test_s));
-        let how: String = fate
-            .how
-            .as_deref()
-            .unwrap_or("-")
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(90)
-            .collect();
+        let how = printable(fate.how.as_deref().unwrap_or("-"));
+        let how: String = how.chars().take(90).collect();
         out.push_str(&format!(
             "{:names$}  {:14}  {:by$}  {time:>7}  {how}\n",
             fate.name,
