@@ -1,13 +1,15 @@
 //! The series under test, from wherever the user has it.
 
+use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use evidence::run::Question;
 use series::index::{Found, Index};
-use series::mail;
-use series::manifest::{self, Manifest};
+use series::manifest::{self, Manifest, Suite};
 use series::patch::Patch;
 use series::review::SeriesMails;
+use series::{Identity, Shared, mail};
 use xshell::{Shell, cmd};
 
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
@@ -18,8 +20,11 @@ const LARGEST: u64 = 256 << 20;
 
 /// A series and what its manifest says of it.
 pub struct Series {
-    /// The manifest; made up where the input has none.
+    /// The manifest, and what the suite needs beside it; made up where nothing is
+    /// known of the series.
     pub manifest: Manifest,
+    /// Where the manifest comes from.
+    pub basis: Basis,
     /// The patches, in order.
     pub patches: Vec<Patch>,
     /// What both arms get where a tree lacks the symbol.
@@ -28,23 +33,88 @@ pub struct Series {
     pub inverses: Vec<Vec<Patch>>,
     /// What the user should know about the input.
     pub warnings: Vec<String>,
-    folder: Option<PathBuf>,
+}
+
+/// Where what is known of a series comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Basis {
+    /// The folder that it was read from.
+    Own(PathBuf),
+    /// A folder of the same series, and what both share.
+    Found(PathBuf, Shared),
+    /// The folder that the user named.
+    Named(PathBuf),
+    /// Nothing is known of it.
+    Nothing,
+    /// There is no series.
+    NoSeries,
+}
+
+impl Basis {
+    /// The folder that has the manifest.
+    fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Own(folder) | Self::Found(folder, _) | Self::Named(folder) => Some(folder),
+            Self::Nothing | Self::NoSeries => None,
+        }
+    }
+
+    /// What a run asks of the series: without a manifest, what it breaks.
+    pub fn question(&self) -> Question {
+        match self {
+            Self::Nothing => Question::Regressions,
+            _ => Question::Expectations,
+        }
+    }
+
+    /// What the user should know of the choice.
+    fn note(&self) -> Option<String> {
+        match self {
+            Self::Own(_) | Self::NoSeries => None,
+            Self::Found(folder, shared) => Some(format!(
+                "{} is of the same series: both have {shared}. Its manifest is used; \
+                 `--manifest none` tests without it",
+                named(folder)
+            )),
+            Self::Named(folder) => Some(format!("the manifest of {} is used", named(folder))),
+            Self::Nothing => Some(
+                "no folder in patches/ is of this series: tested for what it breaks".to_owned(),
+            ),
+        }
+    }
 }
 
 impl Series {
-    /// The patches for one kernel: the manifest's variant for it, if any.
+    /// The patches for one kernel: of a folder its variant for it, if any.
     pub fn patches_for(&self, version: &str) -> Result<Vec<Patch>> {
-        match &self.folder {
-            Some(folder) if !self.manifest.variants.is_empty() => {
+        match &self.basis {
+            Basis::Own(folder) if !self.manifest.variants.is_empty() => {
                 Ok(read_files(folder, self.manifest.patches_for(version))?.patches)
             }
             _ => Ok(self.patches.clone()),
         }
     }
 
+    /// What the folder of the same series has for this kernel, to be used where
+    /// the patches themselves don't apply, with the folder's name.
+    pub fn stand_in_for(&self, version: &str) -> Result<Option<(String, Vec<Patch>)>> {
+        let (Basis::Found(folder, _) | Basis::Named(folder)) = &self.basis else {
+            return Ok(None);
+        };
+        let mut variants = self.manifest.variants.iter();
+        match variants.find(|variant| variant.kernels.contains(version)) {
+            Some(variant) => Ok(Some((
+                named(folder),
+                read_files(folder, &variant.patches)?.patches,
+            ))),
+            None => Ok(None),
+        }
+    }
+
     /// What a reader of the series should know before it is judged.
     pub fn notes(&self) -> Vec<String> {
-        let mut notes = self.warnings.clone();
+        let mut notes: Vec<String> = self.basis.note().into_iter().collect();
+        notes.extend(self.warnings.iter().cloned());
         if !self.manifest.missing.is_empty() {
             let list: Vec<_> = self
                 .manifest
@@ -52,8 +122,13 @@ impl Series {
                 .iter()
                 .map(ToString::to_string)
                 .collect();
+            let (patches, are) = match list.len() {
+                1 => ("patch", "is"),
+                _ => ("patches", "are"),
+            };
             notes.push(format!(
-                "Patch {} of {} v{} is missing from the input; the others are tested without it{}",
+                "{patches} {} of {} v{} {are} missing from the input; the others are tested \
+                 without{}",
                 list.join(", "),
                 self.manifest.name,
                 self.manifest.version,
@@ -67,41 +142,230 @@ impl Series {
     }
 }
 
-/// What `--series` is called where there is none: the kernel as it is.
+/// What `--series` is called where there is none: the kernel as it is. What
+/// `--manifest` is called where none is to be used.
 const NONE: &str = "none";
 
-/// Reads the series that `--series` names, with its manifest.
-pub fn load(from: &str) -> Result<Series> {
+/// Reads the series that `--series` names, with the manifest that `--manifest`
+/// names or else that of its own folder, else that of the folder in `patches/` that
+/// is of the same series.
+pub fn load(from: &str, manifest: Option<&str>) -> Result<Series> {
+    let suite = suite()?;
     if from == NONE {
-        return Ok(none());
-    }
-    let path = Path::new(from);
-    // The default is meant from the workspace, wherever the command is run.
-    let path = if path.exists() {
-        path.to_owned()
-    } else {
-        workspace().join(path)
-    };
-    if path.join(manifest::FILE).is_file() {
-        return with_manifest(&path);
-    }
-    plain(series(from)?)
-}
-
-/// No series at all: both arms are the kernel as it is.
-fn none() -> Series {
-    Series {
-        manifest: Manifest {
+        let nothing = Manifest {
             name: NONE.to_owned(),
             title: "no series: the kernel as it is".to_owned(),
             ..Manifest::default()
-        },
-        patches: Vec::new(),
-        prerequisites: Vec::new(),
-        inverses: Vec::new(),
-        warnings: Vec::new(),
-        folder: None,
+        };
+        return Ok(Series {
+            manifest: nothing.on(&suite),
+            basis: Basis::NoSeries,
+            patches: Vec::new(),
+            prerequisites: Vec::new(),
+            inverses: Vec::new(),
+            warnings: Vec::new(),
+        });
     }
+    let place = in_workspace(from);
+    let own = match place.join(manifest::FILE).is_file() {
+        true => Some(Known::read(&place)?),
+        false => None,
+    };
+    let (mut series, own) = match own {
+        Some(own) => (own.series.clone(), Some(own)),
+        None => (series(from)?, None),
+    };
+    let known = match (manifest, own) {
+        (Some(NONE), own) => {
+            // What the input is called, it keeps.
+            if let Some(own) = own {
+                series.name = own.manifest.name;
+                series.title = own.manifest.title;
+                series.version = own.manifest.version;
+                series.missing = own.manifest.missing;
+            }
+            None
+        }
+        (Some(folder), _) => {
+            let known = Known::read(&in_workspace(folder))?;
+            let basis = Basis::Named(known.folder.clone());
+            Some((known, basis))
+        }
+        (None, Some(own)) => {
+            let basis = Basis::Own(own.folder.clone());
+            Some((own, basis))
+        }
+        (None, None) => same_series(&series.identity)?.map(|(known, shared)| {
+            let basis = Basis::Found(known.folder.clone(), shared);
+            (known, basis)
+        }),
+    };
+    let (manifest, basis) = match known {
+        None => (made_up(&series)?, Basis::Nothing),
+        Some((known, basis @ Basis::Own(_))) => (known.manifest, basis),
+        Some((known, basis)) => (adopted(known.manifest, &series), basis),
+    };
+    let folder = basis.folder();
+    let read = |file: &String| match folder {
+        Some(folder) => Ok(read_files(folder, std::slice::from_ref(file))?.patches),
+        None => Ok(Vec::new()),
+    };
+    let prerequisites = manifest
+        .prerequisites
+        .iter()
+        .map(|p| Ok((p.symbol.clone(), read(&p.file)?)))
+        .collect::<Result<_>>()?;
+    let inverses = manifest
+        .inverses
+        .iter()
+        .map(|i| read(&i.file))
+        .collect::<Result<_>>()?;
+    Ok(Series {
+        prerequisites,
+        inverses,
+        patches: series.patches,
+        warnings: match &basis {
+            Basis::Own(_) => Vec::new(),
+            _ => series.warnings.iter().map(ToString::to_string).collect(),
+        },
+        manifest: manifest.on(&suite),
+        basis,
+    })
+}
+
+/// Which metric the words of a changelog mean, of a series with these titles: by the
+/// folder that `--manifest` names, else by that of the same series.
+pub fn claims(titles: &[&str], manifest: Option<&str>) -> Result<BTreeMap<String, String>> {
+    let known = match manifest {
+        Some(NONE) => None,
+        Some(folder) => Some(Known::read(&in_workspace(folder))?),
+        None => {
+            let mut identity = Identity::default();
+            for title in titles {
+                identity.add_title(title);
+            }
+            same_series(&identity)?.map(|(known, _)| known)
+        }
+    };
+    let measure = known.and_then(|known| known.manifest.measure);
+    Ok(measure.map(|measure| measure.claims).unwrap_or_default())
+}
+
+/// A path as the user means it: the default is meant from the workspace, wherever
+/// the command is run.
+fn in_workspace(path: &str) -> PathBuf {
+    let path = Path::new(path);
+    match path.exists() {
+        true => path.to_owned(),
+        false => workspace().join(path),
+    }
+}
+
+/// A folder as messages call it.
+fn named(folder: &Path) -> String {
+    let short = folder.strip_prefix(workspace()).unwrap_or(folder);
+    short.display().to_string()
+}
+
+/// What the scenarios need for themselves.
+fn suite() -> Result<Suite> {
+    let path = workspace().join("kernel-tests/suite.toml");
+    let text = fs_err::read_to_string(&path).kind(Kind::Infrastructure)?;
+    manifest::parse_suite(&text)
+        .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+        .kind(Kind::Usage)
+}
+
+/// A series' folder.
+struct Known {
+    folder: PathBuf,
+    manifest: Manifest,
+    /// Its own patches.
+    series: series::Series,
+}
+
+impl Known {
+    fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(manifest::FILE);
+        let text = fs_err::read_to_string(&path).kind(Kind::Usage)?;
+        let manifest = manifest::parse(&text)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+            .kind(Kind::Usage)?;
+        let series = read_files(folder, &manifest.patches)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            manifest,
+            series,
+        })
+    }
+
+    fn identity(&self) -> Identity {
+        let mut identity = self.manifest.identity();
+        identity.extend(self.series.identity.clone());
+        identity
+    }
+}
+
+/// The folder in `patches/` that is of the same series as what has this identity,
+/// and what they share; of several the one that shares the surest.
+fn same_series(identity: &Identity) -> Result<Option<(Known, Shared)>> {
+    let mut found: Option<(Known, Shared)> = None;
+    for folder in known_folders()? {
+        let known = match Known::read(&folder) {
+            Ok(known) => known,
+            // What is wrong with it is no concern of another series.
+            Err(error) => {
+                eprintln!("warning: {} is left out: {error}", named(&folder));
+                continue;
+            }
+        };
+        let Some(shared) = known.identity().shared(identity) else {
+            continue;
+        };
+        if found
+            .as_ref()
+            .is_none_or(|(_, best)| shared.is_surer_than(best))
+        {
+            found = Some((known, shared));
+        }
+    }
+    Ok(found)
+}
+
+/// The folders in `patches/` that have a manifest, by name.
+fn known_folders() -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs_err::read_dir(workspace().join("patches")).kind(Kind::Infrastructure)? {
+        let folder = entry.kind(Kind::Infrastructure)?.path();
+        if folder.join(manifest::FILE).is_file() {
+            folders.push(folder);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+/// What a manifest says, of another version of its series.
+fn adopted(manifest: Manifest, series: &series::Series) -> Manifest {
+    let is_same = (manifest.version, &manifest.missing) == (series.version, &series.missing);
+    Manifest {
+        title: series.title.clone(),
+        version: series.version,
+        missing: series.missing.clone(),
+        missing_note: manifest.missing_note.filter(|_| is_same),
+        ..manifest
+    }
+}
+
+/// The manifest of a series of which nothing is known.
+fn made_up(series: &series::Series) -> Result<Manifest> {
+    let files = series::pack(series).kind(Kind::Usage)?;
+    let text = files
+        .iter()
+        .find(|(name, _)| name == manifest::FILE)
+        .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
+        .unwrap_or_default();
+    manifest::parse(&text).kind(Kind::Usage)
 }
 
 /// Reads all of standard input.
@@ -283,54 +547,6 @@ fn parse(bytes: &[u8]) -> Result<series::Series> {
     series::parse(bytes).map_err(refused)
 }
 
-fn plain(series: series::Series) -> Result<Series> {
-    let files = series::pack(&series).kind(Kind::Usage)?;
-    let text = files
-        .iter()
-        .find(|(name, _)| name == manifest::FILE)
-        .map(|(_, bytes)| bytes);
-    let text = text
-        .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-        .unwrap_or_default();
-    let manifest = manifest::parse(&text).kind(Kind::Usage)?;
-    Ok(Series {
-        manifest,
-        patches: series.patches,
-        prerequisites: Vec::new(),
-        inverses: Vec::new(),
-        warnings: series.warnings.iter().map(ToString::to_string).collect(),
-        folder: None,
-    })
-}
-
-fn with_manifest(folder: &Path) -> Result<Series> {
-    let path = folder.join(manifest::FILE);
-    let text = fs_err::read_to_string(&path).kind(Kind::Usage)?;
-    let manifest = manifest::parse(&text)
-        .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
-        .kind(Kind::Usage)?;
-    let series = read_files(folder, &manifest.patches)?;
-    let read = |file: &String| read_files(folder, std::slice::from_ref(file)).map(|s| s.patches);
-    let prerequisites = manifest
-        .prerequisites
-        .iter()
-        .map(|p| Ok((p.symbol.clone(), read(&p.file)?)))
-        .collect::<Result<_>>()?;
-    let inverses = manifest
-        .inverses
-        .iter()
-        .map(|i| read(&i.file))
-        .collect::<Result<_>>()?;
-    Ok(Series {
-        patches: series.patches,
-        prerequisites,
-        inverses,
-        warnings: Vec::new(),
-        folder: Some(folder.to_owned()),
-        manifest,
-    })
-}
-
 /// The patches of a folder, each by itself, with its file's name.
 pub fn patches(folder: &Path) -> Result<Vec<(String, Patch)>> {
     let mut names = Vec::new();
@@ -386,29 +602,35 @@ fn mail_files(path: &Path) -> Result<Vec<(PathBuf, String)>> {
         true => maildir.to_vec(),
         false => vec![path.to_owned()],
     };
-    let mut files = Vec::new();
+    let mut all = Vec::new();
     for place in &places {
         for entry in fs_err::read_dir(place).kind(Kind::Usage)? {
             let file = entry.kind(Kind::Usage)?.path();
-            let name = file
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let wanted = is_mail
-                || [".patch", ".mbox", ".mbx", ".eml", ".gz"]
-                    .iter()
-                    .any(|e| name.ends_with(e));
-            if file.is_file() && wanted {
-                files.push((file, name));
+            let name = file.file_name().unwrap_or_default();
+            let name = name.to_string_lossy().into_owned();
+            if file.is_file() {
+                all.push((file, name));
             }
         }
     }
+    let ending = |endings: &[&str]| {
+        let mut files = all.clone();
+        files.retain(|(_, name)| endings.iter().any(|end| name.ends_with(end)));
+        files
+    };
+    let mut files = match is_mail {
+        true => all,
+        false => match ending(&[".patch", ".mbox", ".mbx", ".eml", ".gz"]) {
+            // The text of a thread, as an archive shows it.
+            none if none.is_empty() => ending(&[".txt"]),
+            files => files,
+        },
+    };
     if files.is_empty() {
         return fail(
             Kind::Usage,
             format!(
-                "{} has no {} and no file ending in .patch, .mbox, .mbx, .eml or .gz",
+                "{} has no {} and no file ending in .patch, .mbox, .mbx, .eml, .gz or .txt",
                 path.display(),
                 manifest::FILE
             ),

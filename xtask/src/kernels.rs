@@ -125,7 +125,6 @@ pub fn apply(job: &Job, store: &Store, series: &Series, name: &str) -> Result<Tr
         })
         .map_err(|error| Failure::new(blame(&error), error))?;
     job.progress.finish(&found.version);
-    let patches = series.patches_for(&found.version)?;
     let prerequisites: Vec<Prerequisite> = series
         .prerequisites
         .iter()
@@ -137,15 +136,30 @@ pub fn apply(job: &Job, store: &Store, series: &Series, name: &str) -> Result<Tr
         })
         .collect();
     let inverses: Vec<_> = series.inverses.iter().flatten().cloned().collect();
-    let prepared = apply::arms(
-        store,
-        name,
-        found.commit,
-        &patches,
-        &prerequisites,
-        &inverses,
-    )
-    .kind(Kind::Apply)?;
+    let arms_of = |patches: &[Patch]| {
+        apply::arms(
+            store,
+            name,
+            found.commit,
+            patches,
+            &prerequisites,
+            &inverses,
+        )
+        .kind(Kind::Apply)
+    };
+    let mut prepared = arms_of(&series.patches_for(&found.version)?)?;
+    if prepared.report.verdict == Verdict::Conflict
+        && let Some((folder, patches)) = series.stand_in_for(&found.version)?
+    {
+        let instead = arms_of(&patches)?;
+        if instead.arms.is_some() {
+            prepared = instead;
+            prepared.report.notes.push(format!(
+                "the patches themselves do not apply to this kernel; those that {folder} has for \
+                 it are tested instead"
+            ));
+        }
+    }
     Ok(Tree {
         name: name.to_owned(),
         version: found.version,

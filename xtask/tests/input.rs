@@ -146,6 +146,80 @@ fn a_symbol_that_looks_missing_is_a_note() {
     assert!(note.contains("list_walk_back"), "{note}");
 }
 
+/// The thread in the repository, and later versions of its series by mail.
+#[test]
+fn a_mail_of_a_known_series_uses_its_manifest() {
+    let world = World::new();
+    let titled = |subject: &str, head: &str| {
+        mail("mm/reap.c", "four", "FOUR").replace(
+            "Subject: [PATCH] mm: change a line\n",
+            &format!("{head}Subject: {subject}\n"),
+        )
+    };
+    let notes = |args: &[&str]| {
+        let args = [&["apply", "--kernel", "linux", "--json"], args].concat();
+        let output = world.run(&args);
+        let report: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+        report["series"].clone()
+    };
+    let found = "patches/oom-reaper-reverse is of the same series: both have ";
+    let title = "mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order";
+    let retitled = "mm/oom_kill: something else";
+    let old = "In-Reply-To: <20250829065550.29571-1-zhongjinji@honor.com>\n";
+    for (name, text, shared) in [
+        (
+            "title",
+            titled(&format!("[PATCH v7] {title}"), ""),
+            "the title",
+        ),
+        (
+            "case and prefix",
+            titled(
+                "[RFC PATCH mm-new v11 2/3] mm, oom: the oom reaper traverses the VMA maple tree in reverse order",
+                "",
+            ),
+            "the title",
+        ),
+        (
+            "answer",
+            titled(&format!("[PATCH v7] {retitled}"), old),
+            "the message id",
+        ),
+    ] {
+        std::fs::write(world.root.join("new.mbox"), text).unwrap();
+        let series = notes(&["--series", "new.mbox"]);
+        let said = series["notes"][0].as_str().unwrap();
+        assert!(
+            said.starts_with(&format!("{found}{shared}")),
+            "{name}: {said}"
+        );
+        assert_eq!(series["name"], "oom-reaper-reverse", "{name}");
+        // The patches are those of the mail.
+        assert!(!series["patches"][0].as_str().unwrap().is_empty(), "{name}");
+
+        let without = notes(&["--series", "new.mbox", "--manifest", "none"]);
+        assert_ne!(without["name"], "oom-reaper-reverse", "{name}");
+    }
+    std::fs::write(
+        world.root.join("new.mbox"),
+        titled(&format!("[PATCH] {retitled}"), ""),
+    )
+    .unwrap();
+    let other = notes(&["--series", "new.mbox"]);
+    assert!(
+        !other["notes"].to_string().contains("same series"),
+        "{other}"
+    );
+    let named = [
+        "--series",
+        "new.mbox",
+        "--manifest",
+        "patches/oom-reaper-reverse",
+    ];
+    assert_eq!(notes(&named)["name"], "oom-reaper-reverse");
+}
+
 #[test]
 fn hostile_and_broken_input_is_refused() {
     let world = World::new();

@@ -335,7 +335,11 @@ fn the_thread_at_a_glance() {
           Reduce those races by reaping the oom victim from the other end of the
           address space."
     "##);
-    assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    // A command stays in one line: it is copied.
+    let (text, command) = out.split_once("\nTest it:\n").unwrap();
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{out}");
+    let command = command.trim();
+    assert_eq!(command, format!("cargo xtask patch-test --series {THREAD}"));
 
     let document = world.json(&[THREAD, "--json"], "");
     assert_eq!(document["versions"], serde_json::json!([6]));

@@ -22,6 +22,6 @@ pub use analyse::comparison::{ArmSamples, Comparison, Unprobed, Verdict};
 pub use analyse::model::{Report, RoundRow, Status};
 pub use analyse::order::OrderProof;
 pub use analyse::probes::ProbeCost;
-pub use analyse::scenarios::{ScenarioRow, Tally};
+pub use analyse::scenarios::{ScenarioRow, ScenarioVerdict, Tally};
 pub use analyse::{analyse, decided};
 pub use between::{Between, between};

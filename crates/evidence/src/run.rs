@@ -45,6 +45,9 @@ pub struct Run {
     pub guest: Guest,
     /// The boots, in the order in which they ran.
     pub rounds: Vec<Round>,
+    /// What is asked of the series.
+    #[serde(default)]
+    pub question: Question,
     /// The order of the walk that each arm must prove; none where the series
     /// promises none.
     #[serde(default)]
@@ -82,6 +85,17 @@ pub struct Run {
     /// Boots that were lost through no fault of the kernel's, and made again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost_boots: Vec<LostBoot>,
+}
+
+/// What a run asks of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Question {
+    /// Does everything hold? Every scenario must pass on every arm.
+    #[default]
+    Expectations,
+    /// Does it break anything? What fails on base too says nothing of the series.
+    Regressions,
 }
 
 /// A boot that was lost through no fault of the kernel's, and made again.

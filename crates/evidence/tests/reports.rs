@@ -299,6 +299,7 @@ fn as_json() {
         "passed": 0,
         "skipped": 5
       },
+      "verdict": "did-not-run",
       "why": "no CONFIG_HUGETLBFS"
     }
     "#);

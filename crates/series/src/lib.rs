@@ -16,4 +16,7 @@ mod series;
 mod text;
 
 pub use person::Person;
-pub use series::{Error, Offer, Reply, Series, Warning, from_thread, index, manifest, pack, parse};
+pub use series::{
+    Error, Identity, Offer, Reply, Series, Shared, Warning, from_thread, index, manifest, pack,
+    parse,
+};

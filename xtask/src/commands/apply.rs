@@ -9,7 +9,6 @@ use vm::process::Cancel;
 
 use super::options::{Kernels, Series};
 use crate::exit::{Failure, Kind, Result};
-use crate::input;
 use crate::job::Job;
 use crate::kernels;
 use crate::output::{print, print_json};
@@ -33,7 +32,7 @@ pub struct Options {
 /// put to the test on one of them.
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.offline)?;
-    let series = input::load(&args.series.from)?;
+    let series = args.series.load()?;
     let store = kernels::store(&job)?;
     let mut trees = Vec::new();
     for name in &args.kernels.names {
@@ -47,16 +46,14 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
                 "version": manifest.version,
                 "patches": series.patches.iter().map(|p| p.subject.as_str()).collect::<Vec<_>>(),
                 "missing": manifest.missing,
+                "notes": series.notes(),
             },
             "kernels": trees.iter().map(|tree| &tree.report).collect::<Vec<_>>(),
         }))?;
     } else {
         let mut text = format!("{} v{}\n", manifest.name, manifest.version);
-        for index in &manifest.missing {
-            let _ = writeln!(text, "  patch {index} is missing from the input");
-        }
-        for warning in &series.warnings {
-            let _ = writeln!(text, "  {warning}");
+        for note in series.notes() {
+            let _ = writeln!(text, "  {note}");
         }
         for tree in &trees {
             let _ = writeln!(text, "{}", kernels::in_words(&tree.report));

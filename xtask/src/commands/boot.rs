@@ -13,7 +13,7 @@ use crate::flavour::Flavour;
 use crate::guest::Program;
 use crate::job::Job;
 use crate::machine::Machine;
-use crate::{host, input, kernels};
+use crate::{host, kernels};
 
 /// `boot`'s options.
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ pub struct Options {
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.setup.offline)?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
-    let series = input::load(&args.series.from)?;
+    let series = args.series.load()?;
     let kernel = kernels::build(&job, &series, &args.kernel.name, args.flavour, &[args.arm])?;
     let Some((_, built)) = kernel.built.first() else {
         return fail(Kind::Build, "nothing was built");

@@ -11,11 +11,11 @@ use vm::process::Cancel;
 use super::options::{self, Guest, Kernels, Series, Setup};
 use crate::exit::Result;
 use crate::flavour::Flavour;
+use crate::host;
 use crate::job::Job;
 use crate::kernels::{self, Kernel};
 use crate::output::{print, print_json};
 use crate::run::request::either_or_both;
-use crate::{host, input};
 
 /// `build`'s options.
 #[derive(Debug, Args)]
@@ -65,13 +65,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.setup.offline)?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let arms = either_or_both(args.arm);
-    let kernels = kernels(
-        &job,
-        &args.series.from,
-        &args.kernels.names,
-        args.flavour,
-        &arms,
-    )?;
+    let kernels = kernels(&job, &args.series, &args.kernels.names, args.flavour, &arms)?;
     let mut text = String::new();
     let mut list = Vec::new();
     for kernel in &kernels {
@@ -108,12 +102,12 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
 /// These arms of these kernels, built.
 pub fn kernels(
     job: &Job,
-    series: &str,
+    series: &Series,
     names: &[String],
     flavour: Flavour,
     arms: &[Arm],
 ) -> Result<Vec<Kernel>> {
-    let series = input::load(series)?;
+    let series = series.load()?;
     names
         .iter()
         .map(|name| kernels::build(job, &series, name, flavour, arms))

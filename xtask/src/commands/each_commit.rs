@@ -13,13 +13,13 @@ use vm::process::Cancel;
 use super::build::Options;
 use crate::exit::{Kind, Result, fail};
 use crate::guest::Program;
+use crate::host;
 use crate::job::Job;
 use crate::kernels::{self, Inspected};
 use crate::machine::Machine;
 use crate::output::{print, print_json};
 use crate::run::guests::{Guest, Guests, Kernel};
 use crate::run::{folder, plan};
-use crate::{host, input};
 
 /// Builds, inspects and boots every commit of the series.
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
@@ -28,7 +28,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         return fail(Kind::Usage, "--each-commit takes one --kernel");
     };
     let started = jiff::Timestamp::now();
-    let series = input::load(&args.series.from)?;
+    let series = args.series.load()?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let program = Program::build(&job)?;
     let mut chosen = program.catalogue.select(&args.scenarios)?;

@@ -16,7 +16,6 @@ use super::options::{self, Series, Setup};
 use super::run_options::{RESUME_ALONE, Wanted, agree};
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::host::Install;
-use crate::input;
 use crate::job::Job;
 use crate::output::{print, print_json};
 use crate::run::request::{Extent, Request};
@@ -183,7 +182,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
 fn names(series: &Series, kernels: &Kernels) -> Result<Vec<String>> {
     let mut names = kernels.names.clone();
     if names.is_empty() {
-        names = input::load(&series.from)?.manifest.kernels;
+        names = series.load()?.manifest.kernels;
     }
     if names.is_empty() {
         return fail(Kind::Usage, "no kernel is named")
@@ -439,7 +438,7 @@ fn write(folder: &Path, cell: &Cell) -> Result {
 /// Does a cell's work, noting how far it came.
 fn fill(job: &Job, request: &Request, install: Install, folder: &Path, cell: &mut Cell) -> Result {
     cell.ended = Some(Stage::Source);
-    let series = input::load(&request.series)?;
+    let series = request.load()?;
     cell.series = format!("{} v{}", series.manifest.name, series.manifest.version);
     let store = kernels::store(job)?;
     let tree = kernels::apply(job, &store, &series, &request.kernel)

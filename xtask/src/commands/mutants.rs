@@ -125,7 +125,7 @@ impl Verdict {
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.setup.offline)?;
     let started = jiff::Timestamp::now();
-    let series = input::load(&args.series.from)?;
+    let series = args.series.load()?;
     let mutants = read(args)?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let program = Program::build(&job)?;

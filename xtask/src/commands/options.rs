@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use vm::Want;
 
 use crate::host::Install;
+use crate::input;
 use crate::run::request;
 
 /// The series that is meant where none is named, from the workspace.
@@ -27,6 +28,17 @@ pub struct Series {
         default_value = SERIES
     )]
     pub from: String,
+    /// The folder whose manifest is used with the series, or none [default: its
+    /// own, else that of the folder in patches/ of the same series]
+    #[arg(long, value_name = "FOLDER")]
+    pub manifest: Option<String>,
+}
+
+impl Series {
+    /// Reads it.
+    pub fn load(&self) -> crate::exit::Result<input::Series> {
+        input::load(&self.from, self.manifest.as_deref())
+    }
 }
 
 /// What `--kernel` takes.

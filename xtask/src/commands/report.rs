@@ -8,6 +8,7 @@ use evidence::{Report, calibrate, claims, report};
 
 use super::options::Verdict;
 use crate::exit::{Classify, Kind, Result, fail};
+use crate::input;
 use crate::output::{print, print_json};
 use crate::run::{folder, outcome};
 
@@ -23,6 +24,11 @@ pub struct Compare {
     #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "calibrate")]
     #[expect(clippy::option_option, reason = "absent, alone, or with a file")]
     pub claims: Option<Option<PathBuf>>,
+    /// With --claims: the folder whose manifest says which metric a changelog's words
+    /// mean, or none [default: what the run recorded, else the folder in patches/
+    /// of the same series]
+    #[arg(long, value_name = "FOLDER", requires = "claims")]
+    pub manifest: Option<String>,
     /// Measure false alarms: split the boots of one kernel at random into two
     /// arms, count how often they are called different, and print the smallest
     /// change that would be detected
@@ -92,7 +98,16 @@ fn one(args: &Compare, run: &Run) -> Result {
         None => run.changelog.clone(),
     };
     let claims = claims::read(&text);
-    let checks = claims::check(&claims, &report.comparisons, &run.claims);
+    let recorded = (args.manifest.is_none() && !run.claims.is_empty()).then(|| run.claims.clone());
+    let words = match recorded {
+        Some(words) => words,
+        None => {
+            let patches = run.series.patches.iter().map(String::as_str);
+            let titles: Vec<&str> = patches.chain([run.series.title.as_str()]).collect();
+            input::claims(&titles, args.manifest.as_deref())?
+        }
+    };
+    let checks = claims::check(&claims, &report.comparisons, &words);
     if args.verdict.json {
         print_json(&serde_json::json!({ "claims": claims, "checks": checks }))?;
     } else {

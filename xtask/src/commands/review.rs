@@ -126,12 +126,31 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     if args.json {
         return print_json(&document(&review, &found, &rerolls));
     }
-    print(&text::review(
-        &review,
-        &found,
-        &rerolls,
-        text::Paint::for_stdout(),
-    ))
+    let paint = text::Paint::for_stdout();
+    print(&text::review(&review, &found, &rerolls, paint))?;
+    print(&format!("\nTest it:\n  {}\n", test_line(args)))
+}
+
+/// The command that tests what was just read.
+fn test_line(args: &Options) -> String {
+    let read_by_patch_test = match args.threads.as_slice() {
+        [one] if args.series.is_none() && one != "-" => Some(one.as_str()),
+        _ => None,
+    };
+    let patch_test = |file| {
+        format!(
+            "cargo xtask patch-test --series {}",
+            shell_words::quote(file)
+        )
+    };
+    match read_by_patch_test {
+        Some(file) => patch_test(file),
+        None => {
+            let again = std::env::args().skip(1);
+            let review = shell_words::join(again.chain(["--am".into(), "am.mbox".into()]));
+            format!("cargo xtask {review} && {}", patch_test("am.mbox"))
+        }
+    }
 }
 
 const JSON: &str = "--json";

@@ -65,6 +65,7 @@ impl Wanted {
     pub fn request(&self, kernel: &str, extent: Extent) -> Request {
         Request {
             series: self.series.from.clone(),
+            manifest: self.series.manifest.clone(),
             kernel: kernel.to_owned(),
             flavour: self.flavour,
             arm: self.arm,
@@ -132,7 +133,7 @@ mod tests {
     #[test]
     fn a_request_comes_back_as_what_it_was() {
         let whole = request(
-            "--series - --flavour debug --arm base --rounds 0 --minutes 3 --repeat 2 --shuffle \
+            "--series - --manifest none --flavour debug --arm base --rounds 0 --minutes 3 --repeat 2 --shuffle \
              --seed 7 --sweep --scenario a* --scenario b --claims c.txt --accel tcg --cpus 1 \
              --memory 2G --require-conclusion",
         );

@@ -29,7 +29,6 @@ use self::request::{Extent, Fault, Request};
 use crate::exit::{Advise, Classify, Kind, Result};
 use crate::guest::Program;
 use crate::host::{self, Install};
-use crate::input;
 use crate::job::Job;
 use crate::kernels;
 use crate::machine::Machine;
@@ -69,7 +68,7 @@ pub fn run(
             .then(|| folder::load(folder))
             .transpose()?,
     };
-    let series = input::load(&request.series)?;
+    let series = request.load()?;
     let claims = request.claims.as_ref().map(fs_err::read_to_string);
     let claims = claims.transpose().kind(Kind::Usage)?;
     for note in series.notes() {

@@ -39,6 +39,7 @@ pub fn judge(report: &Report, require_conclusion: bool) -> Result {
     match report.status {
         Status::Failed => fail(Kind::Judgement, reasons),
         Status::Infrastructure => fail(Kind::Infrastructure, reasons),
+        Status::NotJudged => fail(Kind::Inconclusive, reasons),
         Status::Passed if require_conclusion && !report.conclusive => fail(
             Kind::Inconclusive,
             "the primary metrics came to no conclusion",

@@ -336,6 +336,7 @@ mod tests {
 
     fn request() -> Request {
         Request {
+            manifest: None,
             series: "none".into(),
             kernel: "6.12".into(),
             flavour: Flavour::Lean,

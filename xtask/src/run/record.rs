@@ -185,6 +185,7 @@ pub fn describe(
             flavour: request.flavour.as_str().to_owned(),
         },
         rounds: Vec::new(),
+        question: series.basis.question(),
         expect_order: tasks.expect_order,
         primary: measure.map(|m| m.primary.clone()).unwrap_or_default(),
         unprobed: measure.map(|m| m.unprobed.clone()).unwrap_or_default(),
@@ -198,7 +199,7 @@ pub fn describe(
             .collect::<Vec<_>>()
             .join("\n\n"),
         claims: measure.map(|m| m.claims.clone()).unwrap_or_default(),
-        notes: Vec::new(),
+        notes: series.notes(),
         lost_boots: Vec::new(),
         labels: measure.map(|m| m.labels.clone()).unwrap_or_default(),
     })

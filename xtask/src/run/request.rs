@@ -8,13 +8,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use vm::Want;
 
+use crate::exit::Result;
 use crate::flavour::Flavour;
+use crate::input::{self, Series};
 
 /// What a run does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Where the series is, as `--series` takes it.
     pub series: String,
+    /// Which manifest is used with it, as `--manifest` takes it.
+    #[serde(default)]
+    pub manifest: Option<String>,
     /// Which kernel, as `--kernel` takes it.
     pub kernel: String,
     pub flavour: Flavour,
@@ -86,6 +91,11 @@ impl Request {
         keys.filter(|key| ours[*key] != theirs[*key])
             .map(|key| format!("{key} {}, not {}", ours[key], theirs[key]))
             .collect()
+    }
+
+    /// Reads the series.
+    pub fn load(&self) -> Result<Series> {
+        input::load(&self.series, self.manifest.as_deref())
     }
 
     /// The arms to build.

@@ -22,17 +22,28 @@ const MEASURED: &str = "lean";
 pub(super) fn caveats(run: &Run) -> Vec<String> {
     let mut caveats = Vec::new();
     if run.accelerator.kind == Accel::Tcg {
-        caveats.push(
-            "Measured under emulation (QEMU TCG): times do not carry over to hardware; \
-             counts, the order of the walk and the sign of a change do."
-                .to_owned(),
-        );
-    }
-    for missing in &run.series.missing {
-        let total = run.series.patches.len() + run.series.missing.len();
+        let order = match run.expect_order {
+            Some(_) => "counts, the order of the walk",
+            None => "counts",
+        };
         caveats.push(format!(
-            "Patch {missing}/{total} of the series is missing: the series was tested without it."
+            "Measured under emulation (QEMU TCG): times do not carry over to hardware; {order} and \
+             the sign of a change do."
         ));
+    }
+    let missing: Vec<String> = run.series.missing.iter().map(ToString::to_string).collect();
+    let total = run.series.patches.len() + missing.len();
+    match missing.as_slice() {
+        [] => {}
+        [one] => caveats.push(format!(
+            "Patch {one}/{total} of the series is missing: the series was tested without it."
+        )),
+        several => caveats.push(format!(
+            "{} of {total} patches of the series are missing ({}): the series was tested without \
+             them.",
+            several.len(),
+            several.join(", ")
+        )),
     }
     let boots = |arm: Arm| {
         run.rounds
@@ -48,6 +59,8 @@ pub(super) fn caveats(run: &Run) -> Vec<String> {
              correctness only.",
             run.guest.flavour
         ));
+    } else if both && !run.rounds.is_empty() && fewest == 0 && run.limit.is_none() {
+        caveats.push("Nothing was measured: no measuring boot was asked for.".to_owned());
     } else if both && !run.rounds.is_empty() && fewest < FEWEST {
         caveats.push(format!(
             "Too few measuring boots per arm ({fewest}): with fewer than {FEWEST}, no difference \

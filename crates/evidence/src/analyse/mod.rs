@@ -37,6 +37,7 @@ pub(crate) fn judge(run: &Run, names: [&'static str; 2], more: Vec<String>) -> R
     let notes = lost
         .map(|boot| format!("boot {} ({}) was lost: {}", boot.index, boot.arm, boot.why))
         .chain(run.notes.iter().cloned())
+        .chain(status::not_counted(run, &scenarios))
         .chain(probes::agreements(&comparisons))
         .chain(caveats::notes(run))
         .collect();

@@ -24,6 +24,8 @@ pub enum Status {
     Failed,
     /// Guests did not run, or not to their end.
     Infrastructure,
+    /// They ran, and nothing that they did says anything of the series.
+    NotJudged,
 }
 
 /// A run, judged: what `report.json` holds.

@@ -7,7 +7,7 @@ use results::{Arm, ktap};
 use serde::Serialize;
 
 use crate::breakdown::{Breakdown, OnBothArms};
-use crate::run::{RoundStatus, Run};
+use crate::run::{Question, RoundStatus, Run};
 
 /// One scenario in both arms.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,14 +20,66 @@ pub struct ScenarioRow {
     /// The first reason for a failure or a skip.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// What it says of the series.
+    pub verdict: ScenarioVerdict,
+}
+
+/// What a scenario says of the series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScenarioVerdict {
+    /// It ran, and passed wherever it did.
+    Held,
+    /// It failed where it had to pass.
+    Failed,
+    /// It did not run to a result on every arm that was booted.
+    DidNotRun,
+    /// It does not pass on base either: the fault of the suite, the kernel or the
+    /// host, which is not counted against the series.
+    NotJudged,
 }
 
 impl ScenarioRow {
     /// Whether it ran, and passed wherever it did.
     pub fn held(&self) -> bool {
-        let arms = [self.base, self.patched];
-        let bad = |t: &Tally| t.failed + t.skipped + t.lost > 0;
-        arms.iter().any(|t| t.passed > 0) && !arms.iter().any(bad)
+        self.verdict == ScenarioVerdict::Held
+    }
+
+    /// What it says of the series. Only where both arms were booted can base
+    /// excuse the series.
+    fn judge(&self, question: Question, both_arms: bool) -> ScenarioVerdict {
+        let (base, patched) = (self.base, self.patched);
+        let fails = base.failed + patched.failed > 0;
+        let lost_by_the_series = base.always_passed() && patched.only_skipped();
+        let excused = question == Question::Regressions && both_arms && !base.always_passed();
+        let passed = base.passed + patched.passed > 0;
+        let elsewhere = [base, patched].iter().any(|t| t.skipped + t.lost > 0);
+        match () {
+            () if fails && excused => ScenarioVerdict::NotJudged,
+            () if fails || lost_by_the_series => ScenarioVerdict::Failed,
+            () if passed && !elsewhere => ScenarioVerdict::Held,
+            () => ScenarioVerdict::DidNotRun,
+        }
+    }
+
+    /// Such as `memcg-limit fails on patched`: what does not hold, where.
+    pub(crate) fn findings(&self) -> Vec<String> {
+        let name = &self.name;
+        let (base, patched) = (self.base.ending(), self.patched.ending());
+        match (base, patched) {
+            (Some(one), Some(other)) if one == other => vec![format!("{name} {one} on both arms")],
+            (None, None) if self.base.always_passed() && self.patched.only_skipped() => {
+                vec![format!("{name} passes on base and is skipped on patched")]
+            }
+            (None, Some(fails)) if self.base.only_skipped() => {
+                vec![format!("{name} is skipped on base and {fails} on patched")]
+            }
+            both => Arm::BOTH
+                .into_iter()
+                .zip([both.0, both.1])
+                .filter_map(|(arm, ending)| Some(format!("{name} {} on {arm}", ending?)))
+                .collect(),
+        }
     }
 }
 
@@ -45,8 +97,25 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// What it does that did not always pass; none where nothing failed.
+    fn ending(self) -> Option<&'static str> {
+        match (self.failed > 0, self.flaky()) {
+            (false, _) => None,
+            (true, true) => Some("is flaky"),
+            (true, false) => Some("fails"),
+        }
+    }
+
+    fn always_passed(self) -> bool {
+        self.passed > 0 && self.failed == 0
+    }
+
+    fn only_skipped(self) -> bool {
+        self.skipped > 0 && self.passed + self.failed + self.lost == 0
+    }
+
     /// Whether it held at times and at others not.
-    pub fn flaky(&self) -> bool {
+    pub fn flaky(self) -> bool {
         self.passed > 0 && self.failed > 0
     }
 
@@ -88,6 +157,7 @@ pub(super) fn scenarios(run: &Run, on_both: &OnBothArms<'_>) -> Vec<ScenarioRow>
                         base: Tally::default(),
                         patched: Tally::default(),
                         why: None,
+                        verdict: ScenarioVerdict::DidNotRun,
                     });
                     rows.len() - 1
                 });
@@ -139,6 +209,10 @@ pub(super) fn scenarios(run: &Run, on_both: &OnBothArms<'_>) -> Vec<ScenarioRow>
                 test.why.as_deref().or_else(|| failing(test)),
             );
         }
+    }
+    let both_arms = Arm::BOTH.into_iter().all(|arm| run.kernel.has(arm));
+    for row in &mut rows {
+        row.verdict = row.judge(run.question, both_arms);
     }
     rows
 }

@@ -6,7 +6,7 @@ use results::ktap::{Outcome, Writer};
 
 use super::sections::matrix::document;
 use crate::analyse::model::Report;
-use crate::analyse::scenarios::ScenarioRow;
+use crate::analyse::scenarios::{ScenarioRow, ScenarioVerdict};
 use crate::matrix::{Matrix, Row};
 use crate::words::{ascii, one_line};
 
@@ -89,11 +89,10 @@ pub fn ktap(matrix: &Matrix) -> std::io::Result<String> {
 fn scenarios(report: &Report) -> Vec<(String, Outcome)> {
     let part = |row: &ScenarioRow| {
         let why = row.why.as_deref().map(one_line).unwrap_or_default();
-        let failed = row.base.failed + row.patched.failed > 0;
-        let outcome = match (row.held(), failed) {
-            (true, _) => Outcome::Pass,
-            (false, true) => Outcome::Fail,
-            (false, false) => Outcome::Skip(why),
+        let outcome = match row.verdict {
+            ScenarioVerdict::Held => Outcome::Pass,
+            ScenarioVerdict::Failed => Outcome::Fail,
+            ScenarioVerdict::DidNotRun | ScenarioVerdict::NotJudged => Outcome::Skip(why),
         };
         (one_line(&row.name), outcome)
     };

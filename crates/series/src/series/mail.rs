@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::answer::Answer;
+use super::identity::Identity;
 use crate::mail::{Layout, Message, Subject, changelog_end, has_diff};
 use crate::pattern::regex;
 use crate::person::Person;
@@ -47,6 +48,24 @@ pub(crate) enum Kind {
 impl Mail {
     pub(crate) fn is_patch(&self) -> bool {
         self.kind == Kind::Patch
+    }
+
+    /// Adds what a patch or a cover letter says of its series. Only a later version
+    /// is taken to answer one of the same series: a first one may answer anything.
+    pub(crate) fn name_series(&self, identity: &mut Identity) {
+        // b4's notes stand between the changelog and the diff, or at the end of a
+        // cover letter.
+        const MOST: usize = 64 << 10;
+        let end = memchr::memmem::find(&self.rest, b"\ndiff --git ");
+        let end = end.unwrap_or(self.rest.len()).min(MOST);
+        identity.add_text(&self.text);
+        identity.add_text(&String::from_utf8_lossy(&self.rest[..end]));
+        identity.add_title(&self.subject.title);
+        let is_reroll = self.subject.version > 1;
+        let answers = self.answers.iter().filter(|_| is_reroll);
+        for id in self.id.iter().chain(answers) {
+            identity.add_message(id);
+        }
     }
 
     /// About how much is kept of it, in bytes.

@@ -10,6 +10,9 @@
 //! missing_note = "1/2 is not in the thread"
 //! source = "thread.txt"                # free text: a file, URL or message id
 //! kernels = ["6.1", "6.12"]            # those of its matrix
+//! change_id = "20250829-reverse-0123456789ab"  # b4's; mail is recognised by it,
+//! message_ids = ["v6.1@example.org"]   # by mails of the series, of any version,
+//! titles = ["mm: old title"]           # and by titles that it or a patch also had
 //!
 //! [[prerequisite]]                     # both arms get it where a tree lacks the symbol
 //! symbol = "mas_for_each_rev"
@@ -58,6 +61,7 @@ use results::plan::{Order, Probe};
 use results::text::printable;
 use serde::{Deserialize, Serialize};
 
+use super::identity::Identity;
 use super::model::MAX_PATCHES;
 use crate::patch::check_path;
 use crate::pattern::regex;
@@ -85,6 +89,15 @@ pub struct Manifest {
     /// Where the series comes from: a file, a URL, a message id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// The line `change-id:` that b4 keeps from version to version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_id: Option<String>,
+    /// Mails of the series, of any version, without `<>`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub message_ids: Vec<String>,
+    /// Other titles that the series or one of its patches has, or had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub titles: Vec<String>,
     /// How the reaper must walk.
     #[serde(default, skip_serializing_if = "Expect::is_empty")]
     pub expect: Expect,
@@ -111,6 +124,17 @@ pub struct Manifest {
     /// Functions at which a walker's range can be seen, best first.
     #[serde(default, rename = "probe", skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Probe>,
+}
+
+/// What the scenarios need for themselves, whatever the series: a manifest's keys
+/// `[measure]`, `[measure.*]` and `[[probe]]`, in a file of the suite's.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suite {
+    /// What is measured of a series that asks for nothing else.
+    measure: Option<Measure>,
+    #[serde(default, rename = "probe")]
+    probes: Vec<Probe>,
 }
 
 /// A patch that provides what the series needs.
@@ -338,7 +362,56 @@ pub fn parse(text: &str) -> Result<Manifest, Error> {
     Ok(manifest)
 }
 
+/// Reads the suite's file, and checks every value.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_suite(text: &str) -> Result<Suite, Error> {
+    let suite: Suite = toml::from_str(text).map_err(|error| Error::Toml(error.to_string()))?;
+    check_probes(&suite.probes)?;
+    suite.measure.iter().try_for_each(Measure::check)?;
+    Ok(suite)
+}
+
 impl Manifest {
+    /// Adds what the suite needs. What the manifest says itself comes first: its
+    /// metrics, scenarios and margin instead of the suite's, its probes before
+    /// them, its words for a metric instead of theirs.
+    pub fn on(mut self, suite: &Suite) -> Self {
+        self.probes.extend(suite.probes.iter().cloned());
+        self.measure = match (self.measure, suite.measure.clone()) {
+            (Some(mut own), Some(suite)) => {
+                let add = |own: &mut BTreeMap<String, String>, suite| {
+                    for (key, value) in suite {
+                        own.entry(key).or_insert(value);
+                    }
+                };
+                add(&mut own.unprobed, suite.unprobed);
+                add(&mut own.labels, suite.labels);
+                add(&mut own.claims, suite.claims);
+                Some(own)
+            }
+            (own, suite) => own.or(suite),
+        };
+        self
+    }
+
+    /// The names by which other versions of the series are recognised.
+    pub fn identity(&self) -> Identity {
+        let mut identity = Identity::default();
+        identity.add_title(&self.title);
+        for title in &self.titles {
+            identity.add_title(title);
+        }
+        for id in &self.message_ids {
+            identity.add_message(id);
+        }
+        if let Some(id) = &self.change_id {
+            identity.add_change_id(id);
+        }
+        identity
+    }
+
     /// The patch files for a kernel: those of the first variant whose range
     /// holds it, else the manifest's own.
     pub fn patches_for(&self, kernel: &str) -> &[String] {
@@ -359,33 +432,11 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<(), Error> {
-        static NAME: LazyLock<Regex> = LazyLock::new(|| regex("^[a-z0-9][a-z0-9_-]{0,99}$"));
-        static SYMBOL: LazyLock<Regex> = LazyLock::new(|| regex("^[A-Za-z_][A-Za-z0-9_.]{0,127}$"));
-        static FETCH: LazyLock<Regex> =
-            LazyLock::new(|| regex(r"^[-+$%@()A-Za-z0-9_]{1,64}:[xus](?:8|16|32|64)$"));
-        let fail = |field, value: &str, why| {
-            Err(Error::Value {
-                field,
-                value: value.chars().take(200).collect(),
-                why,
-            })
-        };
-        let name = |field, value: &str| match NAME.is_match(value) {
-            true => Ok(()),
-            false => fail(
-                field,
-                value,
-                "is not made of lower-case letters, digits, - and _",
-            ),
-        };
-        let symbol = |field, value: &str| match SYMBOL.is_match(value) {
-            true => Ok(()),
-            false => fail(field, value, "is not a C identifier"),
-        };
-
-        name("name", &self.name)?;
-        if self.title.is_empty() || printable(&self.title) != self.title {
-            return fail("title", &self.title, "is not one line of text");
+        check_name("name", &self.name)?;
+        for title in [&self.title].into_iter().chain(&self.titles) {
+            if title.is_empty() || printable(title) != *title {
+                return fail("title", title, "is not one line of text");
+            }
         }
         if self.version == 0 {
             return fail("version", "0", "is below 1");
@@ -419,38 +470,74 @@ impl Manifest {
             }
         }
         for prerequisite in &self.prerequisites {
-            symbol("prerequisite's symbol", &prerequisite.symbol)?;
+            check_symbol("prerequisite's symbol", &prerequisite.symbol)?;
         }
         if let Some(order) = self.expect.order
             && [order.base, order.patched].contains(&Order::Mixed)
         {
             return fail("order", "mixed", "is not ascending or descending");
         }
-        for probe in &self.probes {
-            symbol("probe's symbol", &probe.symbol)?;
-            for fetch in [&probe.start, &probe.end] {
-                if !FETCH.is_match(fetch) {
-                    return fail("probe's argument", fetch, "is not like $arg3:x64");
-                }
-            }
+        check_probes(&self.probes)?;
+        self.measure.iter().try_for_each(Measure::check)
+    }
+}
+
+impl Measure {
+    fn check(&self) -> Result<(), Error> {
+        for metric in self.primary.iter().chain(self.unprobed.values()) {
+            check_name("metric", metric)?;
         }
-        if let Some(measure) = &self.measure {
-            for metric in measure.primary.iter().chain(measure.unprobed.values()) {
-                name("metric", metric)?;
-            }
-            for scenario in &measure.scenarios {
-                name("scenario", scenario)?;
-            }
-            if !(0.0..1.0).contains(&measure.margin) {
-                return fail(
-                    "margin",
-                    &measure.margin.to_string(),
-                    "is not between 0 and 1",
-                );
-            }
+        for scenario in &self.scenarios {
+            check_name("scenario", scenario)?;
+        }
+        if !(0.0..1.0).contains(&self.margin) {
+            let margin = self.margin.to_string();
+            return fail("margin", &margin, "is not between 0 and 1");
         }
         Ok(())
     }
+}
+
+fn check_probes(probes: &[Probe]) -> Result<(), Error> {
+    static FETCH: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"^[-+$%@()A-Za-z0-9_]{1,64}:[xus](?:8|16|32|64)$"));
+    for probe in probes {
+        check_symbol("probe's symbol", &probe.symbol)?;
+        for fetch in [&probe.start, &probe.end] {
+            if !FETCH.is_match(fetch) {
+                return fail("probe's argument", fetch, "is not like $arg3:x64");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_name(field: &'static str, value: &str) -> Result<(), Error> {
+    static NAME: LazyLock<Regex> = LazyLock::new(|| regex("^[a-z0-9][a-z0-9_-]{0,99}$"));
+    match NAME.is_match(value) {
+        true => Ok(()),
+        false => fail(
+            field,
+            value,
+            "is not made of lower-case letters, digits, - and _",
+        ),
+    }
+}
+
+fn check_symbol(field: &'static str, value: &str) -> Result<(), Error> {
+    static SYMBOL: LazyLock<Regex> = LazyLock::new(|| regex("^[A-Za-z_][A-Za-z0-9_.]{0,127}$"));
+    match SYMBOL.is_match(value) {
+        true => Ok(()),
+        false => fail(field, value, "is not a C identifier"),
+    }
+}
+
+fn fail(field: &'static str, value: &str, why: &'static str) -> Result<(), Error> {
+    Err(Error::Value {
+        field,
+        value: value.chars().take(200).collect(),
+        why,
+    })
 }
 
 #[cfg(test)]
@@ -478,6 +565,40 @@ mod tests {
             manifest.patches_for("5.15.1"),
             ["5.15/0002-mm-oom_kill.patch"]
         );
+    }
+
+    #[test]
+    fn a_manifest_comes_before_the_suite() {
+        let suite = parse_suite(
+            "[measure]\nprimary = [\"sum\"]\nscenarios = [\"race\"]\n\
+             [measure.labels]\nsum = \"both\"\nreap = \"reap\"\n\
+             [[probe]]\nsymbol = \"unmap\"\nstart = \"$arg3:x64\"\nend = \"$arg4:x64\"\n",
+        )
+        .unwrap();
+        let least = parse(LEAST).unwrap().on(&suite);
+        assert_eq!(least.measure, suite.measure);
+        assert_eq!(least.probes, suite.probes);
+
+        let own = "[measure]\nprimary = [\"cpu\"]\nscenarios = []\nmargin = 0.1\n\
+                   [measure.labels]\nsum = \"own\"\n\
+                   [[probe]]\nsymbol = \"zap\"\nstart = \"$arg1:x64\"\nend = \"$arg2:x64\"\n";
+        let own = parse(&format!("{LEAST}{own}")).unwrap().on(&suite);
+        let measure = own.measure.unwrap();
+        assert_eq!(
+            (measure.primary, measure.margin),
+            (vec!["cpu".to_owned()], 0.1)
+        );
+        assert_eq!(measure.scenarios, [""; 0]);
+        let labels = measure.labels.iter().map(|(k, v)| format!("{k} {v}"));
+        assert_eq!(labels.collect::<Vec<_>>(), ["reap reap", "sum own"]);
+        let symbols: Vec<&str> = own.probes.iter().map(|probe| &*probe.symbol).collect();
+        assert_eq!(symbols, ["zap", "unmap"]);
+
+        let wrong = [
+            "name = \"x\"\n",
+            "[measure]\nprimary = [\"A b\"]\nscenarios = []\n",
+        ];
+        assert!(wrong.iter().all(|text| parse_suite(text).is_err()));
     }
 
     #[test]
@@ -542,7 +663,7 @@ mod tests {
           |
         3 | verison = 1
           | ^^^^^^^
-        unknown field `verison`, expected one of `name`, `title`, `version`, `patches`, `missing`, `missing_note`, `source`, `expect`, `measure`, `kernels`, `prerequisite`, `inverse`, `variant`, `probe`
+        unknown field `verison`, expected one of `name`, `title`, `version`, `patches`, `missing`, `missing_note`, `source`, `change_id`, `message_ids`, `titles`, `expect`, `measure`, `kernels`, `prerequisite`, `inverse`, `variant`, `probe`
         the manifest's name "a/b" is not made of lower-case letters, digits, - and _
         the manifest's title "mm:\u{1b}[2J" is not one line of text
         the manifest's probe's symbol "a b" is not a C identifier

@@ -4,6 +4,7 @@
 mod answer;
 mod error;
 mod folder;
+mod identity;
 pub mod index;
 mod mail;
 pub mod manifest;
@@ -16,6 +17,7 @@ mod versions;
 
 pub use error::Error;
 pub use folder::pack;
+pub use identity::{Identity, Shared};
 pub use model::{Offer, Reply, Series, Warning};
 pub use read::{from_thread, parse};
 

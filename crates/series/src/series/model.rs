@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::identity::Identity;
 use crate::patch::Patch;
 use crate::person::Person;
 
@@ -27,6 +28,8 @@ pub struct Series {
     pub replies: Vec<Reply>,
     /// What a reader should know about how it was read.
     pub warnings: Vec<Warning>,
+    /// What all its versions in the input are called.
+    pub identity: Identity,
 }
 
 /// An answer to a patch or to the cover letter.

@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::error::Error;
+use super::identity::Identity;
 use super::mail::{Kind, Mail};
 use super::model::{MAX_PATCHES, Reply, Series, Warning};
 use super::people::People;
@@ -179,7 +180,19 @@ impl<'a> Versions<'a> {
             missing,
             replies,
             warnings,
+            identity: self.identity(),
         })
+    }
+
+    /// What the mails of all versions say of their series.
+    fn identity(&self) -> Identity {
+        let mut identity = Identity::default();
+        for version in &self.list {
+            for mail in version.patches.values().copied().chain(version.cover) {
+                mail.name_series(&mut identity);
+            }
+        }
+        identity
     }
 
     /// Who wrote a mail, with an address where the thread tells one.

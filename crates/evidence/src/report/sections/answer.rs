@@ -2,6 +2,7 @@
 
 use crate::analyse::comparison::{Comparison, Verdict, comparison_line, unprobed_words};
 use crate::analyse::model::{Report, Status};
+use crate::analyse::scenarios::ScenarioVerdict;
 use crate::report::document::{Block, Reach, Section, Tone};
 use crate::words::{capitalise, significant};
 
@@ -9,14 +10,17 @@ pub(crate) fn answer(report: &Report) -> Section<'_> {
     let tone = match report.status {
         Status::Passed => Tone::Good,
         Status::Failed => Tone::Bad,
-        Status::Infrastructure => Tone::Open,
+        Status::Infrastructure | Status::NotJudged => Tone::Open,
     };
-    let order = capitalise(&report.order.words(report.names));
     let mut blocks = vec![
         Block::Caveats(report.caveats.clone()),
         Block::Answer(tone, headline(report)),
-        Block::Paragraph(format!("{order}.")),
     ];
+    // Spoken of only where somebody asked.
+    if report.order.expected.is_some() {
+        let order = capitalise(&report.order.words(report.names));
+        blocks.push(Block::Paragraph(format!("{order}.")));
+    }
     blocks.extend(decided(report).map(Block::Paragraph));
     Section::untitled(blocks)
 }
@@ -40,11 +44,20 @@ fn headline(report: &Report) -> String {
     let what = format!("{} on {}", report.series.name, report.kernel.name);
     let verdict = match report.status {
         Status::Passed => {
-            let held = report.scenarios.iter().filter(|row| row.held()).count();
-            let rest = match report.scenarios.len() - held {
+            let count = |wanted| {
+                let verdicts = report.scenarios.iter().map(|row| row.verdict);
+                verdicts.filter(|verdict| *verdict == wanted).count()
+            };
+            let held = count(ScenarioVerdict::Held);
+            let mut rest = match count(ScenarioVerdict::DidNotRun) {
                 0 => String::new(),
                 n => format!(", {n} did not run"),
             };
+            match count(ScenarioVerdict::NotJudged) {
+                0 => {}
+                1 => rest.push_str(", 1 does not pass on base and is not counted"),
+                n => rest.push_str(&format!(", {n} do not pass on base and are not counted")),
+            }
             let plural = if held == 1 { "" } else { "s" };
             let arms = match report.kernel.arms.as_slice() {
                 [one] => one.arm.as_str(),
@@ -53,7 +66,9 @@ fn headline(report: &Report) -> String {
             format!("{what}: {held} scenario{plural} passed on {arms}{rest}.")
         }
         Status::Failed => format!("{what}: FAILED: {}.", first(&report.reasons)),
-        Status::Infrastructure => format!("{what}: NO VERDICT: {}.", first(&report.reasons)),
+        Status::Infrastructure | Status::NotJudged => {
+            format!("{what}: NO VERDICT: {}.", first(&report.reasons))
+        }
     };
     let primary = report.comparisons.iter().filter(|c| c.primary);
     let parts: Vec<String> = primary.map(change).collect();

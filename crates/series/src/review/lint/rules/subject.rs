@@ -100,6 +100,7 @@ mod tests {
             missing: Vec::new(),
             replies: Vec::new(),
             warnings: Vec::new(),
+            identity: crate::Identity::default(),
         };
         one.index = 2;
         series.patches.push(one);
