@@ -2,8 +2,10 @@
 //!
 //! A new metric is a constant here, in the list of each scenario that yields it,
 //! and taken in `observer.rs` or `waits.rs` where the kernel shows it, else from a
-//! field of [`Timed`]. What a report calls it, and whether it is primary, stands
-//! in the series' manifest.
+//! field of [`Timed`], or by the one scenario that has it. Less is better, unless
+//! the unit is per second. What a report calls it stands under `[measure.labels]` of
+//! `kernel-tests/suite.toml` or of a series' manifest; whether it is primary, under
+//! `[measure]` there.
 
 use std::time::Duration;
 

@@ -21,9 +21,13 @@ const KILL_TO_GONE: Metric = Metric::us("kill-to-gone");
 /// Where the hierarchy is mounted meanwhile.
 const MOUNT: &str = "/tmp/reaperlab-freezer";
 
-/// What a kernel that thaws all of a victim's threads has to do it with. One
-/// without it thaws the first thread alone.
+/// What a kernel that promises to thaw all of a victim's threads does it with.
+/// Others thaw the first thread alone, but may do better.
 const THAWS_ALL: &str = "thaw_process";
+
+/// Within this time a victim that was thawed as a whole has ended; the reaper comes
+/// later.
+const BY_ITSELF: Duration = Duration::from_secs(1);
 
 pub const SCENARIO: Scenario = Scenario {
     name: "freezer-v1",
@@ -53,8 +57,13 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     let killed = Instant::now();
     procfs::write("/proc/sysrq-trigger", "f")?;
 
-    if procfs::has_symbol(THAWS_ALL) {
-        context.note(format!("this kernel has {THAWS_ALL}: a frozen victim ends"))?;
+    let promises = procfs::has_symbol(THAWS_ALL);
+    if promises || ends_by_itself(&victim)? {
+        let why = match promises {
+            true => format!("this kernel has {THAWS_ALL}: a frozen victim ends"),
+            false => format!("this kernel has no {THAWS_ALL}, but a frozen victim ends"),
+        };
+        context.note(why)?;
         victim.wait_killed()?;
         return context.sample(
             Repetition::ONLY,
@@ -77,6 +86,18 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     })?;
     freezer.thaw()?;
     victim.wait_killed()
+}
+
+/// Whether a frozen victim ends before the reaper comes.
+fn ends_by_itself(victim: &Victim) -> Result<bool, Failure> {
+    let deadline = Instant::now() + scaled(BY_ITSELF);
+    while Instant::now() < deadline {
+        if victim.ended()? {
+            return Ok(true);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(false)
 }
 
 /// A hierarchy with one group. Dropped, it is gone, thawed before.

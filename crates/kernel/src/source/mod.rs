@@ -1,6 +1,6 @@
 //! Where a kernel's source comes from: a Debian package, a release of
 //! kernel.org's, a git revision, a folder or a tarball, imported into the store
-//! once.
+//! once. `spec.rs` has the forms in which a user names one.
 
 mod archive;
 mod debian;

@@ -1,4 +1,9 @@
 //! What `--kernel` names.
+//!
+//! A new form is a variant of [`Spec`] with its text in `FromStr` and `Display`
+//! here, an arm in `sources.rs`, its words in `SourceError::hints` (`error.rs`), in
+//! `FORMS` of `xtask/src/commands/options.rs` and in the table of README.md; one that
+//! is neither a folder, a tarball nor git, an `Input` in `store/import.rs`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

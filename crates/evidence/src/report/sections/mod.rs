@@ -1,4 +1,9 @@
 //! What a run's report says: a section a file. This is the list of them.
+//!
+//! A new one has its file, its `mod` and its place in [`document`]. What it shows is
+//! a field of `analyse::model::Report`; which forms show it is its `Reach`. The
+//! sections of a matrix and of a calibration are drawn by `report/matrix.rs` and
+//! `report/mod.rs`.
 
 pub(super) mod answer;
 pub(super) mod calibration;

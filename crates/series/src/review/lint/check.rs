@@ -23,7 +23,7 @@ pub fn series(series: &Series, history: Option<History>) -> Vec<Finding> {
             replies: replies.filter(|one| to_it(one.to_patch)).collect(),
             namesake: (first != patch.index).then_some(first),
         };
-        found.append(&mut Report::of(&case, &RULES));
+        found.append(&mut Report::of(&case, RULES));
     }
     found
 }
@@ -36,7 +36,7 @@ pub(crate) fn patch(patch: &Patch, history: Option<History>) -> Vec<Finding> {
         replies: Vec::new(),
         namesake: None,
     };
-    Report::of(&case, &RULES)
+    Report::of(&case, RULES)
 }
 
 #[cfg(test)]
