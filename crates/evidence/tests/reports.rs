@@ -218,7 +218,7 @@ fn as_json() {
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     let mut keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
     keys.sort();
-    insta::assert_snapshot!(keys.join(" "), @"accelerator caveats command comparisons compiler conclusive guest host kernel looks margin names notes order primary probe_costs qemu reasons rounds scenarios schema seed series stacks started status sweeps tool_version virtme_ng");
+    insta::assert_snapshot!(keys.join(" "), @"accelerator caveats command comparisons compiler conclusive guest host kernel looks margin names notes order primary probe_costs qemu question reasons rounds scenarios schema seed series stacks started status sweeps tool_version virtme_ng");
     insta::assert_snapshot!(serde_json::to_string_pretty(&value["order"]).unwrap(), @r#"
     {
       "base": "ascending",

@@ -48,6 +48,7 @@ pub(crate) fn judge(run: &Run, names: [&'static str; 2], more: Vec<String>) -> R
     let claims = Claimed::of(run, &comparisons);
     Report {
         schema: crate::run::SCHEMA,
+        question: run.question,
         status,
         reasons,
         conclusive: compare::conclusive(run, &comparisons),

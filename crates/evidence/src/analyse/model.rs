@@ -11,7 +11,7 @@ use super::scenarios::ScenarioRow;
 use super::stacks::StackRow;
 use super::sweep::Sweep;
 use crate::claims::Claimed;
-use crate::run::{Guest, Host, KernelInfo, Round, RoundStatus, SeriesInfo};
+use crate::run::{Guest, Host, KernelInfo, Question, Round, RoundStatus, SeriesInfo};
 
 /// How the whole run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -33,6 +33,8 @@ pub enum Status {
 pub struct Report {
     /// The schema of this document.
     pub schema: u32,
+    /// What was asked of the series.
+    pub question: Question,
     /// How the run ended.
     pub status: Status,
     /// Why, in words: first what decides, then what adds to it.

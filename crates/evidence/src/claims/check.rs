@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use super::model::{Check, Claimed, Claims, Reproduced};
 use super::read::read;
 use crate::analyse::comparison::Comparison;
-use crate::run::Run;
+use crate::run::{Question, Run};
 
 impl Claimed {
     /// Those of the run's changelog; none where it claims nothing in figures,
-    /// or nothing was measured.
+    /// nothing was measured, or nobody asked and no words of it are known.
     pub(crate) fn of(run: &Run, comparisons: &[Comparison]) -> Option<Self> {
         let claims = read(&run.changelog);
         let in_figures = !claims.rows.is_empty() || !claims.figures.is_empty();
         let checks = check(&claims, comparisons, &run.claims);
-        (in_figures && !comparisons.is_empty()).then_some(Self { claims, checks })
+        let asked = run.question == Question::Expectations || !checks.is_empty();
+        (in_figures && asked && !comparisons.is_empty()).then_some(Self { claims, checks })
     }
 }
 

@@ -125,7 +125,8 @@ impl Identity {
     /// The surest thing that both share; none where they are two series.
     pub fn shared(&self, other: &Self) -> Option<Shared> {
         let change_id = self.change_ids.intersection(&other.change_ids).next();
-        let message = self.messages.intersection(&other.messages).next();
+        // Most ids begin with a date: this is the newest.
+        let message = self.messages.intersection(&other.messages).last();
         let title = self.titles.intersection(&other.titles).next();
         (change_id.cloned().map(Shared::ChangeId))
             .or_else(|| message.cloned().map(Shared::Message))

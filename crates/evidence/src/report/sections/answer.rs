@@ -4,6 +4,7 @@ use crate::analyse::comparison::{Comparison, Verdict, comparison_line, unprobed_
 use crate::analyse::model::{Report, Status};
 use crate::analyse::scenarios::ScenarioVerdict;
 use crate::report::document::{Block, Reach, Section, Tone};
+use crate::run::Question;
 use crate::words::{capitalise, significant};
 
 pub(crate) fn answer(report: &Report) -> Section<'_> {
@@ -63,7 +64,11 @@ fn headline(report: &Report) -> String {
                 [one] => one.arm.as_str(),
                 _ => "both arms",
             };
-            format!("{what}: {held} scenario{plural} passed on {arms}{rest}.")
+            let asked = match report.question {
+                Question::Expectations => "",
+                Question::Regressions => "nothing is broken: ",
+            };
+            format!("{what}: {asked}{held} scenario{plural} passed on {arms}{rest}.")
         }
         Status::Failed => format!("{what}: FAILED: {}.", first(&report.reasons)),
         Status::Infrastructure | Status::NotJudged => {

@@ -22,7 +22,7 @@ pub(super) mod walks;
 
 use crate::analyse::model::Report;
 use crate::report::document::Document;
-use crate::run::Run;
+use crate::run::{Question, Run};
 
 /// The report. Charts of raw samples and walks need the run itself.
 pub(super) fn document<'a>(report: &'a Report, run: Option<&'a Run>) -> Document<'a> {
@@ -30,7 +30,9 @@ pub(super) fn document<'a>(report: &'a Report, run: Option<&'a Run>) -> Document
         Some(answer::answer(report)),
         answer::details(report),
         comparisons::section(report),
-        run.and_then(walks::section),
+        // Only where somebody asked for an order.
+        run.filter(|run| run.question == Question::Expectations)
+            .and_then(walks::section),
         run.and_then(|run| samples::section(run, report)),
         sweeps::section(report),
         stacks::section(report),
