@@ -68,3 +68,38 @@ fn a_run_of_schema_1_is_reported() {
     assert_eq!(ratios(&report, "unprobed").len(), 3);
     assert_eq!(read(&run.join("run.json"))["schema"], 2);
 }
+
+/// A run that did not record which metric a changelog's words mean is looked up by
+/// the titles of its series.
+#[test]
+fn claims_are_read_by_the_manifest_of_the_same_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/run-schema-1");
+    copy(&kept, &run);
+    let mut document = read(&run.join("run.json"));
+    document.as_object_mut().unwrap().remove("claims");
+    std::fs::write(run.join("run.json"), document.to_string()).unwrap();
+    let claims = folder.path().join("claims.txt");
+    let table =
+        "| Metric | without | with |\n|---|---|---|\n| Total running time | 167.1 | 132.6 |\n";
+    std::fs::write(&claims, table).unwrap();
+
+    let measured = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .arg("compare")
+            .arg(&run)
+            .arg("--claims")
+            .arg(&claims)
+            .arg("--json")
+            .args(more)
+            .output()
+            .unwrap();
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let checks = document["checks"].as_array().unwrap().iter();
+        checks.filter(|check| check["measured"].is_number()).count()
+    };
+    assert_eq!(measured(&[]), 1);
+    assert_eq!(measured(&["--manifest", "none"]), 0);
+    assert_eq!(measured(&["--manifest", "patches/oom-reaper-reverse"]), 1);
+}
