@@ -552,6 +552,28 @@ fn a_change_of_kconfig_resolves_the_configuration_again() {
     );
 }
 
+/// An arm alone, in a command of its own, is an edit of somebody's day.
+#[test]
+fn an_edit_of_code_needs_no_configuration_of_its_own() {
+    let mut lab = Lab::new();
+    let base = lab.tree.arm("base", &[]);
+    let edited = lab.tree.arm("edited", &[("b.c", "edited")]);
+    let kconfig = ("Kconfig", "CONFIG_DEFAULT\nCONFIG_SMP\nCONFIG_X");
+    let other = lab.tree.arm("other", &[kconfig]);
+    lab.compiled(&[&base]);
+    assert_eq!(lab.compiled(&[&edited]), ["edited: b"]);
+    let config = ["tinyconfig", "olddefconfig"];
+    let makes = [&config[..], &["bzImage", "bzImage"]].concat();
+    assert_eq!(lab.runner.makes(), makes);
+    // Other requests, or what Kconfig reads, are resolved.
+    lab.compiled(&[&other]);
+    lab.requests = requests("CONFIG_SMP=y\nCONFIG_DEFAULT=y\n");
+    lab.compiled(&[&edited]);
+    let makes = lab.runner.makes();
+    let configured = makes.iter().filter(|goal| *goal == "tinyconfig");
+    assert_eq!(configured.count(), 2);
+}
+
 #[test]
 fn options_that_do_not_survive_are_named() {
     let mut lab = Lab::new();

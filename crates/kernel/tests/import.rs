@@ -137,6 +137,22 @@ fn tar_and_git_give_the_same_tree_as_the_folder() {
     let kernel = import(&other.store, input, &origin("git/x"), &mut go).unwrap();
     assert_eq!(kernel.tree.to_string(), tree);
     check(&other);
+
+    // The next commit: what the store has is not read again.
+    lab.write("drivers/3/3.c", "changed\n");
+    lab.write("a-new/file", "new\n");
+    let commit = lab.commit("more");
+    let id = kernel::store::Oid::from_str(&commit).unwrap();
+    let mut read = 0;
+    let mut watch = |progress: Progress| {
+        read = progress.files;
+        ControlFlow::Continue(())
+    };
+    let input = Input::Git(&repo, id);
+    let kernel = import(&other.store, input, &origin("git/y"), &mut watch).unwrap();
+    assert_eq!(kernel.tree.to_string(), lab.tree());
+    assert_eq!(read, 2);
+    check(&other);
 }
 
 fn entry(kind: tar::EntryType, path: &str, link: &str, data: &[u8]) -> Vec<u8> {

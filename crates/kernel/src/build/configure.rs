@@ -1,8 +1,9 @@
 //! The configuration of a tree, resolved by its own Kconfig.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use git2::Oid;
 use serde::{Deserialize, Serialize};
 
 use crate::build::builder::{Builder, Event};
@@ -17,7 +18,16 @@ use crate::cache::{Mode, hash, read_json};
 pub(super) struct Resolved {
     pub(super) config: String,
     pub(super) notes: Vec<Unmet>,
+    /// The tree whose Kconfig it is.
+    #[serde(default)]
+    tree: String,
+    /// A hash of what else went into it.
+    #[serde(default)]
+    inputs: String,
 }
+
+/// How many configurations are looked at for one that serves.
+const LOOKED_AT: usize = 32;
 
 impl Builder<'_> {
     /// The `.config` that the requests make of a target's tree.
@@ -26,32 +36,40 @@ impl Builder<'_> {
         source: &mut dyn Source,
         target: &Target,
         compiler: &str,
-        earlier: &[(&Target, Resolved)],
+        earlier: &[Resolved],
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Resolved> {
+        let tree = target.tree.to_string();
+        let requests = self.requests_hash();
         let id = hash(
-            [
-                target.tree.to_string().as_str(),
-                compiler,
-                &self.requests_hash(),
-            ]
-            .iter()
-            .chain(&ARGUMENTS),
+            [tree.as_str(), compiler, &requests]
+                .iter()
+                .chain(&ARGUMENTS),
         );
-        let file = self
-            .cache
-            .root()
-            .join("configs")
-            .join(id)
-            .with_extension("json");
-        if let Some(resolved) = read_json(&file) {
-            return Ok(resolved);
+        let inputs = hash([compiler, &requests].iter().chain(&ARGUMENTS));
+        let folder = self.cache.root().join("configs");
+        let file = folder.join(id).with_extension("json");
+        if let Some(resolved) = read_json::<Resolved>(&file) {
+            return Ok(Resolved {
+                tree,
+                inputs,
+                ..resolved
+            });
         }
-        for (other, resolved) in earlier {
-            let changed = source.changed(other.tree, target.tree)?;
-            if !changed.iter().any(|path| feeds_kconfig(path)) {
-                self.cache.write_json(&file, resolved)?;
-                return Ok(resolved.clone());
+        let kept = || {
+            let kept = newest(&folder).into_iter().take(LOOKED_AT);
+            let kept = kept.filter_map(|file| read_json::<Resolved>(&file));
+            kept.filter(|kept| kept.inputs == inputs)
+        };
+        for resolved in earlier.iter().cloned().chain(kept()) {
+            // A tree may have been pruned meanwhile.
+            let changed = Oid::from_str(&resolved.tree)
+                .ok()
+                .and_then(|other| source.changed(other, target.tree).ok());
+            if changed.is_some_and(|paths| !paths.iter().any(|path| feeds_kconfig(path))) {
+                let resolved = Resolved { tree, ..resolved };
+                self.cache.write_json(&file, &resolved)?;
+                return Ok(resolved);
             }
         }
         let _lock = self.lock(source.dir(), Mode::Exclusive, on_event)?;
@@ -77,10 +95,25 @@ impl Builder<'_> {
         if !lost.is_empty() {
             return Err(ConfigError::Unmet(lost).into());
         }
-        let resolved = Resolved { config, notes };
+        let resolved = Resolved {
+            config,
+            notes,
+            tree,
+            inputs,
+        };
         self.cache.write_json(&file, &resolved)?;
         Ok(resolved)
     }
+}
+
+/// The files of a folder, the newest first.
+fn newest(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs_err::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    files.sort_by(|one, other| other.cmp(one));
+    files.into_iter().map(|(_, file)| file).collect()
 }
 
 /// Whether a change of this file can change what Kconfig makes of the requests.

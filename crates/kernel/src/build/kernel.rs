@@ -51,13 +51,13 @@ impl Builder<'_> {
     ) -> Result<Vec<Built>> {
         let compiler = self.toolchain.compiler(self.runner, self.cache.root())?;
         let mut built = Vec::new();
-        let mut earlier: Vec<(&Target, Resolved)> = Vec::new();
+        let mut earlier: Vec<Resolved> = Vec::new();
         for target in targets {
             let event = &mut |event: Event<'_>| on_event(target, event);
             let resolved = self.resolve(source, target, &compiler, &earlier, event)?;
             let recipe = Recipe::new(self, target, &compiler, &resolved)?;
             built.push(self.kernel(source, &recipe, event)?);
-            earlier.push((target, resolved));
+            earlier.push(resolved);
         }
         Ok(built)
     }

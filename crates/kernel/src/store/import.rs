@@ -59,6 +59,7 @@ const BATCH: u64 = 256 << 10;
 const FILE: u32 = 0o100_644;
 const EXECUTABLE: u32 = 0o100_755;
 const LINK: u32 = 0o120_000;
+const FOLDER: u32 = 0o040_000;
 
 /// Imports a tree and names it.
 ///
@@ -107,7 +108,7 @@ pub fn import(
         let read = match input {
             Input::Tar { reader, share } => read_tar(reader, share.as_ref(), &mut feed),
             Input::Folder(path) => read_folder(path, &mut feed),
-            Input::Git(repo, commit) => read_git(repo, commit, &mut feed),
+            Input::Git(repo, commit) => read_git(store.path(), repo, commit, &mut feed),
         };
         let listed = read.and_then(|seconds| Ok((feed.close()?, seconds)));
         let parts: Vec<_> = workers
@@ -223,6 +224,14 @@ impl<'a, 'w> Feed<'a, 'w> {
         } else {
             Ok(())
         }
+    }
+
+    /// Adds what the store has: a file, a link, or a folder with all below it,
+    /// whose path ends with a slash.
+    fn kept(&mut self, path: Vec<u8>, mode: u32, id: Oid) -> Result<(), StoreError> {
+        let id = Id::try_from(id.as_bytes())
+            .map_err(|_| StoreError::refused(&path, "its id is none of git's"))?;
+        self.entry(path, mode, Content::Id(id)).map(drop)
     }
 
     /// Copies content into the batch at hand.
@@ -414,7 +423,20 @@ fn read_folder(root: &Path, feed: &mut Feed<'_, '_>) -> Result<i64, StoreError> 
     Ok(0)
 }
 
-fn read_git(repo: &Repository, commit: Oid, feed: &mut Feed<'_, '_>) -> Result<i64, StoreError> {
+/// What the store has already is not read: in every other commit of a history
+/// that is nearly all of it.
+fn read_git(
+    store: &Path,
+    repo: &Repository,
+    commit: Oid,
+    feed: &mut Feed<'_, '_>,
+) -> Result<i64, StoreError> {
+    let kept = open(store)?;
+    let kept = kept.odb().map_err(|source| StoreError::Git {
+        path: store.to_owned(),
+        source,
+    })?;
+    let is_kept = |id| kept.exists_ext(id, OdbLookupFlags::NO_REFRESH);
     let fail = |source| StoreError::Foreign {
         path: repo.path().to_owned(),
         source,
@@ -424,11 +446,16 @@ fn read_git(repo: &Repository, commit: Oid, feed: &mut Feed<'_, '_>) -> Result<i
     let odb = repo.odb().map_err(fail)?;
     let mut stop = None;
     let walked = tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
-        let path = [folder.as_bytes(), entry.name_bytes()].concat();
+        let mut path = [folder.as_bytes(), entry.name_bytes()].concat();
         let added = (|| {
             check_name(entry.name_bytes()).map_err(|why| StoreError::refused(&path, why))?;
             let mode = match u32::from_ne_bytes(entry.filemode_raw().to_ne_bytes()) {
-                0o040_000 => return Ok(()),
+                FOLDER if is_kept(entry.id()) => {
+                    path.push(b'/');
+                    feed.kept(path.clone(), FOLDER, entry.id())?;
+                    return Ok(TreeWalkResult::Skip);
+                }
+                FOLDER => return Ok(TreeWalkResult::Ok),
                 LINK => LINK,
                 mode if entry.kind() == Some(ObjectType::Blob) => {
                     if mode & 0o100 == 0 {
@@ -439,11 +466,16 @@ fn read_git(repo: &Repository, commit: Oid, feed: &mut Feed<'_, '_>) -> Result<i
                 }
                 _ => return Err(StoreError::refused(&path, "it is a submodule")),
             };
+            if is_kept(entry.id()) {
+                feed.kept(path.clone(), mode, entry.id())?;
+                return Ok(TreeWalkResult::Ok);
+            }
             let (size, _) = odb.read_header(entry.id()).map_err(fail)?;
-            feed.add(path.clone(), mode, size as u64, Data::Blob(entry.id()))
+            feed.add(path.clone(), mode, size as u64, Data::Blob(entry.id()))?;
+            Ok(TreeWalkResult::Ok)
         })();
         match added {
-            Ok(()) => TreeWalkResult::Ok,
+            Ok(next) => next,
             Err(e) => {
                 stop = Some(e);
                 TreeWalkResult::Abort
@@ -640,8 +672,11 @@ fn write_tree(
                 {
                     return Err(StoreError::refused(plain, "it is both a file and a folder"));
                 }
-                let id = write_tree(writer, rest.get(..count).unwrap_or_default(), below)?;
-                (tail.get(..slash).unwrap_or_default(), 0o40_000, id, count)
+                let id = match first.content {
+                    Content::Id(id) if first.path.len() == below => id,
+                    _ => write_tree(writer, rest.get(..count).unwrap_or_default(), below)?,
+                };
+                (tail.get(..slash).unwrap_or_default(), FOLDER, id, count)
             }
             None => match first.content {
                 Content::Id(id) => (tail, first.mode, id, 1),
