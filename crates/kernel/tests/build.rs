@@ -552,6 +552,34 @@ fn a_change_of_kconfig_resolves_the_configuration_again() {
     );
 }
 
+/// Edits that are tried out leave one folder of objects, not one each.
+#[test]
+fn what_is_not_kept_is_gone_on_with() {
+    let mut lab = Lab::new();
+    let base = lab.tree.arm("base", &[]);
+    lab.compiled(&[&base]);
+    let folders = |lab: &Lab| {
+        let all = lab.cache.list().unwrap();
+        all.iter().filter(|it| it.kind == Kind::Objects).count()
+    };
+    lab.keep_objects = false;
+    for text in ["one", "two", "three"] {
+        let edited = lab.tree.arm(text, &[("b.c", text)]);
+        assert_eq!(lab.compiled(&[&edited]), [format!("{text}: b")]);
+        assert_eq!(folders(&lab), 2);
+    }
+    // Another file: b.c goes back to what base has.
+    let other = lab.tree.arm("other", &[("a.c", "x"), ("b.c", "three")]);
+    assert_eq!(lab.compiled(&[&other]), ["other: a"]);
+    let last = lab.tree.arm("last", &[("c.c", "x")]);
+    assert_eq!(lab.compiled(&[&last]), ["last: c"]);
+    // One that fails is not gone on with by others.
+    let broken = lab.tree.arm("broken", &[("b.c", "BROKEN")]);
+    lab.ensure(&[&broken]).0.unwrap_err();
+    let mended = lab.tree.arm("mended", &[("b.c", "mended")]);
+    assert_eq!(lab.compiled(&[&mended]), ["mended: b"]);
+}
+
 /// An arm alone, in a command of its own, is an edit of somebody's day.
 #[test]
 fn an_edit_of_code_needs_no_configuration_of_its_own() {

@@ -18,7 +18,8 @@ pub struct Builder<'a> {
     /// Source folders of modules to build with each kernel, with a `Kbuild`
     /// each. A kernel without `CONFIG_MODULES` is built without.
     pub modules: &'a [PathBuf],
-    /// Keep each kernel's objects to start others from (about 250 MB each).
+    /// Keep each kernel's objects to start others from (about 250 MB each);
+    /// else only the next build can start from them.
     pub keep_objects: bool,
 }
 

@@ -24,7 +24,9 @@
 //! 4. An object folder is copied from only when its make ended well. One that
 //!    was interrupted is only continued for the same key, and without what was
 //!    written in its last minute, since a killed compiler leaves half a file
-//!    with a new time stamp.
+//!    with a new time stamp. A `live` whose make ended well and that is not kept
+//!    (an edit that is tried out, a mutant) is gone on with as if it were a copy
+//!    of itself.
 //!
 //! Modules that are no part of the tree are compiled from nothing each time, in
 //! a folder of their own within `live`: they are small, and what they depend on

@@ -33,12 +33,17 @@ struct Objects {
     tree: String,
     /// What it began with; none where all of it was compiled from nothing.
     copied: Option<Copied>,
+    /// Whether the next build may go on in `live`, whose make ended well.
+    #[serde(default)]
+    finished: bool,
 }
 
 /// What of it is read to start from it.
 #[derive(Debug, Deserialize)]
 struct Kept {
     tree: String,
+    #[serde(default)]
+    finished: bool,
 }
 
 /// The objects that a build began with.
@@ -120,6 +125,7 @@ impl Builder<'_> {
             kernel: recipe.key.clone(),
             tree: recipe.target.tree.to_string(),
             copied,
+            finished: false,
         };
         self.cache
             .write_json(&dir.with_extension("json"), &objects)?;
@@ -152,15 +158,22 @@ impl Builder<'_> {
             date(source.dir(), &changed, objects.copied.as_ref())?;
             return Ok((objects.copied, Start::Interrupted { objects: left }));
         }
+        let from = nearest(source, target, &recipe.resolved.config, live);
+        // Without it, what is in `live` is never gone on with.
         self.cache.remove(&state)?;
-        self.cache.remove(live)?;
-        let Some(from) = nearest(source, target, &recipe.resolved.config, live) else {
+        if from.as_ref().is_none_or(|from| from.folder != live) {
+            self.cache.remove(live)?;
+        }
+        let Some(from) = from else {
             fs_err::create_dir_all(live)?;
             source.switch(target)?;
             date(source.dir(), &[], None)?;
             return Ok((None, Start::Nothing));
         };
-        let newest = copy_tree(&from.folder, live, self.toolchain.jobs)?;
+        let newest = match from.folder == live {
+            true => Listing::of(live)?.newest(),
+            false => copy_tree(&from.folder, live, self.toolchain.jobs)?,
+        };
         if self.runner.cancelled() {
             return Err(BuildError::cancelled());
         }
@@ -195,29 +208,43 @@ impl Builder<'_> {
         }
     }
 
-    /// Keeps the objects of a finished build to start others from.
+    /// Keeps the objects of a finished build to start others from, or leaves
+    /// them to the next build alone.
     pub(super) fn keep(&self, live: &Live) -> Result<()> {
+        let state = live.dir.with_extension("json");
         if self.keep_objects {
             let kept = live.family.join(&live.objects.kernel);
             self.cache.remove(&kept)?;
             fs_err::rename(&live.dir, &kept)?;
             self.cache
                 .write_json(&kept.with_extension("json"), &live.objects)?;
-            self.cache.remove(&live.dir.with_extension("json"))?;
+            self.cache.remove(&state)?;
+        } else {
+            let finished = Objects {
+                finished: true,
+                ..live.objects.clone()
+            };
+            self.cache.write_json(&state, &finished)?;
         }
         Ok(())
     }
 }
 
-/// The object folder beside `live` that costs least to start from.
+/// The object folder that costs least to start from: one beside `live`, or
+/// `live` itself where the last build was not kept.
 fn nearest(source: &mut dyn Source, target: &Target, config: &str, live: &Path) -> Option<Nearest> {
     /// What a header costs, or an option: many objects depend on it.
     const MANY: usize = 1000;
     let mut best: Option<(usize, Nearest)> = None;
     for folder in live.parent().map(children).unwrap_or_default() {
-        let Some(Kept { tree }) = read_json(&folder.with_extension("json")) else {
+        let Some(Kept { tree, finished }) = read_json(&folder.with_extension("json")) else {
             continue;
         };
+        // It is there already, if its make ended well.
+        let at_hand = folder == live;
+        if at_hand && !finished {
+            continue;
+        }
         let Some(changed) = differ(source, &tree, target) else {
             continue;
         };
@@ -231,7 +258,7 @@ fn nearest(source: &mut dyn Source, target: &Target, config: &str, live: &Path) 
         };
         let options = options_that_differ(&other, config);
         let cost = changed.iter().map(weight).sum::<usize>() + options.saturating_mul(MANY);
-        if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+        if (best.as_ref()).is_none_or(|(least, _)| cost < *least || (at_hand && cost == *least)) {
             let nearest = Nearest {
                 folder,
                 tree,
