@@ -10,6 +10,8 @@ use kernel::cache::CacheError;
 use kernel::source::SourceError;
 use kernel::store::StoreError;
 
+use crate::home;
+
 /// The advice for an error and what caused it.
 pub fn on(error: &anyhow::Error) -> Vec<String> {
     let mut hints: Vec<String> = error.chain().flat_map(hints).collect();
@@ -36,11 +38,13 @@ fn on_guest(error: &vm::Error) -> Option<String> {
     use vm::Error;
     Some(match error {
         Error::NoVirtme { .. } => {
-            "install it with `cargo xtask doctor --setup`, or Debian's package virtme-ng".into()
+            let setup = home::line("doctor --setup");
+            format!("install it with `{setup}`, or Debian's package virtme-ng")
         }
         Error::NoQemu { package, .. } => install(package),
         Error::NotComposed { .. } => {
-            "use the version of virtme-ng that `cargo xtask doctor --setup` installs".into()
+            let setup = home::line("doctor --setup");
+            format!("use the version of virtme-ng that `{setup}` installs")
         }
         Error::KvmUnusable { .. } => "use --accel auto or --accel tcg".into(),
         _ => return None,
@@ -49,7 +53,7 @@ fn on_guest(error: &vm::Error) -> Option<String> {
 
 fn on_io(error: &IoError) -> Option<String> {
     let full = matches!(error, IoError::NoSpace(_));
-    full.then(|| "free some space, or run `cargo xtask cache prune`".into())
+    full.then(|| format!("free some space, or run `{}`", home::line("cache prune")))
 }
 
 fn on_cache(error: &CacheError) -> Option<String> {
@@ -93,7 +97,9 @@ fn on_build(error: &BuildError) -> Option<String> {
 fn on_source(error: &SourceError) -> Vec<String> {
     let of_command = match error {
         SourceError::Offline(_) => Some("run the command again without --offline".into()),
-        SourceError::Run { .. } => Some("see `cargo xtask doctor` for how to get it".into()),
+        SourceError::Run { .. } => {
+            Some(format!("see `{}` for how to get it", home::line("doctor")))
+        }
         SourceError::Store(error) => on_store(error),
         SourceError::Io(error) => on_io(error),
         _ => None,

@@ -9,10 +9,14 @@ use vm::initramfs::{self, File};
 
 use crate::catalogue::Catalogue;
 use crate::exit::{Classify, Kind, Result, fail};
-use crate::job::{Job, workspace};
+use crate::home::{self, workspace};
+use crate::job::Job;
 
 /// The only target whose guests are supported so far.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Where `install` puts the guest's program.
+const INSTALLED: &str = "kernel-tests/guest";
 
 /// The guest's program, built and read.
 pub struct Program {
@@ -22,9 +26,36 @@ pub struct Program {
 }
 
 impl Program {
-    /// Builds the program where it is not built yet, and asks it what it can do.
+    /// Builds the program where it is not built yet, and asks it what it can
+    /// do. What is installed has it already.
     pub fn build(job: &Job) -> Result<Self> {
-        let target = workspace().join("target/guest");
+        match home::checkout() {
+            Some(checkout) => Self::compile(job, checkout),
+            None => Self::read(job, &workspace().join(INSTALLED)),
+        }
+    }
+
+    /// Puts the program where [`build`](Self::build) finds it once it is
+    /// installed.
+    pub fn install(&self, data: &Path) -> Result {
+        let path = data.join(INSTALLED);
+        fs_err::create_dir_all(path.parent().unwrap_or(data)).kind(Kind::Infrastructure)?;
+        let fresh = path.with_extension(std::process::id().to_string());
+        fs_err::write(&fresh, &self.bytes).kind(Kind::Infrastructure)?;
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs_err::set_permissions(&fresh, executable).kind(Kind::Infrastructure)?;
+        fs_err::rename(&fresh, &path).kind(Kind::Infrastructure)
+    }
+
+    fn read(job: &Job, path: &Path) -> Result<Self> {
+        Ok(Self {
+            bytes: fs_err::read(path).kind(Kind::Infrastructure)?,
+            catalogue: list(job, path)?,
+        })
+    }
+
+    fn compile(job: &Job, checkout: &Path) -> Result<Self> {
+        let target = checkout.join("target/guest");
         let mut args: Vec<String> = [
             "build",
             "--locked",
@@ -51,7 +82,7 @@ impl Program {
                 "-Ctarget-feature=+crt-static".into(),
             ),
         ];
-        let code = job.run_program_in(workspace(), &cargo, &args, &env, &mut |line| {
+        let code = job.run_program_in(checkout, &cargo, &args, &env, &mut |line| {
             if said.is_empty() && line.contains("Compiling") {
                 job.progress.stage("Compiling the guest's program");
             }
@@ -65,12 +96,7 @@ impl Program {
                 format!("the guest's program does not build:\n{}", said.join("\n")),
             );
         }
-        let path = target.join(TARGET).join("guest/kernel-tests");
-        let bytes = fs_err::read(&path).kind(Kind::Infrastructure)?;
-        Ok(Self {
-            bytes,
-            catalogue: list(job, &path)?,
-        })
+        Self::read(job, &target.join(TARGET).join("guest/kernel-tests"))
     }
 
     /// An initramfs with this program as PID 1, this plan, and the modules and

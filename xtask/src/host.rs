@@ -7,6 +7,7 @@ use serde::Serialize;
 use xshell::{Shell, cmd};
 
 use crate::exit::{Advise, Classify, Kind, Result, fail};
+use crate::home;
 use crate::job::Job;
 
 /// The virtme-ng that `--setup` installs where the distribution has none.
@@ -63,7 +64,6 @@ const REQUIREMENTS: &[Requirement] = &[
         package: "libc6-dev",
         why: "links the guest's runner statically",
     },
-    program("git", "git", "reads series from git ranges"),
     program("curl", "curl", "fetches releases from kernel.org"),
     program("prlimit", "util-linux", "bounds what curl writes"),
     Requirement {
@@ -291,7 +291,10 @@ pub fn ensure(job: &Job, of: Use, install: Install) -> Result {
             still.join(", ")
         ),
     )
-    .hint("install it by hand, then check with `cargo xtask doctor`")
+    .hint(format!(
+        "install it by hand, then check with `{}`",
+        home::line("doctor")
+    ))
 }
 
 /// virtme-ng in a virtual environment of its own, complete or not at all.

@@ -10,10 +10,10 @@ use series::manifest::{self, Manifest, Suite};
 use series::patch::Patch;
 use series::review::SeriesMails;
 use series::{Identity, Shared, mail};
-use xshell::{Shell, cmd};
 
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
-use crate::job::workspace;
+use crate::home::workspace;
+use crate::own_tree;
 
 /// The largest input that is read, in bytes.
 const LARGEST: u64 = 256 << 20;
@@ -33,6 +33,8 @@ pub struct Series {
     pub inverses: Vec<Vec<Patch>>,
     /// What the user should know about the input.
     pub warnings: Vec<String>,
+    /// Whether it is what is not committed, and so another one soon.
+    pub is_work_tree: bool,
 }
 
 /// Where what is known of a series comes from.
@@ -164,6 +166,7 @@ pub fn load(from: &str, manifest: Option<&str>) -> Result<Series> {
             prerequisites: Vec::new(),
             inverses: Vec::new(),
             warnings: Vec::new(),
+            is_work_tree: false,
         });
     }
     let place = in_workspace(from);
@@ -171,9 +174,19 @@ pub fn load(from: &str, manifest: Option<&str>) -> Result<Series> {
         true => Some(Known::read(&place)?),
         false => None,
     };
-    let (mut series, own) = match own {
-        Some(own) => (own.series.clone(), Some(own)),
-        None => (series(from)?, None),
+    let in_repository = match own {
+        None if from != "-" => own_tree::find(from)?,
+        _ => None,
+    };
+    let mut notes = Vec::new();
+    let (mut series, own) = match (own, &in_repository) {
+        (Some(own), _) => (own.series.clone(), Some(own)),
+        (None, Some(named)) => {
+            let read = named.read()?;
+            notes = read.notes;
+            (read.series, None)
+        }
+        (None, None) => (series(from)?, None),
     };
     let known = match (manifest, own) {
         (Some(NONE), own) => {
@@ -226,10 +239,14 @@ pub fn load(from: &str, manifest: Option<&str>) -> Result<Series> {
         patches: series.patches,
         warnings: match &basis {
             Basis::Own(_) => Vec::new(),
-            _ => series.warnings.iter().map(ToString::to_string).collect(),
+            _ => {
+                let warnings = series.warnings.iter().map(ToString::to_string);
+                warnings.chain(notes).collect()
+            }
         },
         manifest: manifest.on(&suite),
         basis,
+        is_work_tree: in_repository.is_some_and(|named| named.is_work_tree()),
     })
 }
 
@@ -378,6 +395,9 @@ pub fn series(from: &str) -> Result<series::Series> {
     if from == "-" {
         return parse(&stdin()?);
     }
+    if let Some(named) = own_tree::find(from)? {
+        return Ok(named.read()?.series);
+    }
     let path = Path::new(from);
     if path.is_dir() {
         return folder(path);
@@ -388,13 +408,14 @@ pub fn series(from: &str) -> Result<series::Series> {
             from,
         )?);
     }
-    if let Some((repository, range)) = from.rsplit_once(':').filter(|(_, r)| r.contains("..")) {
-        return git_range(repository, range);
-    }
     fail(
         Kind::Usage,
-        format!("{from} is not a file, a folder or a git range (REPO:A..B)"),
+        format!(
+            "{} is not a file, a folder, a range of commits or a branch",
+            shown(from)
+        ),
     )
+    .hint("a range is A..B in a kernel's repository, or REPO:A..B")
 }
 
 /// What mailboxes have.
@@ -638,19 +659,6 @@ fn mail_files(path: &Path) -> Result<Vec<(PathBuf, String)>> {
     }
     files.sort_by(|one, other| one.1.cmp(&other.1));
     Ok(files)
-}
-
-fn git_range(repository: &str, range: &str) -> Result<series::Series> {
-    let sh = Shell::new().kind(Kind::Infrastructure)?;
-    let mail = cmd!(
-        sh,
-        "git -C {repository} format-patch --stdout --end-of-options {range}"
-    )
-    .quiet()
-    .output()
-    .map_err(|error| anyhow::anyhow!("{repository}:{range}: {error}"))
-    .kind(Kind::Usage)?;
-    parse(&mail.stdout)
 }
 
 fn read_all(from: impl Read, name: &str) -> Result<Vec<u8>> {

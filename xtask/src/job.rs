@@ -10,7 +10,8 @@ use kernel::cache::Cache;
 use kernel::process::{Invocation, Runner, Stream};
 use vm::process::{self, Cancel, Exit};
 
-use crate::exit::{Classify, Kind, Result, fail};
+use crate::exit::{Advise, Classify, Kind, Result, fail};
+use crate::home;
 use crate::progress::Progress;
 
 /// The command at work.
@@ -28,6 +29,13 @@ pub struct Job {
 impl Job {
     /// A job on the user's cache.
     pub fn new(cancel: &Cancel, offline: bool) -> Result<Self> {
+        if !home::is_known() {
+            return fail(
+                Kind::Infrastructure,
+                "the files that belong to this program are not beside it",
+            )
+            .hint("run cargo xtask in a checkout, or there `cargo xtask install` again");
+        }
         Ok(Self {
             cache: Cache::default_root().kind(Kind::Infrastructure)?,
             cancel: cancel.clone(),
@@ -133,11 +141,4 @@ impl Runner for Programs {
     fn cancelled(&self) -> bool {
         self.0.cancelled()
     }
-}
-
-/// The workspace this binary was built from.
-pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
 }

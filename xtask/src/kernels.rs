@@ -19,9 +19,10 @@ use series::patch::Patch;
 
 use crate::exit::{Classify, Failure, Kind, Result, fail};
 use crate::flavour::Flavour;
+use crate::home::workspace;
 use crate::host;
 use crate::input::Series;
-use crate::job::{Job, workspace};
+use crate::job::Job;
 
 /// A kernel with its series applied.
 pub struct Tree {
@@ -198,20 +199,20 @@ pub fn build(
         return Err(refusal(&tree));
     };
     job.progress.note(&in_words(&tree.report));
-    let list: Vec<_> = wanted
-        .iter()
-        .map(|arm| {
-            let commit = match arm {
-                Arm::Base => arms.base,
-                Arm::Patched => arms.patched,
-            };
-            (arm.to_string(), commit)
-        })
-        .collect();
-    let list = targets(&store, &list)?;
-    let built = compile(job, &store, &tree.version, flavour, &list, true)
-        .map_err(|failure| advise(failure, &tree.name, &series.patches))?;
-    let built = wanted.iter().copied().zip(built).collect();
+    // The next edit starts from this one's objects, and nothing else does.
+    let passing = |arm: &Arm| *arm == Arm::Patched && series.is_work_tree;
+    let (passing, kept): (Vec<Arm>, Vec<Arm>) = wanted.iter().partition(|arm| passing(arm));
+    let mut built = Vec::new();
+    for (list, keep_objects) in [(kept, true), (passing, false)] {
+        let named = |arm: &Arm| match arm {
+            Arm::Base => (arm.to_string(), arms.base),
+            Arm::Patched => (arm.to_string(), arms.patched),
+        };
+        let commits = targets(&store, &list.iter().map(named).collect::<Vec<_>>())?;
+        let made = compile(job, &store, &tree.version, flavour, &commits, keep_objects)
+            .map_err(|failure| advise(failure, &tree.name, &series.patches))?;
+        built.extend(list.into_iter().zip(made));
+    }
     Ok(Kernel {
         name: tree.name,
         version: tree.version,

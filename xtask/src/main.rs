@@ -6,12 +6,14 @@ mod commands;
 mod exit;
 mod flavour;
 mod guest;
+mod home;
 mod host;
 mod input;
 mod job;
 mod kernels;
 mod machine;
 mod output;
+mod own_tree;
 mod progress;
 mod run;
 mod slurm;
@@ -20,19 +22,17 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use vm::process::Cancel;
 
-use crate::commands::Cli;
 use crate::exit::Kind;
 
 /// How long a cancelled command may take to end by itself.
 const PATIENCE: Duration = Duration::from_millis(2500);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = commands::parse();
     let cancel = match Cancel::new().and_then(|cancel| {
         watch_signals(&cancel)?;
         Ok(cancel)

@@ -17,6 +17,6 @@ mod text;
 
 pub use person::Person;
 pub use series::{
-    Error, Identity, Offer, Reply, Series, Shared, Warning, from_thread, index, manifest, pack,
-    parse,
+    Commit, Error, Identity, Offer, Reply, Series, Shared, Warning, from_commits, from_thread,
+    index, manifest, pack, parse,
 };

@@ -32,10 +32,11 @@ pub struct Options {
 /// put to the test on one of them.
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.offline)?;
-    let series = args.series.load()?;
+    let origin = args.series.origin()?;
+    let series = origin.load()?;
     let store = kernels::store(&job)?;
     let mut trees = Vec::new();
-    for name in &args.kernels.names {
+    for name in &origin.kernels(&args.kernels.names)? {
         trees.push(kernels::apply(&job, &store, &series, name)?);
     }
     let manifest = &series.manifest;

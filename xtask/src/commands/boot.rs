@@ -13,7 +13,7 @@ use crate::flavour::Flavour;
 use crate::guest::Program;
 use crate::job::Job;
 use crate::machine::Machine;
-use crate::{host, kernels};
+use crate::{home, host, kernels};
 
 /// `boot`'s options.
 #[derive(Debug, Args)]
@@ -42,8 +42,10 @@ pub struct Options {
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.setup.offline)?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
-    let series = args.series.load()?;
-    let kernel = kernels::build(&job, &series, &args.kernel.name, args.flavour, &[args.arm])?;
+    let origin = args.series.origin()?;
+    let name = origin.kernel(args.kernel.name.as_ref())?;
+    let series = origin.load()?;
+    let kernel = kernels::build(&job, &series, &name, args.flavour, &[args.arm])?;
     let Some((_, built)) = kernel.built.first() else {
         return fail(Kind::Build, "nothing was built");
     };
@@ -56,8 +58,10 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         args.flavour.timeout_scale(),
     )?;
     let Some(runner) = host::virtme_run(&job.cache) else {
-        return fail(Kind::Infrastructure, "virtme-ng is missing")
-            .hint("install it with `cargo xtask doctor --setup`");
+        return fail(Kind::Infrastructure, "virtme-ng is missing").hint(format!(
+            "install it with `{}`",
+            home::line("doctor --setup")
+        ));
     };
     let mut vm = Command::new(runner);
     vm.arg("--kimg")

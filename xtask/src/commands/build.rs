@@ -8,7 +8,7 @@ use results::Arm;
 use serde_json::json;
 use vm::process::Cancel;
 
-use super::options::{self, Guest, Kernels, Series, Setup};
+use super::options::{self, Guest, Kernels, Origin, Series, Setup};
 use crate::exit::Result;
 use crate::flavour::Flavour;
 use crate::host;
@@ -65,7 +65,9 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.setup.offline)?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let arms = either_or_both(args.arm);
-    let kernels = kernels(&job, &args.series, &args.kernels.names, args.flavour, &arms)?;
+    let origin = args.series.origin()?;
+    let names = origin.kernels(&args.kernels.names)?;
+    let kernels = kernels(&job, &origin, &names, args.flavour, &arms)?;
     let mut text = String::new();
     let mut list = Vec::new();
     for kernel in &kernels {
@@ -102,12 +104,12 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
 /// These arms of these kernels, built.
 pub fn kernels(
     job: &Job,
-    series: &Series,
+    origin: &Origin,
     names: &[String],
     flavour: Flavour,
     arms: &[Arm],
 ) -> Result<Vec<Kernel>> {
-    let series = series.load()?;
+    let series = origin.load()?;
     names
         .iter()
         .map(|name| kernels::build(job, &series, name, flavour, arms))

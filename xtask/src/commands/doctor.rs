@@ -8,6 +8,7 @@ use vm::process::Cancel;
 
 use super::options::Setup;
 use crate::exit::{Advise, Kind, Result, fail};
+use crate::home;
 use crate::host;
 use crate::job::Job;
 use crate::output::{print, print_json};
@@ -62,5 +63,8 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         Kind::Infrastructure,
         format!("missing packages: {}", missing.join(" ")),
     )
-    .hint("install them, or run `cargo xtask doctor --setup`")
+    .hint(format!(
+        "install them, or run `{}`",
+        home::line("doctor --setup")
+    ))
 }

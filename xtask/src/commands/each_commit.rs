@@ -24,11 +24,13 @@ use crate::run::{folder, plan};
 /// Builds, inspects and boots every commit of the series.
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.setup.offline)?;
-    let [name] = args.kernels.names.as_slice() else {
+    let origin = args.series.origin()?;
+    let names = origin.kernels(&args.kernels.names)?;
+    let [name] = names.as_slice() else {
         return fail(Kind::Usage, "--each-commit takes one --kernel");
     };
     let started = jiff::Timestamp::now();
-    let series = args.series.load()?;
+    let series = origin.load()?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let program = Program::build(&job)?;
     let mut chosen = program.catalogue.select(&args.scenarios)?;

@@ -43,7 +43,8 @@ pub fn in_shell(text: &str) -> Vec<Vec<String>> {
                 found.extend(in_shell(word));
             }
             let by_cargo = word == "xtask" && at > 0 && command[at - 1] == "cargo";
-            if by_cargo || word.ends_with("/xtask") {
+            let installed = word == "reaperlab" && at == 0;
+            if by_cargo || installed || word.ends_with("/xtask") {
                 found.push(command[at + 1..].to_vec());
                 break;
             }

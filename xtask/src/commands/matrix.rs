@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use vm::process::Cancel;
 
 use super::given::Given;
-use super::options::{self, Series, Setup};
+use super::options::{self, DefaultKernel, Origin, Series, Setup};
 use super::run_options::{RESUME_ALONE, Wanted, agree};
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
+use crate::home;
 use crate::host::Install;
 use crate::job::Job;
 use crate::output::{print, print_json};
@@ -43,7 +44,7 @@ pub struct Options {
     out: Option<PathBuf>,
     /// Resume the interrupted matrix in this folder, with the options that it
     /// was begun with
-    #[arg(long, value_name = "FOLDER", conflicts_with = "out")]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "out", value_parser = home::run_folder)]
     resume: Option<PathBuf>,
     /// One JSON document on standard output
     #[arg(long)]
@@ -169,7 +170,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
             series,
             kernels,
             form,
-        }) => print_json(&in_form(&names(series, kernels)?, *form)),
+        }) => print_json(&in_form(&names(&series.origin()?, kernels)?, *form)),
         Some(Action::Cell(cell)) => one(cell, cancel),
         Some(Action::Submit {
             cells, out, json, ..
@@ -178,11 +179,17 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     }
 }
 
-/// The kernels that the user names, else those of the manifest.
-fn names(series: &Series, kernels: &Kernels) -> Result<Vec<String>> {
+/// The kernels that the user names, else those of the manifest, else what a
+/// series in a repository begins at.
+fn names(origin: &Origin, kernels: &Kernels) -> Result<Vec<String>> {
     let mut names = kernels.names.clone();
     if names.is_empty() {
-        names = series.load()?.manifest.kernels;
+        names = origin.load()?.manifest.kernels;
+    }
+    if names.is_empty()
+        && let DefaultKernel::Parent(own) = &origin.kernel
+    {
+        names.push(own.clone());
     }
     if names.is_empty() {
         return fail(Kind::Usage, "no kernel is named")
@@ -224,12 +231,13 @@ fn all(args: &Options, cancel: &Cancel) -> Result {
 /// Begins a matrix: a folder, and its plan in it.
 fn begin(cells: &Cells, out: Option<&Path>) -> Result<(PathBuf, Plan)> {
     let wanted = &cells.wanted.options;
-    let names = names(&wanted.series, &cells.kernels.options)?;
+    let origin = wanted.series.origin()?;
+    let names = names(&origin, &cells.kernels.options)?;
     let plan = Plan {
         schema: PLAN_SCHEMA,
         cells: names
             .iter()
-            .map(|name| wanted.request(name, Extent::Brief))
+            .map(|name| wanted.request(&origin, name, Extent::Brief))
             .collect(),
         setup: cells.setup.options.clone(),
     };
@@ -256,8 +264,10 @@ fn resumed(folder: &Path, given: &Cells) -> Result<Plan> {
         .hint(RESUME_ALONE);
     }
     if given.wanted.any {
+        let wanted = &given.wanted.options;
+        let series = wanted.series.origin()?;
         for cell in &plan.cells {
-            let given = given.wanted.options.request(&cell.kernel, cell.extent);
+            let given = wanted.request(&series, &cell.kernel, cell.extent);
             agree(folder, cell, &given)?;
         }
     }
@@ -288,7 +298,9 @@ fn one(args: &CellOptions, cancel: &Cancel) -> Result {
         (Some(plan), Some(index)) => planned(plan, index)?,
         _ => {
             let kernel = args.kernel.as_deref().unwrap_or_default();
-            let request = args.wanted.options.request(kernel, Extent::Brief);
+            let wanted = &args.wanted.options;
+            let series = wanted.series.origin()?;
+            let request = wanted.request(&series, kernel, Extent::Brief);
             let place = args.out.clone().unwrap_or_default();
             (request, args.setup.options.clone(), place)
         }
@@ -438,7 +450,7 @@ fn write(folder: &Path, cell: &Cell) -> Result {
 /// Does a cell's work, noting how far it came.
 fn fill(job: &Job, request: &Request, install: Install, folder: &Path, cell: &mut Cell) -> Result {
     cell.ended = Some(Stage::Source);
-    let series = request.load()?;
+    let series = request.load(None)?;
     cell.series = format!("{} v{}", series.manifest.name, series.manifest.version);
     let store = kernels::store(job)?;
     let tree = kernels::apply(job, &store, &series, &request.kernel)

@@ -9,6 +9,7 @@ mod each_commit;
 #[cfg(test)]
 mod examples;
 mod given;
+mod install;
 mod log;
 mod matrix;
 mod mutants;
@@ -20,10 +21,11 @@ mod run_options;
 mod series;
 mod test;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use vm::process::Cancel;
 
-use crate::exit::Result;
+use crate::exit::{Advise, Kind, Result, fail};
+use crate::home::{self, INSTALLED};
 
 /// Evidence for kernel memory-management patches: apply a series, build the
 /// kernel with and without it, boot both, run the OOM scenarios, compare.
@@ -54,6 +56,7 @@ pub enum Command {
   cargo xtask patch-test --flavour debug --arm patched
   cargo xtask patch-test --sweep
   cargo xtask patch-test --aa
+  reaperlab patch-test --series . --rounds 0 --watch    # in a kernel's repository
   git bisect start --no-checkout BAD GOOD       # in a kernel's repository
   git bisect run ../reaperlab/target/debug/xtask patch-test --bisect-run \\
     --series none --arm base --kernel 'git:.#BISECT_HEAD' --scenario 'memcg*'")]
@@ -134,6 +137,14 @@ pub enum Command {
     #[command(after_help = "Example:
   cargo xtask doctor --setup")]
     Doctor(doctor::Options),
+    /// Put a program `reaperlab` on your path that does the same in any folder
+    ///
+    /// It writes to the cache and to ~/.local/state/reaperlab/runs, never to the
+    /// folder that it is started in.
+    #[command(after_help = "Example:
+  cargo xtask install
+  reaperlab apply --series HEAD~2..             # in a kernel's repository")]
+    Install(install::Options),
     /// Format, lints, documentation and the tests that need no kernel
     #[command(after_help = "Example:
   cargo xtask check
@@ -154,8 +165,56 @@ pub enum Command {
     Ci(test::Options),
 }
 
+/// What only a checkout can do.
+const IN_A_CHECKOUT: [&str; 4] = ["check", "ci", "install", "test"];
+
+/// Reads the command line. Help names the program as it was called.
+pub fn parse() -> Cli {
+    let command = match home::checkout() {
+        Some(_) => Cli::command(),
+        None => installed(Cli::command())
+            .name(INSTALLED)
+            .bin_name(INSTALLED),
+    };
+    let read = Cli::from_arg_matches(&command.get_matches());
+    read.unwrap_or_else(|error| error.exit())
+}
+
+/// A command as the installed program has it.
+fn installed(command: clap::Command) -> clap::Command {
+    let help = command.get_after_help().map(|help| {
+        let mut text = help.to_string();
+        for name in [
+            "../reaperlab/target/debug/xtask",
+            "REAPERLAB/target/debug/xtask",
+            "cargo xtask",
+        ] {
+            text = text.replace(name, INSTALLED);
+        }
+        text
+    });
+    let subcommands = command.get_subcommands().map(|it| it.get_name().to_owned());
+    let subcommands: Vec<String> = subcommands.collect();
+    let command = match help {
+        Some(help) => command.after_help(help),
+        None => command,
+    };
+    subcommands.into_iter().fold(command, |command, name| {
+        let hidden = IN_A_CHECKOUT.contains(&name.as_str());
+        command.mut_subcommand(&name, |it| installed(it).hide(hidden))
+    })
+}
+
 /// Runs a command.
 pub fn run(command: Command, cancel: &Cancel) -> Result {
+    let checkout = || match home::checkout() {
+        Some(checkout) => Ok(checkout),
+        None => fail(
+            Kind::Usage,
+            "this command belongs to a checkout of the project",
+        )
+        .hint("run it there, with `cargo xtask`"),
+    };
     match command {
         Command::PatchTest(args) => patch_test::run(&args, cancel),
         Command::Matrix(args) => matrix::run(&args, cancel),
@@ -172,9 +231,12 @@ pub fn run(command: Command, cancel: &Cancel) -> Result {
         Command::Triage(args) => log::triage(&args),
         Command::Cache(args) => cache::run(&args),
         Command::Doctor(args) => doctor::run(&args, cancel),
-        Command::Check(args) => test::check(&args, cancel),
-        Command::Test(args) => test::run(&args, cancel, test::Extent::Tests),
-        Command::Ci(args) => test::run(&args, cancel, test::Extent::All),
+        Command::Install(args) => install::run(&args, checkout()?, cancel),
+        Command::Check(args) => checkout().and_then(|_| test::check(&args, cancel)),
+        Command::Test(args) => {
+            checkout().and_then(|_| test::run(&args, cancel, test::Extent::Tests))
+        }
+        Command::Ci(args) => checkout().and_then(|_| test::run(&args, cancel, test::Extent::All)),
     }
 }
 
@@ -186,7 +248,7 @@ mod tests {
     use clap::error::ErrorKind::MissingRequiredArgument;
 
     use super::*;
-    use crate::job::workspace;
+    use crate::home::workspace;
 
     /// Every command below this one and itself, each with its full name.
     fn all(command: clap::Command) -> Vec<clap::Command> {
@@ -301,6 +363,7 @@ Run `cargo xtask test
     a | cargo xtask ktap - && git bisect run ../x/target/debug/xtask boot \\
         --arm base -- 'uname -a' > log
     git config check 'X/target/debug/xtask review --b4'
+    cd reaperlab; reaperlab report runs/latest
 
 ```
 cargo xtask cache
@@ -315,6 +378,7 @@ cargo xtask cache
                 "ktap|-",
                 "boot|--arm|base|--|uname -a",
                 "review|--b4",
+                "report|runs/latest",
                 "cache",
                 "test|--yes",
             ]

@@ -20,9 +20,10 @@ use crate::catalogue::matches;
 use crate::exit::{Advise, Failure, Kind, Result, fail};
 use crate::flavour::Flavour;
 use crate::guest::Program;
+use crate::home::workspace;
 use crate::host;
 use crate::input::{self, Series};
-use crate::job::{Job, workspace};
+use crate::job::Job;
 use crate::kernels::{self, Kernel};
 use crate::machine::Machine;
 use crate::output::{print, print_json};
@@ -125,7 +126,9 @@ impl Verdict {
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let job = Job::new(cancel, args.setup.offline)?;
     let started = jiff::Timestamp::now();
-    let series = args.series.load()?;
+    let origin = args.series.origin()?;
+    let name = origin.kernel(args.kernel.name.as_ref())?;
+    let series = origin.load()?;
     let mutants = read(args)?;
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let program = Program::build(&job)?;
@@ -147,13 +150,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
             );
         }
     }
-    let kernel = kernels::build(
-        &job,
-        &series,
-        &args.kernel.name,
-        args.flavour,
-        &[Arm::Patched],
-    )?;
+    let kernel = kernels::build(&job, &series, &name, args.flavour, &[Arm::Patched])?;
     let own = program.catalogue.selftests(&chosen);
     let selftests = kernels::selftests(&job, &kernel, Arm::Patched, &own)?;
     let machine = Machine::find(

@@ -4,10 +4,14 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use results::Arm;
 use serde::{Deserialize, Serialize};
+use series::manifest;
 use vm::Want;
 
+use crate::exit::{Advise, Kind, Result, fail};
+use crate::home::workspace;
 use crate::host::Install;
 use crate::input;
+use crate::own_tree::{self, Parent};
 use crate::run::request;
 
 /// The series that is meant where none is named, from the workspace.
@@ -19,8 +23,10 @@ pub const KERNEL: &str = "6.12";
 #[derive(Debug, Args)]
 pub struct Series {
     /// The series: mbox, thread text, patch file, folder of patches, folder
-    /// with a manifest, git range REPO:A..B, - for standard input, or none for
-    /// the kernel as it is
+    /// with a manifest, - for standard input, or none for the kernel as it is.
+    /// In a kernel's repository also A..B, a branch, one commit, or . for what
+    /// is not committed; elsewhere REPO: before it. A file or folder of the same
+    /// name goes before a branch; refs/heads/NAME is the branch
     #[arg(
         id = "series",
         long = "series",
@@ -34,10 +40,82 @@ pub struct Series {
     pub manifest: Option<String>,
 }
 
+/// A series, and the kernel that it is for where the user names none.
+pub struct Origin {
+    /// As `--series` takes it, from any folder and at any time.
+    pub series: String,
+    /// As `--manifest` takes it.
+    pub manifest: Option<String>,
+    pub kernel: DefaultKernel,
+}
+
+/// The kernel where the user names none.
+pub enum DefaultKernel {
+    /// A series from elsewhere: [`KERNEL`].
+    Packaged,
+    /// What a series in a repository begins at.
+    Parent(String),
+    /// A series in a repository that begins with its first commit.
+    None,
+}
+
 impl Series {
-    /// Reads it.
-    pub fn load(&self) -> crate::exit::Result<input::Series> {
-        input::load(&self.from, self.manifest.as_deref())
+    /// What the name means now. How it is read is said where that is not plain.
+    pub fn origin(&self) -> Result<Origin> {
+        let packaged = || Origin {
+            series: self.from.clone(),
+            manifest: self.manifest.clone(),
+            kernel: DefaultKernel::Packaged,
+        };
+        let known = workspace().join(&self.from).join(manifest::FILE);
+        if ["-", "none"].contains(&self.from.as_str()) || known.is_file() {
+            return Ok(packaged());
+        }
+        let Some(named) = own_tree::find(&self.from)? else {
+            if let Some(note) = own_tree::also_a_branch(&self.from) {
+                eprintln!("note: {note}");
+            }
+            return Ok(packaged());
+        };
+        if let Some(note) = named.note() {
+            eprintln!("note: {note}");
+        }
+        Ok(Origin {
+            series: named.pinned(),
+            manifest: self.manifest.clone(),
+            kernel: match named.parent()? {
+                Parent::Kernel(name) => DefaultKernel::Parent(name),
+                Parent::None => DefaultKernel::None,
+            },
+        })
+    }
+}
+
+impl Origin {
+    /// Reads the series.
+    pub fn load(&self) -> Result<input::Series> {
+        input::load(&self.series, self.manifest.as_deref())
+    }
+
+    /// The kernel: the one that is named, else the series' own.
+    pub fn kernel(&self, named: Option<&String>) -> Result<String> {
+        match (named, &self.kernel) {
+            (Some(name), _) | (None, DefaultKernel::Parent(name)) => Ok(name.clone()),
+            (None, DefaultKernel::Packaged) => Ok(KERNEL.to_owned()),
+            (None, DefaultKernel::None) => fail(
+                Kind::Usage,
+                "the series begins with the repository's first commit, below which is no kernel",
+            )
+            .hint("name a kernel with --kernel"),
+        }
+    }
+
+    /// The kernels that are named, else the series' own.
+    pub fn kernels(&self, named: &[String]) -> Result<Vec<String>> {
+        match named {
+            [] => Ok(vec![self.kernel(None)?]),
+            named => Ok(named.to_vec()),
+        }
     }
 }
 
@@ -46,6 +124,9 @@ pub const FORMS: &str = "6.12 for the nearest version that Debian packages or el
                      released, debian:SUITE/VERSION, release:6.17.3 of kernel.org (release:6.17 \
                      for the newest of its line), git:PATH#REV, a folder or a tarball";
 
+/// What is meant where `--kernel` is not given.
+const DEFAULT: &str = "what a series in a repository begins at, else 6.12";
+
 /// One kernel.
 #[derive(Debug, Args)]
 pub struct Kernel {
@@ -53,10 +134,9 @@ pub struct Kernel {
         id = "kernel",
         long = "kernel",
         value_name = "KERNEL",
-        default_value = KERNEL,
-        help = format!("The kernel: {FORMS}")
+        help = format!("The kernel: {FORMS} [default: {DEFAULT}]")
     )]
-    pub name: String,
+    pub name: Option<String>,
 }
 
 /// One kernel or several.
@@ -66,8 +146,7 @@ pub struct Kernels {
         id = "kernel",
         long = "kernel",
         value_name = "KERNEL",
-        default_value = KERNEL,
-        help = format!("The kernel (repeatable): {FORMS}")
+        help = format!("The kernel (repeatable): {FORMS} [default: {DEFAULT}]")
     )]
     pub names: Vec<String>,
 }
@@ -153,7 +232,7 @@ pub fn arm() -> impl TypedValueParser<Value = Arm> {
     .try_map(|word| word.parse::<Arm>())
 }
 
-fn mebibytes(text: &str) -> Result<u32, String> {
+fn mebibytes(text: &str) -> std::result::Result<u32, String> {
     let size = bytes(text)? >> 20;
     match u32::try_from(size) {
         Ok(size @ 256..=1_048_576) => Ok(size),
@@ -162,7 +241,7 @@ fn mebibytes(text: &str) -> Result<u32, String> {
 }
 
 /// A size such as `512M` or `20G`, in bytes.
-pub fn bytes(text: &str) -> Result<u64, String> {
+pub fn bytes(text: &str) -> std::result::Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let shift = match text.get(digits.len()..).unwrap_or_default() {
         "" => 0,

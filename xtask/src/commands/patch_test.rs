@@ -3,17 +3,21 @@
 //! Options that `--resume` must remember are in `run_options.rs`.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::{Args, Command, FromArgMatches};
-use evidence::report;
+use evidence::{Report, report};
 use vm::process::Cancel;
 
 use super::given::Given;
 use super::options::{Kernel, Setup};
 use super::run_options::{Wanted, agree};
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
+use crate::home;
 use crate::job::Job;
 use crate::output::{print, print_json};
+use crate::own_tree::Watched;
+use crate::progress::seconds;
 use crate::run::request::{Extent, Fault, Request};
 use crate::run::{self, Place};
 use crate::run::{folder, outcome};
@@ -34,8 +38,12 @@ pub struct Options {
     out: Option<PathBuf>,
     /// Resume the interrupted run in this folder, with the options that it was
     /// begun with
-    #[arg(long, value_name = "FOLDER", conflicts_with = "out")]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "out", value_parser = home::run_folder)]
     resume: Option<PathBuf>,
+    /// Run again whenever the range, the branch or the work tree changes, until
+    /// Ctrl-C; one line for each run
+    #[arg(long, conflicts_with_all = ["resume", "out", "bisect_run", "json"])]
+    watch: bool,
     #[command(flatten)]
     setup: Setup,
     /// One JSON document on standard output
@@ -47,15 +55,19 @@ pub struct Options {
 }
 
 impl Options {
-    fn asked(&self) -> Request {
-        self.wanted
-            .options
-            .request(&self.kernel.options.name, Extent::Whole)
+    fn asked(&self) -> Result<Request> {
+        let wanted = &self.wanted.options;
+        let origin = wanted.series.origin()?;
+        let kernel = origin.kernel(self.kernel.options.name.as_ref())?;
+        Ok(wanted.request(&origin, &kernel, Extent::Whole))
     }
 }
 
 /// Runs the main job.
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
+    if args.watch {
+        return watch(args, cancel);
+    }
     let mut judged = false;
     let result = test(args, cancel, &mut judged);
     match result {
@@ -69,9 +81,8 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
 
 /// What is asked for, or was of the run that is resumed.
 fn request(args: &Options) -> Result<Request> {
-    let given = args.asked();
     let Some(folder) = &args.resume else {
-        return Ok(given);
+        return args.asked();
     };
     let begun = match folder::load_request(folder)? {
         Some(request) => request,
@@ -82,10 +93,13 @@ fn request(args: &Options) -> Result<Request> {
             Kind::Usage,
             format!("{} is a cell of a matrix", folder.display()),
         )
-        .hint("resume the matrix, with `cargo xtask matrix --resume`");
+        .hint(format!(
+            "resume the matrix, with `{}`",
+            home::line("matrix --resume")
+        ));
     }
     if args.kernel.any || args.wanted.any {
-        agree(folder, &begun, &given)?;
+        agree(folder, &begun, &args.asked()?)?;
     }
     Ok(begun)
 }
@@ -93,7 +107,8 @@ fn request(args: &Options) -> Result<Request> {
 /// What a run was asked to do whose folder has its command line alone.
 fn by_command(folder: &Path) -> Result<Request> {
     let line = folder::load(folder)?.command;
-    let Some(words) = line.strip_prefix("cargo xtask patch-test") else {
+    let calls = ["cargo xtask patch-test", "reaperlab patch-test"];
+    let Some(words) = calls.iter().find_map(|call| line.strip_prefix(call)) else {
         return fail(
             Kind::Usage,
             format!("{} was begun with `{line}`", folder.display()),
@@ -103,9 +118,55 @@ fn by_command(folder: &Path) -> Result<Request> {
     let words = shell_words::split(words).kind(Kind::Usage)?;
     let command = Options::augment_args(Command::new("patch-test").no_binary_name(true));
     let matches = command.try_get_matches_from(words).kind(Kind::Usage)?;
-    Ok(Options::from_arg_matches(&matches)
+    Options::from_arg_matches(&matches)
         .kind(Kind::Usage)?
-        .asked())
+        .asked()
+}
+
+/// Runs the main job whenever the series is another one.
+fn watch(args: &Options, cancel: &Cancel) -> Result {
+    let job = Job::new(cancel, args.setup.offline)?;
+    let mut watched = Watched::new(&args.wanted.options.series.from)?;
+    loop {
+        let began = Instant::now();
+        let ended = request(args).and_then(|request| {
+            let install = args.setup.install();
+            let finished = run::run(&job, &request, install, Place::New(None), args.fault)?;
+            Ok((finished, request.require_conclusion))
+        });
+        job.alive()?;
+        job.progress.finish("");
+        let took = seconds(began.elapsed());
+        let now = jiff::Zoned::now().strftime("%H:%M:%S");
+        let line = match ended {
+            Ok((finished, conclude)) => {
+                let said = match outcome::judge(&finished.report, conclude) {
+                    Ok(()) => held(&finished.report),
+                    Err(failure) => format!("FAILED: {failure}"),
+                };
+                let folder = finished.folder.display();
+                format!("{said} ({took}; {folder})")
+            }
+            Err(failure) => {
+                for hint in &failure.hints {
+                    job.progress.note(&format!("hint: {hint}"));
+                }
+                format!("no result: {failure} ({took})")
+            }
+        };
+        print(&format!("{now} {line}\n"))?;
+        if !watched.changed(&|| cancel.cancelled())? {
+            return job.alive();
+        }
+    }
+}
+
+/// What a run proved that holds.
+fn held(report: &Report) -> String {
+    match report.scenarios.len() {
+        1 => "1 scenario held".to_owned(),
+        n => format!("{n} scenarios held"),
+    }
 }
 
 fn test(args: &Options, cancel: &Cancel, judged: &mut bool) -> Result {

@@ -8,6 +8,7 @@ use evidence::{Report, calibrate, claims, report};
 
 use super::options::Verdict;
 use crate::exit::{Classify, Kind, Result, fail};
+use crate::home::run_folder;
 use crate::input;
 use crate::output::{print, print_json};
 use crate::run::{folder, outcome};
@@ -17,7 +18,7 @@ use crate::run::{folder, outcome};
 pub struct Compare {
     /// One run folder: base against patched. Two: the earlier run against the
     /// later one, arm by arm. With --calibrate: any number
-    #[arg(required = true)]
+    #[arg(required = true, value_parser = run_folder)]
     pub runs: Vec<PathBuf>,
     /// Compare what a changelog claims with what was measured; without a file
     /// the series' own changelog
@@ -46,6 +47,7 @@ pub struct Compare {
 #[derive(Debug, Args)]
 pub struct Options {
     /// The run folder
+    #[arg(value_parser = run_folder)]
     pub run: PathBuf,
     /// What to do with the findings
     #[command(flatten)]

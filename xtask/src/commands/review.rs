@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use vm::process::Cancel;
 
 use crate::exit::{Advise, Kind, Result, fail};
+use crate::home;
 use crate::input::{self, Mailboxes};
 use crate::output::{is_stdout, print, print_json, printed};
 use crate::run::folder;
@@ -54,7 +55,7 @@ pub struct Options {
     #[expect(clippy::option_option, reason = "absent, alone, or with a file")]
     pub reply: Option<Option<PathBuf>>,
     /// The run folder whose findings go into the drafts
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = home::run_folder)]
     pub run: Option<PathBuf>,
     /// The kernel's git repository: for Fixes tags, and for its own
     /// checkpatch.pl and get_maintainer.pl

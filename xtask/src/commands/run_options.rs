@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use results::Arm;
 
-use super::options::{self, Guest, Series};
+use super::options::{self, Guest, Origin, Series};
 use crate::exit::{Advise, Kind, Result, fail};
 use crate::flavour::Flavour;
 use crate::run::request::{Extent, Request};
@@ -61,11 +61,11 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// The request for a run on this kernel.
-    pub fn request(&self, kernel: &str, extent: Extent) -> Request {
+    /// The request for a run of this series on this kernel.
+    pub fn request(&self, series: &Origin, kernel: &str, extent: Extent) -> Request {
         Request {
-            series: self.series.from.clone(),
-            manifest: self.series.manifest.clone(),
+            series: series.series.clone(),
+            manifest: series.manifest.clone(),
             kernel: kernel.to_owned(),
             flavour: self.flavour,
             arm: self.arm,
@@ -120,7 +120,9 @@ mod tests {
     }
 
     fn request(line: &str) -> Request {
-        parse(line).options.request("6.12", Extent::Whole)
+        let options = parse(line).options;
+        let series = options.series.origin().unwrap();
+        options.request(&series, "6.12", Extent::Whole)
     }
 
     #[test]

@@ -7,8 +7,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::exit::{Advise, Classify, Kind, Result, fail};
+use crate::home::workspace;
 use crate::input;
-use crate::job::workspace;
 use crate::output::{print, print_json};
 
 /// `series`' options.

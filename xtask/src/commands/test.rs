@@ -18,8 +18,9 @@ use self::event::{Ended, Event, Outcome};
 use self::targets::{Binary, Tier};
 use super::options::Setup;
 use crate::exit::{Classify, Kind, Result, fail};
+use crate::home::workspace;
 use crate::host::{self, Use};
-use crate::job::{Job, workspace};
+use crate::job::Job;
 use crate::output::print;
 
 /// `test`'s and `ci`'s options.

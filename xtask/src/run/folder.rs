@@ -8,20 +8,26 @@ use evidence::run::{Round, Run};
 use evidence::stored;
 use results::ktap;
 use results::record::Record;
+use series::patch::{Patch, format};
 
 use super::request::Request;
 use crate::exit::{Advise, Classify, Kind, Result, fail};
-use crate::job::workspace;
+use crate::home;
 
 /// What was asked for.
 const REQUEST: &str = "request.json";
+/// The series, where it was not committed.
+const SERIES: &str = "series.mbox";
 
 /// A folder for a run that begins now: `--out`, else `runs/TIME`.
 pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> {
     let folder = match out {
         Some(out) => out.to_owned(),
         None => {
-            let runs = workspace().join("runs");
+            let Some(runs) = home::runs() else {
+                return fail(Kind::Usage, "there is no place for runs: HOME is not set")
+                    .hint("name a folder with --out");
+            };
             fs_err::create_dir_all(&runs).kind(Kind::Infrastructure)?;
             let name = started.strftime("%Y%m%dT%H%M%SZ").to_string();
             // Two runs may start within a second.
@@ -73,7 +79,8 @@ pub fn has_run(folder: &Path) -> bool {
 pub fn resume_with(command: &str, folder: &Path) -> String {
     let folder = folder.display().to_string();
     let folder = shell_words::quote(&folder);
-    format!("resume with: cargo xtask {command} --resume {folder}")
+    let line = home::line(&format!("{command} --resume {folder}"));
+    format!("resume with: {line}")
 }
 
 /// Points `runs/latest` at a run that lies beside it.
@@ -81,7 +88,7 @@ pub fn mark_latest(folder: &Path) {
     let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
         return;
     };
-    if parent != workspace().join("runs") {
+    if home::runs().is_none_or(|runs| parent != runs) {
         return;
     }
     let link = parent.join("latest");
@@ -104,6 +111,18 @@ pub fn save_request(folder: &Path, request: &Request) -> Result {
     let mut json = serde_json::to_vec_pretty(request).kind(Kind::Infrastructure)?;
     json.push(b'\n');
     write(&folder.join(REQUEST), &json)
+}
+
+/// Writes down the patches of a series that will be another one soon.
+pub fn save_series(folder: &Path, patches: &[Patch]) -> Result {
+    let mails: Vec<_> = patches.iter().map(format::patch).collect();
+    write(&folder.join(SERIES), &mails.concat())
+}
+
+/// Where such a series is, as `--series` takes it.
+pub fn kept_series(folder: &Path) -> Option<String> {
+    let path = folder.join(SERIES);
+    path.is_file().then(|| path.display().to_string())
 }
 
 /// What the run in a folder was asked to do; none of a folder of an earlier

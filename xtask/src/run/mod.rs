@@ -68,7 +68,11 @@ pub fn run(
             .then(|| folder::load(folder))
             .transpose()?,
     };
-    let series = request.load()?;
+    let kept = match place {
+        Place::Resumed(folder) => folder::kept_series(folder),
+        Place::New(_) => None,
+    };
+    let series = request.load(kept.as_deref())?;
     let claims = request.claims.as_ref().map(fs_err::read_to_string);
     let claims = claims.transpose().kind(Kind::Usage)?;
     for note in series.notes() {
@@ -126,6 +130,9 @@ pub fn run(
         Place::Resumed(folder) => folder.to_owned(),
     };
     folder::save_request(&folder, request)?;
+    if series.is_work_tree {
+        folder::save_series(&folder, &series.patches)?;
+    }
     let mut record = Record::new(folder.clone(), described, earlier)?;
 
     let booter = RunBooter {

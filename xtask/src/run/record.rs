@@ -17,6 +17,7 @@ use super::outcome;
 use super::plan::Tasks;
 use super::request::Request;
 use crate::exit::{Advise, Classify, Kind, Result, fail};
+use crate::home;
 use crate::input::Series;
 use crate::kernels::Kernel;
 use crate::machine::Machine;
@@ -208,7 +209,7 @@ pub fn describe(
 /// The command line, as it could be given again.
 fn command_line() -> String {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    format!("cargo xtask {}", shell_words::join(args))
+    home::line(&shell_words::join(args))
 }
 
 fn host_info() -> Host {

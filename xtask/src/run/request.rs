@@ -93,9 +93,9 @@ impl Request {
             .collect()
     }
 
-    /// Reads the series.
-    pub fn load(&self) -> Result<Series> {
-        input::load(&self.series, self.manifest.as_deref())
+    /// Reads the series, or what was kept of it when the run began.
+    pub fn load(&self, kept: Option<&str>) -> Result<Series> {
+        input::load(kept.unwrap_or(&self.series), self.manifest.as_deref())
     }
 
     /// The arms to build.

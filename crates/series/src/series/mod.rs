@@ -2,6 +2,7 @@
 //! what is missing, and what was answered.
 
 mod answer;
+mod commits;
 mod error;
 mod folder;
 mod identity;
@@ -15,6 +16,7 @@ mod read_patch;
 mod union;
 mod versions;
 
+pub use commits::{Commit, from_commits};
 pub use error::Error;
 pub use folder::pack;
 pub use identity::{Identity, Shared};
