@@ -101,9 +101,9 @@ fn what_is_no_series_gets_one_clear_error() {
     a mail without a patch: no patch in 1 message(s), the first of which is "lunch?"
       hint: give the thread, or the mails, that carry the patches
     headers only: "[PATCH] mm: x" is called a patch but has no diff
-      hint: the mail was cut off; get it again as it was sent
+      hint: give the mail, or the thread, that carries the patch
     a patch without a diff: "[PATCH 1/1] mm: x" is called a patch but has no diff
-      hint: the mail was cut off; get it again as it was sent
+      hint: give the mail, or the thread, that carries the patch
     an mbox without a mail: the input begins with "From …, but no mail behind it" and is not mail
       hint: give an archive's plain text of the thread, an mbox, or files that `git format-patch` wrote
     no author: "[PATCH] mm: x" does not say who wrote it; no commit can be made of it
@@ -111,9 +111,9 @@ fn what_is_no_series_gets_one_clear_error() {
     no subject: "[PATCH]" has no subject behind its `[PATCH]`; no commit can be made of it
       hint: get the mail again as it was sent
     cut in the changelog: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order" is called a patch but has no diff
-      hint: the mail was cut off; get it again as it was sent
+      hint: give the mail, or the thread, that carries the patch
     cut in the diffstat: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order" is called a patch but has no diff
-      hint: the mail was cut off; get it again as it was sent
+      hint: give the mail, or the thread, that carries the patch
     cut in a diff's headers: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": line 5: a changed file without a hunk ("a/mm/oom_kill.c b/mm/oom_kill.c")
       hint: the patch was cut off, damaged or edited by hand; get it again as it was sent
     cut before a hunk: "[PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA maple tree in reverse order": "mm/oom_kill.c", hunk 1 (line 8): ---/+++ without a hunk behind them
@@ -155,10 +155,8 @@ fn what_a_diff_must_not_do_is_refused() {
         "--- a/a\n+++ b/b\n@@ -1 +1 @@\n-x\n+y\n".to_owned(),
         "--- /dev/null\n+++ /dev/null\n@@ -1 +1 @@\n-x\n+y\n".to_owned(),
         git("--- a/b\n+++ b/b\n@@ -1 +1 @@\n-x\n+y\n"),
-        git("new file mode 120000\n"),
-        git("old mode 100644\nnew mode 160000\n"),
         git("new file mode 100666\n"),
-        git("index 1234567..89abcde 120000\n"),
+        git("new file mode 040000\n"),
         git("index 1234567\n"),
         git("index 1234567..89abcde 100644\n"),
         git("new file mode 100644\nindex 0000000..89abcde\n"),
@@ -168,9 +166,12 @@ fn what_a_diff_must_not_do_is_refused() {
         git("rename from ../a\nrename to b\n"),
         git("similarity index 1000%\nrename from a\nrename to b\n"),
         git("new file mode 100644\nrename from a\nrename to b\n"),
-        git("index 1234567..89abcde 100644\nGIT binary patch\nliteral 0\n"),
-        git("index 1234567..89abcde 100644\nBinary files a/a and b/a differ\n"),
-        "Binary files a/a and b/a differ\n".to_owned(),
+        "Binary files a/../a and b/a differ\n".to_owned(),
+        "Binary files a/a differ\n".to_owned(),
+        "diff --git a/mm/x.c\nb/mm/x.c\n".to_owned(),
+        "diff --git a/mm/x.c\n b/mm/x.c\nindex 1234567..89abcde 100644\n".to_owned(),
+        hunk("@@ -1,2 +1,2 @@", " x\n-a line that\nis long\n+y\n"),
+        hunk("@@ -1 +1 @@ int a_long(int one,", "int two)\n-x\n+y\n"),
         "diff --git a/a b/b\n".to_owned(),
         "diff --cc a\n".to_owned(),
         "@@ -1 +1 @@\n-x\n+y\n".to_owned(),
@@ -224,10 +225,8 @@ fn what_a_diff_must_not_do_is_refused() {
     line 1: two names, but neither a rename nor a copy ("--- a/a")
     line 1: names no file ("--- /dev/null")
     line 1: the names in ---/+++ differ from these ("a/a b/a")
-    line 2: "a" has mode 120000, which is a symbolic link
-    line 3: "a" has mode 160000, which is a submodule
     line 2: "a" has mode 100666, which is unknown
-    line 2: "a" has mode 120000, which is a symbolic link
+    line 2: "a" has mode 040000, which is a folder
     line 2: not a pair of blob ids ("index 1234567")
     line 1: a changed file without a hunk ("a/a b/a")
     line 1: a changed file without a hunk ("a/a b/a")
@@ -237,9 +236,12 @@ fn what_a_diff_must_not_do_is_refused() {
     line 2: the path "../a" leaves the tree by `..`
     line 2: not a percentage ("similarity index 1000%")
     line 1: a file that is new or deleted and something else ("a/a b/a")
-    line 3: "a" is changed as a binary file
-    line 3: "a" is changed as a binary file
-    line 1: "a/a and b/a" is changed as a binary file
+    line 1: the path "../a" leaves the tree by `..`
+    line 1: "a/a" is changed as a binary file
+    line 1: the sender's mailer wrapped this line of the diff ("diff --git a/mm/x.c")
+    line 1: the sender's mailer wrapped this line of the diff ("diff --git a/mm/x.c")
+    line 5: the sender's mailer wrapped this line of the diff ("-a line that")
+    line 3: the sender's mailer wrapped this line of the diff ("@@ -1 +1 @@ int a_long(int one,")
     line 1: two names, but neither a rename nor a copy ("a/a b/b")
     line 1: a merge's combined diff can't be applied ("diff --cc a")
     line 1: a hunk without a file before it ("@@ -1 +1 @@")
@@ -603,13 +605,8 @@ proptest! {
         let file = patch::FileDiff {
             old_path: Some("a".to_owned()),
             new_path: Some("a".to_owned()),
-            old_mode: None,
-            new_mode: None,
-            old_blob: None,
-            new_blob: None,
-            kind: patch::FileKind::Plain,
-            similarity: None,
             hunks: vec![hunk],
+            ..patch::FileDiff::default()
         };
         prop_assert_eq!(patch::parse(&patch::diff(std::slice::from_ref(&file))), Ok(vec![file]));
     }

@@ -81,6 +81,10 @@ impl<'r> Placed<'r> {
 
 /// Applies one file's diff to the files at hand.
 fn change(files: &mut Files<'_>, diff: &FileDiff) -> Judged {
+    if let Some(what) = &diff.unsupported {
+        let why = format!("not supported: {}\n", what.as_str());
+        return without(diff, Verdict::Conflict, &why);
+    }
     let path = diff.path();
     match (diff.old_path.as_deref(), diff.new_path.as_deref()) {
         (None, Some(new)) => create(files, diff, new),

@@ -15,6 +15,9 @@ pub(super) fn merge<'r>(
     tree: &Tree<'r>,
     patch: &Patch,
 ) -> Result<Option<Placed<'r>>, git2::Error> {
+    if patch.files.iter().any(|diff| diff.unsupported.is_some()) {
+        return Ok(None);
+    }
     let repo = store.repo();
     let nothing = repo.find_tree(repo.treebuilder(None)?.write()?)?;
     let empty = || Files::new(store, &nothing, Rules::Git);

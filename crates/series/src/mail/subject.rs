@@ -5,6 +5,8 @@
 pub(crate) struct Subject {
     pub(crate) reply: bool,
     pub(crate) tagged: bool,
+    /// `[PATCHSET …]`, as some call a cover letter.
+    pub(crate) set: bool,
     pub(crate) version: u32,
     /// The n and the m of `n/m`.
     pub(crate) number: Option<(u32, u32)>,
@@ -45,6 +47,7 @@ impl Subject {
             let upper = word.to_ascii_uppercase();
             let word = upper.strip_prefix("PATCH").unwrap_or(&upper);
             self.tagged |= word.len() < upper.len() || word == "RFC";
+            self.set |= word.len() < upper.len() && word == "SET";
             let digits = |text: &str| -> Option<u32> {
                 let is_number =
                     (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());

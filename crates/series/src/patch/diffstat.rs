@@ -17,16 +17,18 @@ pub(crate) struct Diffstat {
 }
 
 impl Diffstat {
-    pub(crate) fn find(rest: &[u8]) -> Option<Self> {
+    /// Every one above the first diff. A note may hold those of other patches;
+    /// the last is the patch's own.
+    pub(crate) fn all(rest: &[u8]) -> Vec<Self> {
         static SUMMARY: LazyLock<Regex> = LazyLock::new(|| {
             regex(
                 r"^ (\d{1,6}) files? changed(?:, (\d{1,9}) insertions?\(\+\))?(?:, (\d{1,9}) deletions?\(-\))?$",
             )
         });
         rest.split(|byte| *byte == b'\n')
-            .take_while(|line| !line.starts_with(b"diff --git "))
+            .take_while(|line| !is_diff(line))
             .filter_map(|line| str::from_utf8(line).ok())
-            .find_map(|line| {
+            .filter_map(|line| {
                 let found = SUMMARY.captures(line)?;
                 let count = |at| {
                     found
@@ -39,6 +41,7 @@ impl Diffstat {
                     removed: count(3)?,
                 })
             })
+            .collect()
     }
 
     pub(crate) fn count(files: &[FileDiff]) -> Self {
@@ -55,6 +58,11 @@ impl Diffstat {
             removed: lines(LineKind::Removed),
         }
     }
+}
+
+/// Whether a line begins a diff.
+fn is_diff(line: &[u8]) -> bool {
+    line.starts_with(b"diff -") || (line.starts_with(b"--- ") && line.contains(&b'/'))
 }
 
 /// Git's diffstat, 72 columns wide.

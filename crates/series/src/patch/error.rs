@@ -12,7 +12,14 @@ pub enum Error {
     },
     #[error("line {line}: {path:?} is changed as a binary file")]
     Binary { line: usize, path: String },
-    /// Neither a plain nor an executable file.
+    /// A line of the diff in two pieces, as mailers that wrap text leave it.
+    #[error("line {line}: the sender's mailer wrapped this line of the diff ({text:?})")]
+    Wrapped {
+        line: usize,
+        /// The first piece.
+        text: String,
+    },
+    /// No mode of a file.
     #[error("line {line}: {path:?} has mode {mode}, which is {what}")]
     Mode {
         line: usize,
@@ -62,7 +69,10 @@ impl Error {
         match self {
             Self::Path { .. } => "check where the patch comes from",
             Self::Binary { .. } => "only text can be changed; ask for the patch without that file",
-            Self::Mode { .. } => "only regular files can be changed",
+            Self::Wrapped { .. } => {
+                "it was sent like that, so another copy is no better; ask the sender to send it again without line wrapping, as `git send-email` does"
+            }
+            Self::Mode { .. } => "a file is 100644 or 100755; check where the patch comes from",
             Self::Truncated { .. } | Self::Hunk { .. } | Self::Header { .. } => {
                 "the patch was cut off, damaged or edited by hand; get it again as it was sent"
             }

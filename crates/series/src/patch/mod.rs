@@ -10,7 +10,7 @@ mod trailers;
 mod write;
 
 pub use error::Error;
-pub use model::{FileDiff, FileKind, Hunk, Line, LineKind, Patch, Trailer};
+pub use model::{FileDiff, FileKind, Hunk, Line, LineKind, Patch, Trailer, Unsupported};
 pub use parse::{MAX_FILES, MAX_LINE, MAX_LINES, parse};
 pub use path::{check_path, is_unprintable};
 pub use write::diff;

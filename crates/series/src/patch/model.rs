@@ -57,7 +57,7 @@ pub struct Patch {
 }
 
 /// What a patch does to one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileDiff {
     /// The path before; none for a new file. Relative, safe, without `a/`.
     pub old_path: Option<String>,
@@ -77,11 +77,36 @@ pub struct FileDiff {
     pub similarity: Option<u8>,
     /// The changes, by place.
     pub hunks: Vec<Hunk>,
+    /// What no text can change, where it is that.
+    pub unsupported: Option<Unsupported>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A change of something that is no text file. It is read, so that the rest of
+/// a series can be judged, and never made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unsupported {
+    SymbolicLink,
+    Submodule,
+    /// With the lines that say how it changes.
+    Binary(Vec<u8>),
+}
+
+impl Unsupported {
+    /// The word for messages.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::SymbolicLink => "symbolic link",
+            Self::Submodule => "submodule",
+            Self::Binary(_) => "binary file",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum FileKind {
     /// Changed in place, created or deleted.
+    #[default]
     Plain,
     Rename,
     /// Copied from its old path, which stays.

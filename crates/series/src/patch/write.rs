@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::{FileDiff, FileKind, Line, LineKind};
+use super::model::{FileDiff, FileKind, Line, LineKind, Unsupported};
 
 /// Writes diffs as `git diff` does, byte for byte what [`super::parse()`]
 /// read, if git wrote that with its default settings and the text behind the
@@ -73,6 +73,9 @@ fn write_file(out: &mut Vec<u8>, file: &FileDiff) {
         head += &name("+++", "b/", &file.new_path);
     }
     out.extend_from_slice(head.as_bytes());
+    if let Some(Unsupported::Binary(lines)) = &file.unsupported {
+        out.extend_from_slice(lines);
+    }
     for hunk in &file.hunks {
         let range = |start: u32, lines: u32| match lines {
             1 => start.to_string(),

@@ -43,9 +43,8 @@ impl Error {
         Some(match self {
             Self::Thread(error) => return error.hint(),
             Self::NoPatch { .. } => "give the thread, or the mails, that carry the patches",
-            Self::NoDiff { .. } | Self::Cut { .. } => {
-                "the mail was cut off; get it again as it was sent"
-            }
+            Self::NoDiff { .. } => "give the mail, or the thread, that carries the patch",
+            Self::Cut { .. } => "the mail was cut off; get it again as it was sent",
             Self::Patch { error, .. } => error.hint(),
             Self::Unusable { .. } => "get the mail again as it was sent",
         })

@@ -79,6 +79,8 @@ pub enum Warning {
     },
     /// A patch in the thread that belongs to another series.
     OtherSeries { subject: String },
+    /// A mail that is called a patch and has no diff, among others that have.
+    NoDiff { subject: String },
     /// A patch without a number stands in a series that has numbers.
     Unnumbered { subject: String },
     /// The archive says another number of patches than the subjects.
@@ -137,6 +139,9 @@ impl fmt::Display for Warning {
             }
             Self::OtherSeries { subject } => {
                 write!(f, "{subject:?} belongs to another series and is left out")
+            }
+            Self::NoDiff { subject } => {
+                write!(f, "{subject:?} has no diff and is left out")
             }
             Self::Unnumbered { subject } => {
                 write!(

@@ -96,6 +96,94 @@ mod tests {
     }
 
     #[test]
+    fn a_version_may_have_another_title() {
+        let v1 = mail("Message-ID: <1@x>\n", "[PATCH] one word", "", "one");
+        let to_v1 = "Message-ID: <2@x>\nIn-Reply-To: <1@x>\n";
+        let v2 = |head: &str| mail(head, "[PATCH v2] name it well", "", "two");
+        insta::assert_snapshot!(read(&[v1.clone(), v2(to_v1)]), @r#"v2 "name it well" has ["1/1 two"], lacks []; []; []"#);
+        // Behind an answer of somebody else.
+        let answer = mail(
+            "Message-ID: <r@x>\nIn-Reply-To: <1@x>\n",
+            "Re: [PATCH] one word",
+            "Name it.",
+            "",
+        );
+        let answer = answer.replace("A <a@b.c>", "R <r@b.c>");
+        insta::assert_snapshot!(read(&[v1.clone(), answer, v2("In-Reply-To: <r@x>\n")]), @r#"v2 "name it well" has ["1/1 two"], lacks []; []; []"#);
+        // Of somebody else, or no higher.
+        let other = v2(to_v1).replace("A <a@b.c>", "B <b@b.c>");
+        insta::assert_snapshot!(read(&[v1.clone(), other]), @r#"v1 "one word" has ["1/1 one"], lacks []; []; ["\"[PATCH v2] name it well\" belongs to another series and is left out"]"#);
+        insta::assert_snapshot!(read(&[v1, mail(to_v1, "[PATCH] and this", "", "two")]), @r#"v1 "one word" has ["1/1 one"], lacks []; []; ["\"[PATCH] and this\" belongs to another series and is left out"]"#);
+        // Three patches in one; and the mend of one of three.
+        let series = [
+            mail("Message-ID: <0@x>\n", "[PATCH 0/2] cover", "", ""),
+            mail(
+                "Message-ID: <1@x>\nIn-Reply-To: <0@x>\n",
+                "[PATCH 1/2] one",
+                "",
+                "one",
+            ),
+            mail("In-Reply-To: <0@x>\n", "[PATCH 2/2] two", "", "two"),
+        ]
+        .concat();
+        insta::assert_snapshot!(read(&[series.clone(), v2("In-Reply-To: <0@x>\n")]), @r#"v2 "name it well" has ["1/1 two"], lacks []; []; []"#);
+        insta::assert_snapshot!(read(&[series, v2(to_v1)]), @r#"v1 "cover" has ["1/2 one", "2/2 two"], lacks []; []; ["\"[PATCH v2] name it well\" belongs to another series and is left out"]"#);
+    }
+
+    #[test]
+    fn a_cover_letter_may_lack_its_number() {
+        let parts = [
+            mail("In-Reply-To: <0@x>\n", "[PATCH 1/2] one", "", "one"),
+            mail("In-Reply-To: <0@x>\n", "[PATCH 2/2] two", "", "two"),
+        ]
+        .concat();
+        let cover = |head: &str, tag: &str| mail(head, &format!("[{tag}] cover"), "Hello", "");
+        let id = "Message-ID: <0@x>\n";
+        insta::assert_snapshot!(read(&[cover(id, "PATCHSET v2 for-6.20"), parts.clone()]), @r#"v1 "cover" has ["1/2 one", "2/2 two"], lacks []; []; []"#);
+        insta::assert_snapshot!(read(&[cover(id, "PATCH v2"), parts.clone()]), @r#"v1 "cover" has ["1/2 one", "2/2 two"], lacks []; []; []"#);
+        insta::assert_snapshot!(read(&[cover("", "PATCHSET v2"), parts.clone()]), @r#"v1 "cover" has ["1/2 one", "2/2 two"], lacks []; []; []"#);
+        // Called a patch, and answered by none.
+        insta::assert_snapshot!(read(&[cover("Message-ID: <9@x>\n", "PATCH v2"), parts]), @r#"v1 "one" has ["1/2 one", "2/2 two"], lacks []; []; ["\"[PATCH v2] cover\" has no diff and is left out"]"#);
+    }
+
+    #[test]
+    fn a_patch_without_a_number_may_be_sent_twice() {
+        let one = |id: &str, file: &str| mail(id, "[PATCH v2] one", "", file);
+        let twice = [
+            one("Message-ID: <1@x>\n", "a"),
+            one("Message-ID: <2@x>\n", "a"),
+        ];
+        insta::assert_snapshot!(read(&twice), @r#"v2 "one" has ["1/1 a"], lacks []; []; ["patch 1 was sent more than once; the last mail is used"]"#);
+        let differ = [
+            one("Message-ID: <1@x>\n", "a"),
+            one("Message-ID: <2@x>\n", "b"),
+        ];
+        insta::assert_snapshot!(read(&differ), @r#"v2 "one" has ["1/2 a", "2/2 b"], lacks []; []; []"#);
+    }
+
+    #[test]
+    fn the_last_summary_is_the_patchs() {
+        let summary = |files: u32| {
+            format!(" {files} files changed, 1 insertion(+), 1 deletion(-)\n")
+                .replace("1 files", "1 file")
+        };
+        let patch = |note: &str| mail("", "[PATCH] one", &format!("---\n{note}"), "one");
+        let all = format!("The whole work is\n{}\n", summary(9));
+        insta::assert_snapshot!(read(&[patch(&format!("{all}{}", summary(1)))]), @r#"v1 "one" has ["1/1 one"], lacks []; []; []"#);
+        insta::assert_snapshot!(read(&[patch(&format!("{}{all}", summary(1)))]), @r#"v1 "one" has ["1/1 one"], lacks []; []; []"#);
+        let cut = mail::parse(
+            patch(&format!(
+                "{}{}",
+                summary(1).replace("1 i", "2 i"),
+                summary(9)
+            ))
+            .as_bytes(),
+        );
+        let error = from_thread(cut.unwrap()).unwrap_err();
+        insta::assert_snapshot!(error, @r#""[PATCH] one" changes 1 of the 9 files in its diffstat"#);
+    }
+
+    #[test]
     fn answers_find_their_patch() {
         let reply = "In-Reply-To: <1@x>\n";
         insta::assert_snapshot!(read(&[

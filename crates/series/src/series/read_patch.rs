@@ -101,7 +101,11 @@ fn files(mail: &Mail, index: u32, warnings: &mut Vec<Warning>) -> Result<Vec<Fil
     if files.is_empty() {
         return Err(Error::NoDiff { subject: subject() });
     }
-    if let Some(stat) = Diffstat::find(&mail.rest) {
+    let counted = Diffstat::count(&files);
+    let promised = Diffstat::all(&mail.rest);
+    if let Some(stat) = promised.last()
+        && !promised.contains(&counted)
+    {
         if stat.files > files.len() {
             return Err(Error::Cut {
                 subject: subject(),
@@ -109,9 +113,7 @@ fn files(mail: &Mail, index: u32, warnings: &mut Vec<Warning>) -> Result<Vec<Fil
                 promised: stat.files,
             });
         }
-        if stat != Diffstat::count(&files) {
-            warnings.push(Warning::Diffstat { index });
-        }
+        warnings.push(Warning::Diffstat { index });
     }
     Ok(files)
 }

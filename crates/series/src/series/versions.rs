@@ -11,7 +11,8 @@ use super::model::{MAX_PATCHES, Reply, Series, Warning};
 use super::people::People;
 use super::read_patch::{Place, read_patch};
 use super::union::Union;
-use crate::mail;
+use crate::mail::{self, has_diff};
+use crate::patch;
 use crate::person::Person;
 
 /// The most lines below the changelogs of all patches.
@@ -26,8 +27,8 @@ pub(crate) struct Versions<'a> {
     /// The newest complete one, else the one that lacks least.
     pub(crate) chosen: usize,
     known: People,
-    /// Patches of other series.
-    others: Vec<Warning>,
+    /// Patches of other series, and what is none.
+    left_out: Vec<Warning>,
 }
 
 /// The mails of one version, and the place of each.
@@ -53,7 +54,22 @@ impl<'a> Versions<'a> {
                 limit: MAX_LINES,
             }));
         }
-        let (ours, others) = main_series(mails);
+        let covers = covers(mails);
+        let (mut ours, others) = main_series(mails);
+        let mut left_out: Vec<Warning> = (others.iter())
+            .map(|mail| Warning::OtherSeries {
+                subject: mail.line.clone(),
+            })
+            .collect();
+        let without: Vec<&Mail> = (ours.iter().copied())
+            .filter(|mail| !covers.contains_key(key(mail)) && is_note(mail))
+            .collect();
+        if without.len() < ours.len() {
+            ours.retain(|mail| !without.iter().any(|one| std::ptr::eq(*one, *mail)));
+            left_out.extend(without.iter().map(|mail| Warning::NoDiff {
+                subject: mail.line.clone(),
+            }));
+        }
         // Where an id leads; nowhere if it is of another series.
         let mut ids: HashMap<&str, Option<(u32, u32)>> = HashMap::new();
         for mail in &others {
@@ -61,14 +77,14 @@ impl<'a> Versions<'a> {
         }
         let mut by_number: BTreeMap<u32, Vec<&Mail>> = BTreeMap::new();
         for mail in ours {
-            by_number
-                .entry(mail.subject.version)
-                .or_default()
-                .push(mail);
+            let version = covers
+                .get(key(mail))
+                .map_or(mail.subject.version, |at| at.0);
+            by_number.entry(version).or_default().push(mail);
         }
         let mut list: Vec<Version> = by_number
             .into_iter()
-            .map(|(number, mails)| Version::new(number, &mails, &mut ids))
+            .map(|(number, mails)| Version::new(number, &mails, &covers, &mut ids))
             .collect();
         for mail in mails.iter().filter(|mail| mail.kind == Kind::Both) {
             let number = mail.subject.version;
@@ -108,11 +124,8 @@ impl<'a> Versions<'a> {
             });
         };
         sort_answers(&mut list, mails, &ids);
-        let others = others.iter().map(|mail| Warning::OtherSeries {
-            subject: mail.line.clone(),
-        });
         Ok(Self {
-            others: others.collect(),
+            left_out,
             known: People::collect(mails),
             list,
             chosen,
@@ -129,7 +142,7 @@ impl<'a> Versions<'a> {
                 version: newest.number,
                 used: version.number,
             }));
-            warnings.extend(self.others.iter().cloned());
+            warnings.extend(self.left_out.iter().cloned());
         }
         warnings.extend(version.warnings.iter().cloned());
         if let Some(announced) = announced.filter(|announced| *announced != version.total) {
@@ -225,6 +238,7 @@ impl<'a> Version<'a> {
     fn new(
         number: u32,
         mails: &[&'a Mail],
+        covers: &HashMap<&str, (u32, u32)>,
         ids: &mut HashMap<&'a str, Option<(u32, u32)>>,
     ) -> Self {
         let mut version = Self {
@@ -239,13 +253,21 @@ impl<'a> Version<'a> {
         };
         let numbered = mails.iter().any(|mail| mail.subject.number.is_some());
         for &mail in mails {
-            let (index, total) = match mail.subject.number {
-                Some(number) => number,
+            let cover = covers.get(key(mail)).map(|(_, total)| (0, *total));
+            let copied = (version.titles.get(mail.subject.title.as_str()).copied()).filter(|at| {
+                version
+                    .patches
+                    .get(at)
+                    .is_some_and(|one| is_copy(one, mail))
+            });
+            let (index, total) = match (cover.or(mail.subject.number), copied) {
+                (Some(number), _) => number,
+                (None, Some(at)) if !numbered => (at, version.total),
                 // `git format-patch -N` numbers nothing.
-                None if !numbered && version.total < MAX_PATCHES => {
+                (None, _) if !numbered && version.total < MAX_PATCHES => {
                     (version.total + 1, version.total + 1)
                 }
-                None => {
+                (None, _) => {
                     let subject = mail.subject.title.clone();
                     version.warnings.push(Warning::Unnumbered { subject });
                     continue;
@@ -310,6 +332,50 @@ impl<'a> Version<'a> {
             from: before.number,
             indices,
         });
+    }
+}
+
+/// Cover letters without a number, by [`key`], with the version and the total
+/// of the patches that tell what they are: those that answer it, or where it is
+/// called a set, those of its sender.
+fn covers(mails: &[Mail]) -> HashMap<&str, (u32, u32)> {
+    let mut answered: HashMap<&str, (u32, u32)> = HashMap::new();
+    let mut sent: HashMap<String, (u32, u32)> = HashMap::new();
+    for mail in mails.iter().filter(|mail| mail.is_patch()) {
+        let Some((1.., total)) = mail.subject.number else {
+            continue;
+        };
+        let place = (mail.subject.version, total);
+        if let Some(id) = mail.answers.first() {
+            answered.entry(id).or_insert(place);
+        }
+        sent.entry(sender(mail)).or_insert(place);
+    }
+    let notes = mails.iter().filter(|mail| mail.is_patch() && is_note(mail));
+    notes
+        .filter_map(|mail| {
+            let by_id = mail.id.as_deref().and_then(|id| answered.get(id));
+            let by_sender = || sent.get(&sender(mail)).filter(|_| mail.subject.set);
+            Some((key(mail), *by_id.or_else(by_sender)?))
+        })
+        .collect()
+}
+
+/// What tells a mail from others.
+fn key(mail: &Mail) -> &str {
+    mail.id.as_deref().unwrap_or(&mail.line)
+}
+
+/// Whether a mail that is called a patch has neither a number nor a diff.
+fn is_note(mail: &Mail) -> bool {
+    mail.subject.number.is_none() && !has_diff(&mail.rest)
+}
+
+/// Whether two mails carry the same diff.
+fn is_copy(one: &Mail, other: &Mail) -> bool {
+    match (patch::parse(&one.rest), patch::parse(&other.rest)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one.rest == other.rest,
     }
 }
 
@@ -382,6 +448,9 @@ fn main_series(mails: &[Mail]) -> (Vec<&Mail>, Vec<&Mail>) {
     // One series has its sender or a title in common.
     let mut senders: HashMap<String, usize> = HashMap::new();
     let mut titles: HashMap<String, usize> = HashMap::new();
+    let by_id: HashMap<&str, &Mail> = (mails.iter())
+        .filter_map(|mail| Some((mail.id.as_deref()?, mail)))
+        .collect();
     let mut groups = Union::new(patches.len());
     for (at, mail) in patches.iter().enumerate() {
         let subject = &mail.subject;
@@ -393,7 +462,7 @@ fn main_series(mails: &[Mail]) -> (Vec<&Mail>, Vec<&Mail>) {
         groups.join(*postings.entry(posting).or_insert(at), at);
         groups.join(*titles.entry(subject.key()).or_insert(at), at);
         // A lone patch in an answer is more likely a suggestion, or a mend.
-        if subject.number.is_some() || mail.answers.is_empty() {
+        if subject.number.is_some() || mail.answers.is_empty() || rerolls(mail, &by_id) {
             groups.join(*senders.entry(sender(mail)).or_insert(at), at);
         }
     }
@@ -407,6 +476,27 @@ fn main_series(mails: &[Mail]) -> (Vec<&Mail>, Vec<&Mail>) {
     patches
         .into_iter()
         .partition(|_| at.next().map(|at| groups.root(at)) == ours)
+}
+
+/// Whether a patch without a number is its sender's next version of what it
+/// answers, whatever its title: a patch that was sent alone, or a cover letter.
+/// In an answer to one of several patches it may mend that one alone.
+fn rerolls(mail: &Mail, by_id: &HashMap<&str, &Mail>) -> bool {
+    const DEPTH: usize = 20;
+    let from = sender(mail);
+    let mut above = &mail.answers;
+    for _ in 0..DEPTH {
+        let known = above.iter().filter_map(|id| by_id.get(id.as_str()));
+        let Some(one) = known.copied().next() else {
+            return false;
+        };
+        if one.is_patch() && sender(one) == from {
+            let whole = matches!(one.subject.number, None | Some((0, _) | (_, 1)));
+            return whole && one.subject.version < mail.subject.version;
+        }
+        above = &one.answers;
+    }
+    false
 }
 
 /// Lower-case letters, digits, `_` and single dashes, 60 bytes at most.

@@ -5,7 +5,10 @@ use super::hunk::hunk_header;
 use super::names::{same_name, stripped_path, whole_path};
 use super::reader::{Lines, Reader};
 use crate::patch::error::Error;
-use crate::patch::model::{FileDiff, FileKind};
+use crate::patch::model::{FileDiff, FileKind, Unsupported};
+
+const LINK: u32 = 0o120_000;
+const SUBMODULE: u32 = 0o160_000;
 
 /// The most files that one diff may change.
 pub const MAX_FILES: usize = 10_000;
@@ -18,13 +21,14 @@ pub const MAX_FILES: usize = 10_000;
 /// strips one leading component (`a/`, `b/`) off the paths, as `git am` does.
 ///
 /// # Errors
-/// [`Error`] for everything that is not a plain change of text files inside
-/// the tree.
+/// [`Error`] for everything that is not a plain change of files inside the
+/// tree.
 pub fn parse(text: &[u8]) -> Result<Vec<FileDiff>, Error> {
     let mut reader = Reader {
         lines: Lines {
             rest: text,
             number: 0,
+            last: b"",
         },
         hunks: 0,
         hunk_lines: 0,
@@ -47,14 +51,13 @@ pub fn parse(text: &[u8]) -> Result<Vec<FileDiff>, Error> {
             if hunk_header(line).is_some() {
                 return Err(header(number, "a hunk without a file before it", line));
             }
-            if let Some(names) = binary_notice(line) {
-                return Err(Error::Binary {
-                    line: number,
-                    path: show(names),
-                });
+            match binary_notice(line) {
+                Some(names) => reader.binary_file(names)?,
+                None => {
+                    reader.lines.next();
+                    continue;
+                }
             }
-            reader.lines.next();
-            continue;
         };
         if files.len() == MAX_FILES {
             return Err(too_large(reader.lines.number, "files", MAX_FILES));
@@ -76,6 +79,19 @@ struct Extended {
     from: Option<String>,
     to: Option<String>,
     kind: Option<FileKind>,
+    binary: Option<Vec<u8>>,
+}
+
+impl Extended {
+    fn unsupported(&mut self) -> Option<Unsupported> {
+        let is = |mode| [self.old_mode, self.new_mode].contains(&Some(mode));
+        match self.binary.take() {
+            Some(lines) => Some(Unsupported::Binary(lines)),
+            None if is(LINK) => Some(Unsupported::SymbolicLink),
+            None if is(SUBMODULE) => Some(Unsupported::Submodule),
+            None => None,
+        }
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -85,7 +101,8 @@ impl<'a> Reader<'a> {
         let number = self.lines.number;
         let same = same_name(names, number)?;
         let shown = same.clone().unwrap_or_else(|| show(names));
-        let head = self.extended(&shown)?;
+        let mut head = self.extended(&shown)?;
+        let unsupported = head.unsupported();
 
         let (from, to) = match (head.kind, same) {
             (Some(_), _) => match (head.from, head.to) {
@@ -99,6 +116,12 @@ impl<'a> Reader<'a> {
                 }
             },
             (None, Some(name)) => (name.clone(), name),
+            (None, None) if self.goes_on(names) => {
+                return Err(Error::Wrapped {
+                    line: number,
+                    text: show(&[b"diff --git ", names].concat()),
+                });
+            }
             (None, None) => {
                 return Err(header(
                     number,
@@ -129,7 +152,11 @@ impl<'a> Reader<'a> {
             kind: head.kind.unwrap_or(FileKind::Plain),
             similarity: head.similarity,
             hunks: Vec::new(),
+            unsupported,
         };
+        if matches!(file.unsupported, Some(Unsupported::Binary(_))) {
+            return Ok(file);
+        }
         if self.lines.at_plain_header() {
             let (old, new) = self.plain_names()?;
             if old != file.old_path || new != file.new_path {
@@ -199,10 +226,8 @@ impl<'a> Reader<'a> {
                     head.new_mode = Some(value);
                 }
             } else if line == b"GIT binary patch" || binary_notice(line).is_some() {
-                return Err(Error::Binary {
-                    line: number,
-                    path: shown.to_owned(),
-                });
+                head.binary = Some(self.binary_lines());
+                break;
             } else {
                 break;
             }
@@ -211,10 +236,65 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
+    /// Whether the line behind one with only the first of two names has the
+    /// other.
+    fn goes_on(&self, names: &[u8]) -> bool {
+        let next = chomp(self.lines.peek().unwrap_or_default());
+        let whole = [names.trim_ascii_end(), b" ", next.trim_ascii_start()].concat();
+        next.starts_with(b"b/") || same_name(&whole, 0).is_ok_and(|name| name.is_some())
+    }
+
+    /// The lines of a binary change: up to the next file, or the signature.
+    fn binary_lines(&mut self) -> Vec<u8> {
+        let mut taken = Vec::new();
+        while let Some(line) = self.lines.peek() {
+            let ends = line.starts_with(b"diff --git ")
+                || matches!(chomp(line), b"--" | b"-- ")
+                || self.lines.at_plain_header();
+            if ends {
+                break;
+            }
+            taken.extend_from_slice(line);
+            self.lines.next();
+            if binary_notice(line).is_some() {
+                break;
+            }
+        }
+        taken
+    }
+
+    /// A file of which a diff without git's headers only says that it differs.
+    fn binary_file(&mut self, names: &[u8]) -> Result<FileDiff, Error> {
+        let number = self.lines.number + 1;
+        let between = b" and ";
+        let at = names.windows(between.len()).position(|w| w == between);
+        let Some((old, new)) = at.map(|at| (&names[..at], &names[at + between.len()..])) else {
+            return Err(Error::Binary {
+                line: number,
+                path: show(names),
+            });
+        };
+        let (old_path, new_path) = (stripped_path(old, number)?, stripped_path(new, number)?);
+        Ok(FileDiff {
+            old_path,
+            new_path,
+            unsupported: Some(Unsupported::Binary(self.binary_lines())),
+            ..FileDiff::default()
+        })
+    }
+
     fn plain_file(&mut self) -> Result<FileDiff, Error> {
         let number = self.lines.number + 1;
         let first = self.lines.peek().unwrap_or_default();
+        let second = self.lines.rest[first.len()..].split(|b| *b == b'\n').next();
+        let (was, is) = (is_epoch(first), is_epoch(second.unwrap_or_default()));
         let (old_path, new_path) = self.plain_names()?;
+        // GNU diff's `-N` dates a side without a file to the epoch.
+        let (old_path, new_path) = match (was, is) {
+            (true, false) => (None, new_path),
+            (false, true) => (old_path, None),
+            _ => (old_path, new_path),
+        };
         match (&old_path, &new_path) {
             (None, None) => return Err(header(number, "names no file", first)),
             (Some(old), Some(new)) if old != new => {
@@ -233,11 +313,7 @@ impl<'a> Reader<'a> {
             new_path,
             old_mode: goes.then_some(0o100_644),
             new_mode: comes.then_some(0o100_644),
-            old_blob: None,
-            new_blob: None,
-            kind: FileKind::Plain,
-            similarity: None,
-            hunks: Vec::new(),
+            ..FileDiff::default()
         };
         file.hunks = self.hunks(&file)?;
         Ok(file)
@@ -276,6 +352,37 @@ fn needs_no_hunks(file: &FileDiff) -> bool {
     }
 }
 
+/// Whether the time behind a name in `---` or `+++` is 1970-01-01 00:00 UTC, in
+/// whatever zone.
+fn is_epoch(line: &[u8]) -> bool {
+    let time = ascii(chomp(line)).and_then(|line| line.split_once('\t'));
+    let minutes = |text: &str| -> Option<i32> {
+        let (hours, minutes) = (text.get(..2)?, text.get(text.len().checked_sub(2)?..)?);
+        Some(hours.parse::<i32>().ok()? * 60 + minutes.parse::<i32>().ok()?)
+    };
+    let since = || {
+        let mut parts = time?.1.split(' ');
+        let day = match parts.next()? {
+            "1970-01-01" => 0,
+            "1969-12-31" => -24 * 60,
+            _ => return None,
+        };
+        let clock = parts.next()?;
+        let (clock, seconds) = (clock.get(..5)?, clock.get(5..)?);
+        let zone = parts.next()?;
+        let east = match zone.as_bytes().first()? {
+            b'+' => 1,
+            b'-' => -1,
+            _ => return None,
+        };
+        let zero = seconds
+            .bytes()
+            .all(|byte| matches!(byte, b':' | b'.' | b'0'));
+        zero.then_some(day + minutes(clock)? - east * minutes(zone.get(1..)?)?)
+    };
+    since() == Some(0)
+}
+
 /// The names in `Binary files X and Y differ`.
 fn binary_notice(line: &[u8]) -> Option<&[u8]> {
     chomp(line)
@@ -287,8 +394,8 @@ fn mode(text: &[u8], path: &str, line: usize) -> Result<u32, Error> {
     let what = match text {
         b"100644" => return Ok(0o100_644),
         b"100755" => return Ok(0o100_755),
-        b"120000" => "a symbolic link",
-        b"160000" => "a submodule",
+        b"120000" => return Ok(LINK),
+        b"160000" => return Ok(SUBMODULE),
         b"040000" | b"40000" => "a folder",
         _ => "unknown",
     };

@@ -1,6 +1,6 @@
 //! The hunks of one file.
 
-use super::bytes::{ascii, chomp, too_large};
+use super::bytes::{ascii, chomp, show, too_large};
 use super::reader::Reader;
 use crate::patch::error::Error;
 use crate::patch::model::{FileDiff, Hunk, Line, LineKind};
@@ -124,6 +124,12 @@ impl Reader<'_> {
                 [b'+', text @ ..] => (LineKind::Added, text),
                 // Mailers drop the blank of an empty context line.
                 b"\n" | b"\r\n" => (LineKind::Context, line),
+                _ if self.lines.is_in_the_middle() => {
+                    return Err(Error::Wrapped {
+                        line: number - 1,
+                        text: show(chomp(self.lines.last)),
+                    });
+                }
                 _ => return Err(truncated),
             };
             if !line.ends_with(b"\n") {

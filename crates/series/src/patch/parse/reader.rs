@@ -4,6 +4,8 @@
 pub(super) struct Lines<'a> {
     pub(super) rest: &'a [u8],
     pub(super) number: usize,
+    /// The line taken last.
+    pub(super) last: &'a [u8],
 }
 
 impl<'a> Lines<'a> {
@@ -20,7 +22,19 @@ impl<'a> Lines<'a> {
         let line = self.peek()?;
         self.rest = &self.rest[line.len()..];
         self.number += 1;
+        self.last = line;
         Some(line)
+    }
+
+    /// Whether a hunk goes on behind the next line, which is none of it: then
+    /// that line is the end of the one before.
+    pub(super) fn is_in_the_middle(&self) -> bool {
+        let odd = self.peek().map_or(0, <[u8]>::len);
+        let after = self.rest[odd..].split(|byte| *byte == b'\n').next();
+        let after = after.unwrap_or_default();
+        matches!(after, [b'+' | b' ', ..])
+            || after.starts_with(b"@@ -")
+            || (after.starts_with(b"-") && !matches!(after, b"-- " | b"--"))
     }
 
     /// Whether `--- a/x` and `+++ b/x` come next. A lone `--- ` is prose.
