@@ -212,8 +212,8 @@ fn a_conflict_shows_what_is_there_instead() {
     let hunks = &applied.patches[0].hunks;
     assert_eq!(hunks[1].verdict, Verdict::Clean);
     let shown = hunks[0].conflict.as_deref().unwrap().replace('\t', "  ");
-    insta::assert_snapshot!(shown, @"
-    expected at line 5 (-), found at line 5 (+), in static bool reap(struct mm_struct *mm)
+    insta::assert_snapshot!(shown, @r#"
+    found nowhere; line 5 has the most alike (+); expected at line 5, in static bool reap(struct mm_struct *mm) (-):
          5  {
          6    struct vm_area_struct *vma;
          7    bool ret = true;
@@ -222,7 +222,7 @@ fn a_conflict_shows_what_is_there_instead() {
          9
         10    /*
         11     * Tell all users that the content is gone.
-    ");
+    "#);
 }
 
 #[test]
@@ -280,6 +280,10 @@ fn the_version_it_was_made_on_decides_by_three_way_merge() {
     let target = lab.import();
     let am = lab.run("git", &["am", "-q", "-3"], &mail);
     let series = series::parse(&mail).unwrap();
+    // The store has what it was made on, as another kernel's: that is nothing.
+    let alone = apply(&lab.store, target.commit, &series.patches).unwrap();
+    assert_eq!(alone.verdict, Verdict::Conflict, "{alone:#?}");
+    lab.lend(&target, &base);
     let applied = apply(&lab.store, target.commit, &series.patches).unwrap();
     assert!(am.status.success());
     assert_eq!(applied.verdict, Verdict::ThreeWay, "{applied:#?}");
@@ -369,6 +373,7 @@ fn a_patch_is_placed_by_one_set_of_rules() {
     let target = lab.import();
     assert!(lab.run("git", &["am", "-q", "-3"], &mail).status.success());
     let series = series::parse(&mail).unwrap();
+    lab.lend(&target, &base);
     let applied = apply(&lab.store, target.commit, &series.patches).unwrap();
     assert_eq!(
         lab.tree_of(applied.commit),
@@ -405,7 +410,7 @@ fn hostile_or_impossible_patches_change_nothing() {
         ),
         (
             "--- a/mm/internal.h\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n",
-            "-a\n     1 +bool local_helper",
+            "found nowhere; line 1 has \"bool local_helper",
         ),
     ] {
         let applied = apply(&lab.store, kernel.commit, &[patch("x", diff.as_bytes())]).unwrap();

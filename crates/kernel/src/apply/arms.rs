@@ -1,10 +1,12 @@
 //! The two kernels to compare, out of one kernel and a series.
 
-use git2::Oid;
-use series::patch::Patch;
+use std::collections::BTreeSet;
+
+use git2::{Oid, Tree};
+use series::patch::{FileDiff, Patch};
 
 use crate::apply::hint::looks_missing;
-use crate::apply::names::Names;
+use crate::apply::names::{self, Names};
 use crate::apply::patch::{Applied, ApplyError, apply, unfit};
 use crate::apply::prerequisites::{Prerequisite, needed, provide};
 use crate::apply::report::{Report, Verdict};
@@ -57,7 +59,7 @@ pub fn arms(
         patches: stock.patches.clone(),
         missing_symbols: Vec::new(),
         prerequisites: Vec::new(),
-        notes: Vec::new(),
+        notes: strangers(&names::tree(store, commit)?, series),
     };
     let arms = match stock.verdict {
         Verdict::Conflict => None,
@@ -121,6 +123,24 @@ fn forward(
         commits: patched.commits.into_iter().flatten().collect(),
         reversed: false,
     }))
+}
+
+/// The patches of which the tree knows neither a file nor the folder at the top.
+fn strangers(tree: &Tree<'_>, series: &[Patch]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for patch in series {
+        let paths = patch.files.iter().map(FileDiff::path);
+        let tops: BTreeSet<&str> = paths.filter_map(|path| path.split('/').next()).collect();
+        if !tops.is_empty() && tops.iter().all(|top| tree.get_name(top).is_none()) {
+            let tops: Vec<&str> = tops.into_iter().collect();
+            notes.push(format!(
+                "{:?} changes only {}, of which this kernel has nothing: it is for another tree",
+                patch.subject,
+                tops.join(", ")
+            ));
+        }
+    }
+    notes
 }
 
 fn reverse(store: &Store, commit: Oid, inverses: &[Patch]) -> Result<Oid, ApplyError> {

@@ -235,6 +235,12 @@ fn starts_line(text: &[u8], line: usize) -> bool {
         .is_some_and(|b| !b.is_ascii_whitespace())
 }
 
+/// Whether a line of code names anything.
+pub(super) fn has_name(code: &[u8]) -> bool {
+    let name = |(_, token)| matches!(token, Token::Name(name) if name.len() > 2);
+    Tokens::new(code).any(name)
+}
+
 /// A line of C as its meaning goes: comments out, white space out. Lines of one
 /// file in order; a line that held nothing else is empty.
 pub(super) fn code_lines(text: &[u8]) -> Vec<Vec<u8>> {
@@ -267,4 +273,65 @@ pub(super) fn code_lines(text: &[u8]) -> Vec<Vec<u8>> {
             }
         }
     }
+}
+
+/// What stands around the start of a line of C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Nothing: the line is at the top of the file.
+    Top,
+    /// The braces of an enum, a struct or an initialiser, `depth` of them; from
+    /// the line, counted from 0, that opens the outermost.
+    Data { head: usize, depth: usize },
+    /// A function's body; from the line of its outermost brace.
+    Body { head: usize },
+}
+
+/// The scope of each line. A brace at the margin ends whatever was open, since
+/// `#ifdef` may leave two open that are one.
+pub(super) fn scopes(text: &[u8]) -> Vec<Scope> {
+    let raw: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
+    let mut scopes = Vec::with_capacity(raw.len());
+    let mut tokens = Tokens::new(text).peekable();
+    let (mut depth, mut now) = (0_usize, Scope::Top);
+    // What the statement at the top has had so far, and where it began.
+    let (mut data, mut called, mut start) = (false, false, None);
+    for (at, line) in raw.iter().enumerate() {
+        if line.first() == Some(&b'}') {
+            (depth, now) = (depth.min(1), if depth == 0 { Scope::Top } else { now });
+        }
+        scopes.push(match now {
+            Scope::Data { head, .. } => Scope::Data { head, depth },
+            other => other,
+        });
+        let directive = line.trim_ascii_start().first() == Some(&b'#');
+        while let Some((_, token)) = tokens.next_if(|(line, _)| *line <= at) {
+            if directive {
+                continue;
+            }
+            if depth == 0 && start.is_none() {
+                start = Some(at);
+            }
+            match token {
+                Token::Mark(b'{') => {
+                    depth += 1;
+                    if depth == 1 {
+                        let head = start.unwrap_or(at);
+                        now = match data || !called {
+                            true => Scope::Data { head, depth },
+                            false => Scope::Body { head },
+                        };
+                    }
+                }
+                Token::Mark(b'}') => depth = depth.saturating_sub(1),
+                Token::Mark(b'=') if depth == 0 => data = true,
+                Token::Mark(b'(') if depth == 0 => called = true,
+                _ => {}
+            }
+            if depth == 0 && matches!(token, Token::Mark(b';' | b'}')) {
+                (data, called, start, now) = (false, false, None, Scope::Top);
+            }
+        }
+    }
+    scopes
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use git2::build::TreeUpdateBuilder;
-use git2::{FileMode, Oid, Repository, Tree};
+use git2::{FileMode, ObjectType, Oid, Repository, Tree};
 use series::patch::{FileDiff, FileKind, LineKind, Patch};
 
 use crate::apply::hunks::{self, Fate, Outcome, Rules};
+use crate::apply::known::Known;
 use crate::apply::report::{HunkReport, Verdict, overall};
 use crate::store::Store;
 
@@ -22,15 +23,22 @@ type Content = Option<(Vec<u8>, u32)>;
 /// The files of one patch: as the tree has them, and as changed.
 pub(super) struct Files<'r> {
     store: &'r Store,
+    known: &'r Known<'r>,
     tree: Tree<'r>,
     rules: Rules,
     pub(super) changed: BTreeMap<String, Content>,
 }
 
 impl<'r> Files<'r> {
-    pub(super) fn new(store: &'r Store, tree: &Tree<'r>, rules: Rules) -> Self {
+    pub(super) fn new(
+        store: &'r Store,
+        known: &'r Known<'r>,
+        tree: &Tree<'r>,
+        rules: Rules,
+    ) -> Self {
         Self {
             store,
+            known,
             tree: tree.clone(),
             rules,
             changed: BTreeMap::new(),
@@ -58,6 +66,9 @@ impl Files<'_> {
 pub(super) struct Judged {
     pub(super) hunks: Vec<HunkReport>,
     pub(super) verdict: Verdict,
+    /// Whether a file that is to be deleted is missing, and nothing else shows
+    /// that it was deleted.
+    pub(super) missing: bool,
 }
 
 /// A patch on a tree: the files after it, and how each of its own fared.
@@ -67,11 +78,22 @@ pub(super) struct Placed<'r> {
 }
 
 impl<'r> Placed<'r> {
-    pub(super) fn new(store: &'r Store, tree: &Tree<'r>, patch: &Patch, rules: Rules) -> Self {
-        let mut files = Files::new(store, tree, rules);
+    pub(super) fn new(
+        store: &'r Store,
+        known: &'r Known<'r>,
+        tree: &Tree<'r>,
+        patch: &Patch,
+        rules: Rules,
+    ) -> Self {
+        let mut files = Files::new(store, known, tree, rules);
         let judged = patch.files.iter().map(|diff| change(&mut files, diff));
         let judged = judged.collect();
         Self { files, judged }
+    }
+
+    /// Whether all that is known of the patch is that files are missing.
+    pub(super) fn only_missing(&self) -> bool {
+        !self.judged.is_empty() && self.judged.iter().all(|file| file.missing)
     }
 
     pub(super) fn verdict(&self) -> Verdict {
@@ -91,16 +113,34 @@ fn change(files: &mut Files<'_>, diff: &FileDiff) -> Judged {
         (Some(old), Some(new)) if old != new => carry(files, diff, old, new),
         (Some(old), _) => {
             let Some((text, mode)) = files.now(old) else {
-                let verdict = match diff.new_path {
-                    None => Verdict::AlreadyApplied,
-                    Some(_) => Verdict::Conflict,
-                };
-                return without(diff, verdict, "there is no such file\n");
+                return missing(files, diff, old);
             };
             modify(files, diff, text, mode)
         }
         (None, None) => without(diff, Verdict::Conflict, &format!("{path} names no file\n")),
     }
+}
+
+/// A change of a file that is not there.
+fn missing(files: &mut Files<'_>, diff: &FileDiff, path: &str) -> Judged {
+    match &diff.new_path {
+        None => Judged {
+            missing: !files.known.had(path, diff.old_blob.as_deref()),
+            ..without(diff, Verdict::AlreadyApplied, "")
+        },
+        Some(new) if is_from_nothing(diff) => create(files, diff, new),
+        Some(_) => without(diff, Verdict::Conflict, "there is no such file\n"),
+    }
+}
+
+/// Whether a diff without git's headers makes a file, as git guesses it.
+fn is_from_nothing(diff: &FileDiff) -> bool {
+    let plain = diff.old_blob.is_none() && diff.old_mode.is_none();
+    let lines = diff
+        .hunks
+        .iter()
+        .map(|hunk| (hunk.old_start, hunk.old_lines));
+    plain && lines.eq([(0, 0)])
 }
 
 fn create(files: &mut Files<'_>, diff: &FileDiff, path: &str) -> Judged {
@@ -137,7 +177,7 @@ fn carry(files: &mut Files<'_>, diff: &FileDiff, old: &str, new: &str) -> Judged
     let target = files.now(new);
     let made = |text: &[u8]| match diff.hunks.is_empty() {
         true => Outcome::Applied(text.to_vec(), Vec::new()),
-        false => hunks::apply(text, &diff.hunks, files.rules),
+        false => hunks::apply(new, text, &diff.hunks, files.rules),
     };
     let (text, mode) = match (source, target) {
         (Some(file), None) => file,
@@ -187,7 +227,13 @@ fn modify(files: &mut Files<'_>, diff: &FileDiff, text: Vec<u8>, mode: u32) -> J
             false => return without(diff, Verdict::AlreadyApplied, "nothing to change\n"),
         }
     } else {
-        hunks::apply(&text, &diff.hunks, files.rules)
+        let by = |rules| hunks::apply(diff.path(), &text, &diff.hunks, rules);
+        match (files.rules, by(files.rules)) {
+            (_, outcome @ Outcome::Applied(..)) => outcome,
+            // What the patch was made on, it fits as its author meant.
+            (Rules::Git, _) if is_made_on(diff, &text) => by(Rules::Author),
+            (_, outcome) => outcome,
+        }
     };
     let (content, fates) = match outcome {
         Outcome::Applied(content, fates) => (content, fates),
@@ -221,6 +267,15 @@ fn modify(files: &mut Files<'_>, diff: &FileDiff, text: Vec<u8>, mode: u32) -> J
     }
     let worst = fates.iter().map(verdict).max().unwrap_or(Verdict::Clean);
     judge(diff, &fates, worst)
+}
+
+/// Whether a text is the version that the diff names.
+fn is_made_on(diff: &FileDiff, text: &[u8]) -> bool {
+    let id = diff.old_blob.as_deref().filter(|id| id.len() >= 7);
+    id.is_some_and(|id| {
+        let blob = Oid::hash_object(ObjectType::Blob, text);
+        blob.is_ok_and(|blob| blob.to_string().starts_with(&id.to_ascii_lowercase()))
+    })
 }
 
 pub(super) fn file_mode(named: Option<u32>, otherwise: u32) -> u32 {
@@ -264,6 +319,7 @@ pub(super) fn judge(diff: &FileDiff, fates: &[Fate], overall: Verdict) -> Judged
     Judged {
         hunks: hunks.collect(),
         verdict: overall,
+        missing: false,
     }
 }
 
@@ -278,7 +334,11 @@ fn without(diff: &FileDiff, verdict: Verdict, why: &str) -> Judged {
     for repeated in hunks.iter_mut().skip(1) {
         repeated.conflict = None;
     }
-    Judged { hunks, verdict }
+    Judged {
+        hunks,
+        verdict,
+        missing: false,
+    }
 }
 
 pub(super) fn lost(file: &str, why: String) -> HunkReport {
@@ -292,8 +352,13 @@ pub(super) fn lost(file: &str, why: String) -> HunkReport {
     }
 }
 
-pub(super) fn write(repo: &Repository, files: &Files<'_>) -> Result<Oid, git2::Error> {
+/// Writes the tree, and says which files are new in it.
+pub(super) fn write(
+    repo: &Repository,
+    files: &Files<'_>,
+) -> Result<(Oid, Vec<(String, Oid)>), git2::Error> {
     let mut update = TreeUpdateBuilder::new();
+    let mut made = Vec::new();
     for (path, content) in &files.changed {
         match content {
             Some((text, mode)) => {
@@ -301,7 +366,9 @@ pub(super) fn write(repo: &Repository, files: &Files<'_>) -> Result<Oid, git2::E
                     EXECUTABLE => FileMode::BlobExecutable,
                     _ => FileMode::Blob,
                 };
-                update.upsert(path.as_str(), repo.blob(text)?, mode);
+                let blob = repo.blob(text)?;
+                made.push((path.clone(), blob));
+                update.upsert(path.as_str(), blob, mode);
             }
             None if files.tree.get_path(path.as_ref()).is_ok() => {
                 update.remove(path.as_str());
@@ -309,5 +376,5 @@ pub(super) fn write(repo: &Repository, files: &Files<'_>) -> Result<Oid, git2::E
             None => {}
         }
     }
-    update.create_updated(repo, &files.tree)
+    Ok((update.create_updated(repo, &files.tree)?, made))
 }

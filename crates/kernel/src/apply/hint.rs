@@ -10,7 +10,7 @@ use git2::{Oid, Tree, TreeEntry, TreeWalkMode, TreeWalkResult};
 use regex::bytes::Regex;
 
 use crate::apply::code::Halves;
-use crate::apply::names::{Names, text, tree};
+use crate::apply::names::{Names, is_user_space, text, tree};
 use crate::store::{Store, StoreError};
 
 /// What the patches call and no header in sight of the patched tree has.
@@ -87,10 +87,8 @@ fn headers(
 /// Whether a file is the kernel's and includes only headers that the tree has
 /// where one would look first.
 fn in_sight(tree: &Tree<'_>, path: &str, text: &[u8]) -> bool {
-    const USER_SPACE: [&str; 5] = ["Documentation/", "samples/", "scripts/", "tools/", "usr/"];
     let has = |path: String| tree.get_path(path.as_ref()).is_ok();
-    let is_kernel = !USER_SPACE.iter().any(|folder| path.starts_with(folder));
-    is_kernel
+    !is_user_space(path)
         && text.split(|b| *b == b'\n').all(|line| match include(line) {
             Some(name) => match name.strip_prefix('"') {
                 Some(beside) => has(format!("{}/{beside}", folder(path))),

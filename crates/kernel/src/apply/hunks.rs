@@ -4,12 +4,11 @@
 //! Hunks are placed as `git apply` would (exact, else the nearest offset) or as
 //! GNU `patch` would (with fuzz), and seen where the file has them already.
 
-use std::collections::HashSet;
-
-use series::patch::{Hunk, LineKind};
+use series::patch::Hunk;
 use similar::{ChangeTag, TextDiff};
 
-use crate::apply::code::code_lines;
+use crate::apply::image::{Image, Shape};
+use crate::apply::there::{stands_beside, stands_elsewhere, there_already};
 
 /// How many context lines may be ignored at each end.
 const MAX_FUZZ: usize = 2;
@@ -45,25 +44,53 @@ pub(crate) enum Outcome {
 /// differently: `patch` expects each hunk where the one before went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rules {
+    /// git's, on the version that the patch was made on.
+    Author,
+    /// git's, but nothing goes in twice.
     Git,
+    /// GNU `patch`'s, but nothing goes in twice.
     Patch,
+    /// Nobody's: only what is there already counts.
+    There,
 }
 
 /// Applies hunks to a file's text.
-pub(crate) fn apply(text: &[u8], hunks: &[Hunk], rules: Rules) -> Outcome {
-    let strict = strictly(text, hunks);
-    let fits = strict.is_some();
-    if let Some((content, fates)) = strict.filter(|_| rules == Rules::Git) {
-        return Outcome::Applied(content, fates);
+pub(crate) fn apply(path: &str, text: &[u8], hunks: &[Hunk], rules: Rules) -> Outcome {
+    let placed = match rules {
+        Rules::Author => strictly(text, hunks, false),
+        Rules::Git => strictly(text, hunks, true),
+        Rules::Patch | Rules::There => None,
+    };
+    if let Some((content, fates)) = placed {
+        let there = fates.iter().filter(|fate| **fate == Fate::Already).count();
+        return match there {
+            0 => Outcome::Applied(content, fates),
+            all if all == hunks.len() => Outcome::Already(fates),
+            _ => Outcome::Conflict(fates),
+        };
     }
-    let already = there_already(text, hunks);
+    if rules == Rules::Author {
+        return Outcome::Conflict(Vec::new());
+    }
+    let already = there_already(path, text, hunks, rules == Rules::There);
+    let fits = rules == Rules::Patch && strictly(text, hunks, false).is_some();
     if !fits && already.iter().all(|there| *there) {
         return Outcome::Already(vec![Fate::Already; hunks.len()]);
     }
+    if rules != Rules::Patch {
+        let fate = |there: &bool| match there {
+            true => Fate::Already,
+            false => Fate::Lost(String::new()),
+        };
+        return Outcome::Conflict(already.iter().map(fate).collect());
+    }
     let (content, mut fates) = leniently(text, hunks);
-    let lost = fates.iter().any(|fate| matches!(fate, Fate::Lost(_)));
-    if !lost && rules == Rules::Patch {
+    let lost = |fate: &Fate| matches!(fate, Fate::Lost(_) | Fate::Already);
+    if !fates.iter().any(lost) {
         return Outcome::Applied(content, fates);
+    }
+    if fates.iter().all(|fate| *fate == Fate::Already) {
+        return Outcome::Already(fates);
     }
     for (fate, there) in fates.iter_mut().zip(already) {
         if there {
@@ -73,140 +100,28 @@ pub(crate) fn apply(text: &[u8], hunks: &[Hunk], rules: Rules) -> Outcome {
     Outcome::Conflict(fates)
 }
 
-/// A file's lines, each with its newline, and which of them a hunk covers.
-struct Image<'a> {
-    lines: Vec<(&'a [u8], bool)>,
-}
-
-impl<'a> Image<'a> {
-    fn new(text: &'a [u8]) -> Self {
-        Self {
-            lines: text
-                .split_inclusive(|b| *b == b'\n')
-                .map(|line| (line, false))
-                .collect(),
-        }
-    }
-
-    fn fits(&self, at: usize, pattern: &[&[u8]]) -> bool {
-        self.lines.get(at..at + pattern.len()).is_some_and(|lines| {
-            lines
-                .iter()
-                .zip(pattern)
-                .all(|((line, taken), wanted)| !taken && line == wanted)
-        })
-    }
-
-    /// The place nearest to `guess`, behind it before in front of it.
-    fn search(&self, guess: usize, least: usize, pattern: &[&[u8]]) -> Option<usize> {
-        let last = self.lines.len().checked_sub(pattern.len())?;
-        // Hunks may claim any line number.
-        let guess = guess.min(last);
-        (0..=last).find_map(|distance| {
-            let behind = guess.checked_add(distance).filter(|at| *at <= last);
-            let before = guess.checked_sub(distance);
-            [behind, before]
-                .into_iter()
-                .flatten()
-                .find(|at| *at >= least && self.fits(*at, pattern))
-        })
-    }
-
-    fn replace(&mut self, at: usize, count: usize, new: &[&'a [u8]]) {
-        self.lines
-            .splice(at..at + count, new.iter().map(|line| (*line, true)));
-    }
-
-    /// The text. A last line without a newline gets one where lines follow it.
-    fn text(&self) -> Vec<u8> {
-        let mut text = Vec::new();
-        for (line, _) in &self.lines {
-            if text.last().is_some_and(|byte| *byte != b'\n') {
-                text.push(b'\n');
-            }
-            text.extend(*line);
-        }
-        text
-    }
-}
-
-/// A hunk's two sides and its context.
-struct Shape<'a> {
-    old: Vec<&'a [u8]>,
-    new: Vec<&'a [u8]>,
-    /// Context lines before the first change and behind the last.
-    lead: usize,
-    trail: usize,
-    /// First line before, from 1.
-    old_start: usize,
-    /// Where it goes, from 0, when all before it went where they said.
-    expected: usize,
-}
-
-impl<'a> Shape<'a> {
-    fn new(hunk: &'a Hunk, reversed: bool) -> Self {
-        let side = |other: LineKind| {
-            hunk.lines
-                .iter()
-                .filter(move |l| l.kind != other)
-                .map(|l| l.text.as_slice())
-                .collect()
-        };
-        let context = |l: &&series::patch::Line| l.kind == LineKind::Context;
-        let (mut old, mut new) = (side(LineKind::Added), side(LineKind::Removed));
-        let (mut old_start, mut new_start) = (hunk.old_start as usize, hunk.new_start as usize);
-        if reversed {
-            std::mem::swap(&mut old, &mut new);
-            std::mem::swap(&mut old_start, &mut new_start);
-        }
-        Self {
-            old,
-            new,
-            lead: hunk.lines.iter().take_while(context).count(),
-            trail: hunk.lines.iter().rev().take_while(context).count(),
-            old_start,
-            expected: new_start.saturating_sub(1),
-        }
-    }
-
-    /// As `git apply` looks for it. A hunk without trailing context belongs to
-    /// the end of the file, one that begins at line 1 to its start.
-    fn place_strictly(&mut self, image: &Image<'a>) -> Option<usize> {
-        let end = image.lines.len().checked_sub(self.old.len())?;
-        let at = match (self.old_start <= 1, self.trail == 0) {
-            (true, true) if end != 0 => return None,
-            (true, _) => 0,
-            (false, true) => end,
-            (false, false) => {
-                // To git, context that ends a file without a newline fits the
-                // end of a file that has one, which is then lost.
-                if let (Some(wanted), Some((line, _))) = (self.old.last_mut(), image.lines.last())
-                    && line.strip_suffix(b"\n") == Some(wanted)
-                {
-                    *wanted = line;
-                }
-                return image.search(self.expected, 0, &self.old);
-            }
-        };
-        image.fits(at, &self.old).then_some(at)
-    }
-}
-
 fn moved(at: usize, expected: usize) -> i64 {
     i64::try_from(at).unwrap_or(i64::MAX) - i64::try_from(expected).unwrap_or(i64::MAX)
 }
 
-/// All hunks as `git apply` would, or nothing.
-fn strictly(text: &[u8], hunks: &[Hunk]) -> Option<(Vec<u8>, Vec<Fate>)> {
+/// All hunks as `git apply` would, or nothing. Where that would put one in twice
+/// it is taken for one that is there, if that is asked for.
+fn strictly(text: &[u8], hunks: &[Hunk], once: bool) -> Option<(Vec<u8>, Vec<Fate>)> {
     let mut image = Image::new(text);
     let mut fates = Vec::new();
     for hunk in hunks {
         let mut shape = Shape::new(hunk, false);
         let at = shape.place_strictly(&image)?;
+        let offset = moved(at, shape.expected);
+        let twice = once
+            && (stands_beside(&image, hunk, at, [0, 0])
+                || (offset != 0 && stands_elsewhere(&image, hunk, at, false)));
+        if twice {
+            fates.push(Fate::Already);
+            continue;
+        }
         image.replace(at, shape.old.len(), &shape.new);
-        fates.push(Fate::Placed {
-            offset: moved(at, shape.expected),
-        });
+        fates.push(Fate::Placed { offset });
     }
     Some((image.text(), fates))
 }
@@ -241,6 +156,19 @@ fn leniently(text: &[u8], hunks: &[Hunk]) -> (Vec<u8>, Vec<Fate>) {
         });
         match placed {
             Some((at, head, tail, fuzz)) => {
+                let moves = fuzz > 0 || at != expected + head;
+                if moves && stands_elsewhere(&image, hunk, at, fuzz > 0) {
+                    fates.push(Fate::Already);
+                    continue;
+                }
+                if stands_beside(&image, hunk, at, [head, tail]) {
+                    fates.push(match fuzz {
+                        0 => Fate::Already,
+                        // Like lines in a like place prove nothing.
+                        _ => Fate::Lost(explain(hunk, &shape, &image, guess)),
+                    });
+                    continue;
+                }
                 let end = image.lines.len() - (shape.old.len() - head - tail);
                 let anchored = (shape.old_start > 1 || at == 0) && (shape.trail > 0 || at == end);
                 let new = shape
@@ -262,167 +190,6 @@ fn leniently(text: &[u8], hunks: &[Hunk]) -> (Vec<u8>, Vec<Fate>) {
         }
     }
     (image.text(), fates)
-}
-
-/// For each hunk whether the file has it: its new side stands there, or its
-/// code does, with other comments and context around it.
-fn there_already(text: &[u8], hunks: &[Hunk]) -> Vec<bool> {
-    let mut image = Image::new(text);
-    let code = code_lines(text);
-    let mut found = Vec::new();
-    for hunk in hunks {
-        let mut shape = Shape::new(hunk, true);
-        let reversed = match shape.place_strictly(&image) {
-            // An empty new side is found in an empty file alone.
-            Some(at) if !shape.old.is_empty() || text.is_empty() => {
-                image.replace(at, shape.old.len(), &shape.new);
-                true
-            }
-            _ => false,
-        };
-        found.push(reversed || code_is_there(text, &code, hunk));
-    }
-    found
-}
-
-/// Whether a function that the hunk names contains the hunk's code: each run
-/// of added lines, beside a context line that it stands beside in the patch,
-/// and none of the removed ones. White space and comments don't count.
-///
-/// Sound as far as text can be: a hunk without code, outside a function, or
-/// whose neighbours changed too is not claimed to be there.
-fn code_is_there(text: &[u8], code: &[Vec<u8>], hunk: &Hunk) -> bool {
-    let blocks = blocks(hunk);
-    if blocks.is_empty() {
-        return false;
-    }
-    let kept: HashSet<&[u8]> = blocks
-        .iter()
-        .flat_map(|b| b.added.iter().chain(&b.before).chain(&b.after))
-        .map(Vec::as_slice)
-        .collect();
-    regions(text, code, &hunk.section)
-        .into_iter()
-        .any(|region| {
-            let region: Vec<&[u8]> = region
-                .iter()
-                .map(Vec::as_slice)
-                .filter(|line| !line.is_empty())
-                .collect();
-            blocks.iter().all(|block| {
-                let gone = block.removed.iter().all(|line| {
-                    kept.contains(line.as_slice()) || !region.contains(&line.as_slice())
-                });
-                gone && block.stands_in(&region)
-            })
-        })
-}
-
-/// One change of a hunk, as code.
-#[derive(Default)]
-struct Block {
-    before: Option<Vec<u8>>,
-    removed: Vec<Vec<u8>>,
-    added: Vec<Vec<u8>>,
-    after: Option<Vec<u8>>,
-}
-
-impl Block {
-    fn stands_in(&self, region: &[&[u8]]) -> bool {
-        let same = |wanted: &Option<Vec<u8>>, at: Option<usize>| match (wanted, at) {
-            (Some(wanted), Some(at)) => region.get(at).is_some_and(|line| line == wanted),
-            _ => false,
-        };
-        if self.added.is_empty() {
-            return (0..region.len())
-                .any(|at| same(&self.before, Some(at)) && same(&self.after, Some(at + 1)));
-        }
-        let says_something =
-            |line: &Vec<u8>| line.iter().filter(|b| b.is_ascii_alphanumeric()).count() > 2;
-        self.added.iter().any(says_something)
-            && region
-                .windows(self.added.len())
-                .enumerate()
-                .any(|(at, lines)| {
-                    lines
-                        .iter()
-                        .zip(&self.added)
-                        .all(|(line, wanted)| line == wanted)
-                        && (same(&self.before, at.checked_sub(1))
-                            || same(&self.after, Some(at + self.added.len())))
-                })
-    }
-}
-
-/// The changes of a hunk that are code at all.
-fn blocks(hunk: &Hunk) -> Vec<Block> {
-    let side = |other: LineKind| -> Vec<Vec<u8>> {
-        let text: Vec<u8> = hunk
-            .lines
-            .iter()
-            .filter(|line| line.kind != other)
-            .flat_map(|line| line.text.iter().copied())
-            .collect();
-        // A hunk may begin in the middle of a comment.
-        let position = |what: &[u8]| text.windows(2).position(|w| w == what);
-        let inside = match (position(b"*/"), position(b"/*")) {
-            (Some(end), start) => start.is_none_or(|start| end < start),
-            (None, _) => text
-                .split(|b| *b == b'\n')
-                .map(<[u8]>::trim_ascii_start)
-                .all(|line| line.is_empty() || line.starts_with(b"*")),
-        };
-        if inside {
-            code_lines(&[b"/*", text.as_slice()].concat())
-        } else {
-            code_lines(&text)
-        }
-    };
-    let (mut old, mut new) = (
-        side(LineKind::Added).into_iter(),
-        side(LineKind::Removed).into_iter(),
-    );
-    let mut blocks = Vec::new();
-    let (mut block, mut before) = (Block::default(), None);
-    for line in &hunk.lines {
-        match line.kind {
-            LineKind::Removed => block.removed.extend(old.next().filter(|c| !c.is_empty())),
-            LineKind::Added => block.added.extend(new.next().filter(|c| !c.is_empty())),
-            LineKind::Context => {
-                old.next();
-                let Some(code) = new.next().filter(|c| !c.is_empty()) else {
-                    continue;
-                };
-                let mut done = std::mem::take(&mut block);
-                done.before = before.replace(code.clone());
-                done.after = Some(code);
-                blocks.push(done);
-            }
-        }
-    }
-    block.before = before;
-    blocks.push(block);
-    blocks.retain(|block| !(block.added.is_empty() && block.removed.is_empty()));
-    blocks
-}
-
-/// The functions whose head is the text behind a hunk's second `@@`, as lines
-/// of code from the head to the brace at the margin that ends them.
-fn regions<'a>(text: &[u8], code: &'a [Vec<u8>], section: &str) -> Vec<&'a [Vec<u8>]> {
-    let head = code_lines(section.as_bytes()).concat();
-    if head.is_empty() {
-        return Vec::new();
-    }
-    let raw: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
-    let margin = |at: usize| raw.get(at).and_then(|line| line.first());
-    (0..code.len())
-        .filter(|at| margin(*at).is_some_and(|b| !b.is_ascii_whitespace()))
-        .filter(|at| code.get(*at).is_some_and(|line| line.starts_with(&head)))
-        .filter_map(|start| {
-            let end = (start..code.len()).find(|at| margin(*at) == Some(&b'}'))?;
-            code.get(start..=end)
-        })
-        .collect()
 }
 
 /// What the hunk expected, against the most similar place near where it should
@@ -453,12 +220,25 @@ fn explain(hunk: &Hunk, shape: &Shape<'_>, image: &Image<'_>, guess: usize) -> S
         .take(count)
         .map(|(line, _)| show(line))
         .collect();
+    let comma = if hunk.section.is_empty() { "" } else { ", in " };
+    let place = format!("expected at line {}{comma}{}", hunk.old_start, hunk.section);
+    if alike(at) == 0 {
+        let at = guess.min(image.lines.len().saturating_sub(1));
+        let has = match image.lines.get(at) {
+            Some((line, _)) => format!("line {} has {:?}", at + 1, show(line)),
+            None => "the file is empty".to_owned(),
+        };
+        let wanted = wanted
+            .iter()
+            .map(|line| format!("       -{line}").trim_end().to_owned() + "\n");
+        return format!(
+            "found nowhere; {has}; {place}:\n{}",
+            wanted.collect::<String>()
+        );
+    }
     let mut out = format!(
-        "expected at line {} (-), found at line {} (+){}{}\n",
-        hunk.old_start,
-        at + 1,
-        if hunk.section.is_empty() { "" } else { ", in " },
-        hunk.section,
+        "found nowhere; line {} has the most alike (+); {place} (-):\n",
+        at + 1
     );
     let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
     let found: Vec<&str> = found.iter().map(String::as_str).collect();
@@ -486,7 +266,7 @@ mod tests {
     fn run(text: &str, diff: &str) -> Outcome {
         let diff = format!("--- a/x\n+++ b/x\n{diff}");
         let files = series::patch::parse(diff.as_bytes()).unwrap();
-        let by = |rules| apply(text.as_bytes(), &files[0].hunks, rules);
+        let by = |rules| apply("x", text.as_bytes(), &files[0].hunks, rules);
         match by(Rules::Git) {
             Outcome::Conflict(_) => by(Rules::Patch),
             outcome => outcome,

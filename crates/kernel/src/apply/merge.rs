@@ -5,6 +5,7 @@ use series::patch::{FileDiff, Patch};
 
 use crate::apply::files::{EXECUTABLE, FILE, Files, Placed, added, file_mode, judge, write};
 use crate::apply::hunks::{Fate, Rules};
+use crate::apply::known::Known;
 use crate::apply::report::Verdict;
 use crate::store::Store;
 
@@ -12,6 +13,7 @@ use crate::store::Store;
 /// the versions it was made on; none where those are unknown or it conflicts.
 pub(super) fn merge<'r>(
     store: &'r Store,
+    known: &'r Known<'r>,
     tree: &Tree<'r>,
     patch: &Patch,
 ) -> Result<Option<Placed<'r>>, git2::Error> {
@@ -20,8 +22,8 @@ pub(super) fn merge<'r>(
     }
     let repo = store.repo();
     let nothing = repo.find_tree(repo.treebuilder(None)?.write()?)?;
-    let empty = || Files::new(store, &nothing, Rules::Git);
-    let (mut files, mut base, mut ours) = (Files::new(store, tree, Rules::Git), empty(), empty());
+    let files = |tree| Files::new(store, known, tree, Rules::Author);
+    let (mut files, mut base, mut ours) = (files(tree), files(&nothing), files(&nothing));
     for diff in &patch.files {
         for path in diff.old_path.iter().chain(&diff.new_path) {
             match files.before(path) {
@@ -47,18 +49,21 @@ pub(super) fn merge<'r>(
         );
         // Without hunks there may be no blob to name.
         let unchanged = there.filter(|_| diff.hunks.is_empty());
-        let Some(text) = ancestor(store, diff).or(unchanged.map(|(text, _)| text)) else {
+        let Some(text) = ancestor(known, diff).or(unchanged.map(|(text, _)| text)) else {
             return Ok(None);
         };
         base.changed.insert(old.clone(), Some((text, mode)));
     }
-    let base = repo.find_tree(write(repo, &base)?)?;
-    let theirs = Placed::new(store, &base, patch, Rules::Git);
+    let base = repo.find_tree(write(repo, &base)?.0)?;
+    let theirs = Placed::new(store, known, &base, patch, Rules::Author);
     if !matches!(theirs.verdict(), Verdict::Clean | Verdict::Offset) {
         return Ok(None);
     }
-    let ours_tree = repo.find_tree(write(repo, &ours)?)?;
-    let theirs = repo.find_tree(write(repo, &theirs.files)?)?;
+    let ours_tree = repo.find_tree(write(repo, &ours)?.0)?;
+    let (theirs, made) = write(repo, &theirs.files)?;
+    let theirs = repo.find_tree(theirs)?;
+    // The author's next patch may be made on this one.
+    known.add(made);
     let index = repo.merge_trees(&base, &ours_tree, &theirs, None)?;
     if index.has_conflicts() {
         return Ok(None);
@@ -88,7 +93,7 @@ pub(super) fn merge<'r>(
     Ok(Some(Placed { files, judged }))
 }
 
-/// The text the patch was made on, if the store has it.
-fn ancestor(store: &Store, diff: &FileDiff) -> Option<Vec<u8>> {
-    store.blob_by_prefix(diff.old_blob.as_deref().filter(|id| id.len() >= 7)?)
+/// The text the patch was made on, if it is known.
+fn ancestor(known: &Known<'_>, diff: &FileDiff) -> Option<Vec<u8>> {
+    known.version(diff.old_path.as_deref()?, diff.old_blob.as_deref()?)
 }

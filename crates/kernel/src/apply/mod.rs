@@ -9,11 +9,14 @@ mod code;
 mod files;
 mod hint;
 mod hunks;
+mod image;
+mod known;
 mod merge;
 mod names;
 mod patch;
 mod prerequisites;
 mod report;
+mod there;
 
 pub use arms::{Arms, Prepared, arms};
 pub use names::uses;

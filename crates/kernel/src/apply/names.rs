@@ -43,7 +43,8 @@ impl Names {
     }
 
     fn read(&mut self, store: &Store, patch: &Patch, [before, after]: [&Tree<'_>; 2]) {
-        let is_c = |path: &str| path.ends_with(".c") || path.ends_with(".h");
+        let is_c =
+            |path: &str| (path.ends_with(".c") || path.ends_with(".h")) && !is_user_space(path);
         for diff in patch.files.iter().filter(|diff| is_c(diff.path())) {
             let path = diff.path();
             let Some(new) = text(store, after, path) else {
@@ -59,6 +60,13 @@ impl Names {
             }
         }
     }
+}
+
+/// Whether a file is none of the kernel's: what it may call, no header of the
+/// kernel tells.
+pub(super) fn is_user_space(path: &str) -> bool {
+    const FOLDERS: [&str; 5] = ["Documentation/", "samples/", "scripts/", "tools/", "usr/"];
+    FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
 /// Whether patches add a line that names a symbol.

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use git2::{Oid, Signature, Time, Tree};
-use series::patch::{Patch, check_path};
+use series::patch::{LineKind, Patch, check_path};
 
+use crate::apply::code::in_name;
 use crate::apply::files::{HALF, Judged, Placed, lost, write};
 use crate::apply::hunks::Rules;
+use crate::apply::known::Known;
 use crate::apply::merge::merge;
 use crate::apply::report::{PatchReport, Verdict, overall};
 use crate::store::{Store, StoreError, signature};
@@ -59,12 +61,16 @@ pub fn apply(store: &Store, base: Oid, patches: &[Patch]) -> Result<Applied, App
         verdict: Verdict::Clean,
         patches: Vec::new(),
     };
-    for patch in patches {
-        let (report, commit) = commit(store, applied.commit, patch)?;
-        applied.commit = commit.unwrap_or(applied.commit);
-        applied.patches.push(report);
-        applied.commits.push(commit);
+    let known = Known::new(store, base);
+    let mut unproved = Vec::new();
+    for (at, patch) in patches.iter().enumerate() {
+        let made = commit(store, &known, applied.commit, patch)?;
+        applied.commit = made.commit.unwrap_or(applied.commit);
+        applied.patches.push(made.report);
+        applied.commits.push(made.commit);
+        unproved.extend(made.only_missing.then_some(at));
     }
+    doubt(&mut applied.patches, &unproved);
     applied.verdict = overall(applied.patches.iter().map(|patch| patch.verdict));
     Ok(applied)
 }
@@ -84,12 +90,37 @@ pub(super) fn unfit(role: &'static str, applied: &Applied) -> ApplyError {
     }
 }
 
-/// One patch on a commit. Returns its report and the commit made.
-fn commit(
-    store: &Store,
-    below: Oid,
-    patch: &Patch,
-) -> Result<(PatchReport, Option<Oid>), ApplyError> {
+/// A missing file is no proof that it was deleted: such a patch counts as one
+/// that the tree has only where the tree has all others.
+fn doubt(patches: &mut [PatchReport], unproved: &[usize]) {
+    let mut others = (patches.iter().enumerate()).filter(|(at, _)| !unproved.contains(at));
+    let any = patches.len() > unproved.len();
+    if any && others.all(|(_, patch)| patch.verdict == Verdict::AlreadyApplied) {
+        return;
+    }
+    for at in unproved {
+        let Some(patch) = patches.get_mut(*at) else {
+            continue;
+        };
+        patch.verdict = Verdict::Conflict;
+        for hunk in &mut patch.hunks {
+            *hunk = lost(&hunk.file, MISSING.to_owned());
+        }
+    }
+}
+
+const MISSING: &str = "there is no such file, and nothing shows that it was deleted\n";
+
+/// What came of one patch.
+struct Made {
+    report: PatchReport,
+    commit: Option<Oid>,
+    /// See [`Placed::only_missing`].
+    only_missing: bool,
+}
+
+/// One patch on a commit.
+fn commit(store: &Store, known: &Known<'_>, below: Oid, patch: &Patch) -> Result<Made, ApplyError> {
     let fail = |e| store.failed(e);
     let repo = store.repo();
     let parent = repo.find_commit(below).map_err(fail)?;
@@ -103,30 +134,36 @@ fn commit(
             })?;
         }
     }
-    let Placed { files, judged } = place(store, &tree, patch).map_err(fail)?;
+    let placed = place(store, known, &tree, patch).map_err(fail)?;
+    let only_missing = placed.only_missing();
+    let Placed { files, mut judged } = placed;
     let mut verdict = overall(judged.iter().map(|file| file.verdict));
     let half = verdict != Verdict::Conflict && is_half(patch, &judged);
-    let mut hunks: Vec<_> = judged.into_iter().flat_map(|file| file.hunks).collect();
     if half {
         // Half a patch is what nobody has tested.
         verdict = Verdict::Conflict;
-        for hunk in hunks
-            .iter_mut()
-            .filter(|h| h.verdict == Verdict::AlreadyApplied)
-        {
-            hunk.conflict = Some(HALF.into());
+        for file in &mut judged {
+            let why = if file.missing { MISSING } else { HALF };
+            for hunk in (file.hunks.iter_mut()).filter(|h| h.verdict == Verdict::AlreadyApplied) {
+                hunk.conflict = Some(why.to_owned());
+            }
         }
     }
     let mut report = PatchReport {
         subject: patch.subject.clone(),
         verdict,
-        hunks,
+        hunks: judged.into_iter().flat_map(|file| file.hunks).collect(),
     };
     if matches!(verdict, Verdict::Conflict | Verdict::AlreadyApplied) {
-        return Ok((report, None));
+        return Ok(Made {
+            report,
+            commit: None,
+            only_missing,
+        });
     }
-    match write(repo, &files) {
-        Ok(tree) => {
+    let commit = match write(repo, &files) {
+        Ok((tree, made)) => {
+            known.add(made);
             let tree = repo.find_tree(tree).map_err(fail)?;
             let seconds = parent.time().seconds();
             let (author, seconds) = author(patch, seconds).map_err(fail)?;
@@ -135,31 +172,72 @@ fn commit(
             let commit = repo
                 .commit(None, &author, &committer, &message, &tree, &[&parent])
                 .map_err(fail)?;
-            Ok((report, Some(commit)))
+            Some(commit)
         }
         // A file where a folder should be, or the reverse.
         Err(e) => {
             report.verdict = Verdict::Conflict;
             let file = patch.files.first().map_or("", |f| f.path());
             report.hunks.push(lost(file, format!("{}\n", e.message())));
-            Ok((report, None))
+            None
         }
-    }
+    };
+    Ok(Made {
+        report,
+        commit,
+        only_missing: false,
+    })
 }
 
 /// The whole patch by one set of rules, so that what comes of it is what one
 /// program makes: as `git am` would, else merged as `git am -3` would, else as
-/// GNU `patch` would.
-fn place<'r>(store: &'r Store, tree: &Tree<'r>, patch: &Patch) -> Result<Placed<'r>, git2::Error> {
-    let placed = Placed::new(store, tree, patch, Rules::Git);
-    let whole = placed.verdict() != Verdict::Conflict && !is_half(patch, &placed.judged);
-    if whole {
-        return Ok(placed);
+/// GNU `patch` would. Where it has moved and the tree has all of it, that counts:
+/// nothing goes in twice.
+fn place<'r>(
+    store: &'r Store,
+    known: &'r Known<'r>,
+    tree: &Tree<'r>,
+    patch: &Patch,
+) -> Result<Placed<'r>, git2::Error> {
+    let by = |rules| Placed::new(store, known, tree, patch, rules);
+    let is_whole = |placed: &Placed<'_>| {
+        placed.verdict() != Verdict::Conflict && !is_half(patch, &placed.judged)
+    };
+    let mut placed = by(Rules::Git);
+    if !is_whole(&placed) {
+        placed = match merge(store, known, tree, patch)? {
+            Some(merged) => merged,
+            None => by(Rules::Patch),
+        };
     }
-    match merge(store, tree, patch)? {
-        Some(merged) => Ok(merged),
-        None => Ok(Placed::new(store, tree, patch, Rules::Patch)),
+    let moved = matches!(placed.verdict(), Verdict::Offset | Verdict::Fuzz);
+    if moved && may_be_there(&placed, patch) {
+        let there = by(Rules::There);
+        if there.verdict() == Verdict::AlreadyApplied {
+            return Ok(there);
+        }
     }
+    Ok(placed)
+}
+
+/// Whether the tree has the longest name that each file of a patch brings.
+fn may_be_there(placed: &Placed<'_>, patch: &Patch) -> bool {
+    patch.files.iter().all(|diff| {
+        let path = diff.old_path.as_deref().unwrap_or_default();
+        let lines = diff.hunks.iter().flat_map(|hunk| &hunk.lines);
+        let added = lines.filter(|line| line.kind == LineKind::Added);
+        let words = added.flat_map(|line| line.text.split(|b| !in_name(*b)));
+        match words
+            .max_by_key(|word| word.len())
+            .filter(|word| !word.is_empty())
+        {
+            Some(word) => placed
+                .files
+                .before(path)
+                .is_some_and(|(text, _)| memchr::memmem::find(&text, word).is_some()),
+            None => true,
+        }
+    })
 }
 
 /// Whether the tree has some files' changes and lacks others'. A mode alone

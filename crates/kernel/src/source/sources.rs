@@ -96,7 +96,7 @@ impl Sources<'_> {
         };
         let kernel = self.import(Input::Git(&repo, commit), &origin, on_event)?;
         // Its history may hold what a patch was made on.
-        self.store.borrow_objects(repo);
+        self.store.lend_history(kernel.commit, repo, commit);
         Ok(kernel)
     }
 

@@ -2,6 +2,7 @@
 //! as folders.
 
 mod checkout;
+mod history;
 mod import;
 mod pack;
 mod repository;

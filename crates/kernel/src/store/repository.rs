@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 
 pub use git2::Oid;
 use git2::{
-    Email, EmailCreateOptions, ErrorCode, ObjectType, Repository, RepositoryInitOptions, Signature,
-    Time, Tree,
+    Email, EmailCreateOptions, ErrorCode, Repository, RepositoryInitOptions, Signature, Time, Tree,
 };
 use results::text::{hex, printable};
 
 use crate::cache::{self, Mode};
 use crate::error::{IoError, from_io};
+use crate::store::history::History;
 
 /// Why the store could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,7 @@ pub struct Origin {
 pub struct Store {
     root: PathBuf,
     repo: Repository,
-    lenders: RefCell<Vec<Repository>>,
+    histories: RefCell<BTreeMap<Oid, History>>,
     /// Keeps it from being pruned.
     _in_use: Option<cache::Lock>,
 }
@@ -121,7 +121,7 @@ impl Store {
         Ok(Self {
             root,
             repo,
-            lenders: RefCell::default(),
+            histories: RefCell::default(),
             _in_use: Some(in_use),
         })
     }
@@ -139,7 +139,7 @@ impl Store {
         Ok(Self {
             root: repo.path().to_owned(),
             repo,
-            lenders: RefCell::default(),
+            histories: RefCell::default(),
             _in_use: None,
         })
     }
@@ -149,25 +149,23 @@ impl Store {
         &self.root
     }
 
-    /// Lets three-way merges find base blobs in another repository, for as long
-    /// as this value lives. Its objects are read and never relied on: the store
-    /// stays whole without it.
-    pub fn borrow_objects(&self, repo: Repository) {
-        self.lenders.borrow_mut().push(repo);
+    /// Says where an imported kernel's history is: three-way merges on it may
+    /// begin from what its files once were, for as long as this value lives. The
+    /// objects are read and never relied on: the store stays whole without them.
+    pub fn lend_history(&self, kernel: Oid, repo: Repository, commit: Oid) {
+        let history = History { repo, commit };
+        self.histories.borrow_mut().insert(kernel, history);
     }
 
-    /// A blob by its abbreviated id, here or with a lender; none when unknown
-    /// or ambiguous.
-    pub(crate) fn blob_by_prefix(&self, prefix: &str) -> Option<Vec<u8>> {
-        let lenders = self.lenders.borrow();
-        std::iter::once(&self.repo)
-            .chain(lenders.iter())
-            .find_map(|repo| {
-                let object = repo
-                    .find_object_by_prefix(prefix, Some(ObjectType::Blob))
-                    .ok()?;
-                object.as_blob().map(|blob| blob.content().to_vec())
-            })
+    /// The blob that a path had in a kernel's history, by its abbreviated id.
+    pub(crate) fn lent_version(&self, kernel: Oid, path: &str, id: &str) -> Option<Vec<u8>> {
+        self.histories.borrow().get(&kernel)?.version(path, id)
+    }
+
+    /// Whether a kernel's history ever had a file.
+    pub(crate) fn lent_file(&self, kernel: Oid, path: &str) -> bool {
+        let histories = self.histories.borrow();
+        histories.get(&kernel).is_some_and(|it| it.has(path))
     }
 
     /// Every imported kernel, by id.

@@ -77,8 +77,8 @@ fn real_patches() {
         for (kernel, version) in kernels.versions.iter().enumerate() {
             let target = kernels.target(case, kernel);
             let mut row = Vec::new();
-            for objects in [None, Some(case.mail.objects.as_str())] {
-                let trial = Trial::new(&target, &case.mail.text, objects);
+            for known in [false, true] {
+                let trial = Trial::new(&target, &case.mail, known);
                 let name = format!("{number} on {version}");
                 let found = tally.add(&name, &case.mail, &trial);
                 let expected = match kernel {

@@ -62,8 +62,8 @@ const DIFFERENCES: [Difference; 15] = [
     },
     Difference {
         with: GIT,
-        is: |trial, theirs| takes(theirs) && trial.unread.contains("binary"),
-        why: "git applies binary changes: we test text, and refuse them when we read the mail",
+        is: |trial, theirs| takes(theirs) && trial.says("not supported: binary file"),
+        why: "git applies binary changes: we test text, and say that they are not supported",
     },
     Difference {
         with: AM,

@@ -16,8 +16,7 @@ pub fn tally(seeds: impl Iterator<Item = u64> + Send) -> Tally {
             scope.spawn(|| {
                 while let Some(seed) = { next.lock().unwrap().next() } {
                     let case = Case::new(seed);
-                    let objects = case.known.then_some(case.mail.objects.as_str());
-                    let trial = Trial::new(&case.target, &case.mail.text, objects);
+                    let trial = Trial::new(&case.target, &case.mail, case.known);
                     let name = format!("seed {seed} ({})", case.kinds);
                     tally.lock().unwrap().add(&name, &case.mail, &trial);
                 }

@@ -15,6 +15,8 @@ pub struct Mail {
     pub text: Vec<u8>,
     /// The folder of the author's objects.
     pub objects: String,
+    /// The commit that it was made on.
+    pub base: Oid,
     _author: Lab,
 }
 
@@ -39,6 +41,7 @@ impl Mail {
         ];
         Self {
             text: author.run("git", &args, b"").stdout,
+            base,
             objects: author.work().join(".git/objects").display().to_string(),
             _author: author,
         }

@@ -3,11 +3,11 @@
 use std::fs;
 
 use git2::build::CheckoutBuilder;
-use git2::{Repository, ResetType};
+use git2::{Oid, Repository, ResetType};
 use kernel::apply::{PatchReport, Verdict, apply};
 
 use crate::lab::Lab;
-use crate::mail::{Files, commit};
+use crate::mail::{Files, Mail, commit};
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,13 +64,15 @@ const GNU: [&str; 6] = [
 ];
 
 impl Trial {
-    /// Tries the mail on a tree. `objects` is where merges may look for the
-    /// version that the patch was made on.
-    pub fn new(target: &Files, mail: &[u8], objects: Option<&str>) -> Self {
+    /// Tries the mail on a tree. Merges may begin from the version that the patch
+    /// was made on where it is `known`.
+    pub fn new(target: &Files, mail: &Mail, known: bool) -> Self {
         let lab = Lab::new();
-        if let Some(objects) = objects {
+        if known {
+            let objects = &mail.objects;
             fs::write(lab.work().join(".git/objects/info/alternates"), objects).unwrap();
         }
+        let (mail, base) = (&mail.text, known.then_some(mail.base));
         let repo = Repository::open(lab.work()).unwrap();
         let stock = commit(&repo, target, "target", &[]);
         let stock = repo.find_commit(stock).unwrap();
@@ -136,11 +138,11 @@ impl Trial {
             said,
             unended: String::from_utf8_lossy(mail).contains("\n\\ No newline"),
         };
-        trial.try_ours(target, mail, objects);
+        trial.try_ours(target, mail, base);
         trial
     }
 
-    fn try_ours(&mut self, target: &Files, mail: &[u8], objects: Option<&str>) {
+    fn try_ours(&mut self, target: &Files, mail: &[u8], base: Option<Oid>) {
         let series = match series::parse(mail) {
             Ok(series) => series,
             Err(error) => return self.unread = error.to_string(),
@@ -148,9 +150,9 @@ impl Trial {
         let lab = &self.lab;
         let store = Repository::open(lab.store.path()).unwrap();
         let stock = commit(&store, target, "target", &[]);
-        if objects.is_some() {
-            lab.store
-                .borrow_objects(Repository::open(lab.work()).unwrap());
+        if let Some(base) = base {
+            let work = Repository::open(lab.work()).unwrap();
+            lab.store.lend_history(stock, work, base);
         }
         let applied = apply(&lab.store, stock, &series.patches).unwrap();
         let report = applied.patches.into_iter().next().unwrap();

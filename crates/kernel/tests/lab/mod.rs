@@ -101,6 +101,14 @@ impl Lab {
         .unwrap()
     }
 
+    /// Says that a commit of the work tree and what is below it is a kernel's
+    /// history.
+    pub fn lend(&self, kernel: &Kernel, commit: &str) {
+        let work = git2::Repository::open(self.work()).unwrap();
+        let commit = Oid::from_str(commit).unwrap();
+        self.store.lend_history(kernel.commit, work, commit);
+    }
+
     /// The tree of a commit in the store.
     pub fn tree_of(&self, commit: Oid) -> String {
         let repo = git2::Repository::open(self.store.path()).unwrap();
