@@ -138,6 +138,12 @@ fn what_is_no_code_is_known_too() {
         prose,
     );
 
+    // A comment of code is prose.
+    let comment = "@@ -4,5 +4,6 @@\n  * Old words.\n  *\n  * Some words that came before.\n+ * A whole sentence, which was added by the patch.\n  */\n int gone;\n";
+    let code = "/*\n * Other words that came before.\n * A whole sentence, which was added by the patch.\n */\nint here;\n";
+    judged("mm/x.c", code, comment, AlreadyApplied);
+    lacks("mm/x.c", &code.replace("whole ", ""), comment);
+
     let script = "@@ -4,4 +4,5 @@\n old_thing\n check_config\n+run_all_tests --verbose\n report_result\n old_end\n";
     let text =
         "#!/bin/sh\nnew_thing\ncheck_config\nrun_all_tests --verbose\nreport_result\nnew_end\n";

@@ -125,7 +125,7 @@ fn change(files: &mut Files<'_>, diff: &FileDiff) -> Judged {
 fn missing(files: &mut Files<'_>, diff: &FileDiff, path: &str) -> Judged {
     match &diff.new_path {
         None => Judged {
-            missing: !files.known.had(path, diff.old_blob.as_deref()),
+            missing: !files.known.had(path),
             ..without(diff, Verdict::AlreadyApplied, "")
         },
         Some(new) if is_from_nothing(diff) => create(files, diff, new),

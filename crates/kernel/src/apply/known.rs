@@ -63,11 +63,8 @@ impl<'s> Known<'s> {
         }
     }
 
-    /// Whether there was such a file, with that content where an id tells it.
-    pub(super) fn had(&self, path: &str, id: Option<&str>) -> bool {
-        if let Some(id) = id.filter(|id| id.len() >= SHORTEST) {
-            return self.version(path, id).is_some();
-        }
+    /// Whether there ever was such a file.
+    pub(super) fn had(&self, path: &str) -> bool {
         let lent = |kernel| self.store.lent_file(kernel, path);
         !self.here(path).is_empty() || self.chain().kernel.is_some_and(lent)
     }

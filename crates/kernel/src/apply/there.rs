@@ -35,8 +35,13 @@ pub(super) fn there_already(path: &str, text: &[u8], hunks: &[Hunk], fits: bool)
         };
         found.push(
             reversed || {
-                let file = known.get_or_insert_with(|| File::new(path, text));
-                Change::new(file.kind, hunk).is_in(file)
+                let file = known.get_or_insert_with(|| File::new(Kind::of(path), text));
+                let change = Change::new(file.kind, hunk);
+                match change.blocks.is_empty() && file.kind == Kind::C {
+                    // Comments alone are prose.
+                    true => Change::new(Kind::Prose, hunk).is_in(&File::new(Kind::Prose, text)),
+                    false => change.is_in(file),
+                }
             },
         );
     }
@@ -114,8 +119,7 @@ struct File {
 }
 
 impl File {
-    fn new(path: &str, text: &[u8]) -> Self {
-        let kind = Kind::of(path);
+    fn new(kind: Kind, text: &[u8]) -> Self {
         let around = match kind {
             Kind::C => scopes(text),
             _ => groups(text),
