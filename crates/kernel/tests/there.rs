@@ -178,6 +178,35 @@ fn one_line_beside_it_is_no_proof() {
 }
 
 #[test]
+fn that_a_line_is_missing_is_no_proof_that_it_was_removed() {
+    // The comment behind it is no code, and the line stands.
+    let removal = "@@ -14,7 +14,6 @@ int one(void);\n int two(void);\n int three(void);\n int four(void);\n-void init_it(void);\n \n /*\n  * what follows\n";
+    let header = "int one(void);\nint two(void);\nint three(void);\nint four(void);\nvoid init_it(void);\n\n/*\n * what follows\n */\n";
+    judged("mm/x.h", header, removal, Offset);
+    lacks(
+        "mm/x.h",
+        &header
+            .replace("four", "five")
+            .replace("void init_it(void);\n", ""),
+        removal,
+    );
+    // Blank lines apart it has closed up.
+    let body = "@@ -14,7 +14,6 @@ int one(void)\n \tbuf = get();\n \n \tif (!buf) {\n-\t\tdev_err(dev, \"none\");\n \t\treturn;\n \t}\n \tuse(buf);\n";
+    let code =
+        "int one(void)\n{\n\tbuf = get();\n\tif (!buf) {\n\t\treturn;\n\t}\n\tuse(buf);\n}\n";
+    judged("mm/x.c", code, body, AlreadyApplied);
+    lacks(
+        "mm/x.c",
+        &code.replace("buf = get();", "buf = other();"),
+        body,
+    );
+    // An entry that never had it, among others.
+    let select = "@@ -14,6 +14,5 @@ config FOO\n \tdef_bool y\n \tselect A_FIRST if BAR\n \tselect B_ENABLE if BAR\n-\tselect B_ITSELF if BAR\n \n config LAST\n";
+    let kconfig = "config FOO\n\tdef_bool y\n\tdepends on X || BAR\n\tselect A_FIRST if BAR\n\tselect B_ENABLE if BAR\n\nconfig LAST\n\tbool\n";
+    lacks("mm/Kconfig", kconfig, select);
+}
+
+#[test]
 fn nothing_is_put_in_twice() {
     let hunk = |at: u32| {
         format!(

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use git2::{Oid, Signature, Time, Tree};
-use series::patch::{LineKind, Patch, check_path};
+use series::patch::{Patch, check_path};
 
-use crate::apply::code::in_name;
 use crate::apply::files::{HALF, Judged, Placed, lost, write};
 use crate::apply::hunks::Rules;
 use crate::apply::known::Known;
@@ -211,33 +210,13 @@ fn place<'r>(
         };
     }
     let moved = matches!(placed.verdict(), Verdict::Offset | Verdict::Fuzz);
-    if moved && may_be_there(&placed, patch) {
+    if moved {
         let there = by(Rules::There);
         if there.verdict() == Verdict::AlreadyApplied {
             return Ok(there);
         }
     }
     Ok(placed)
-}
-
-/// Whether the tree has the longest name that each file of a patch brings.
-fn may_be_there(placed: &Placed<'_>, patch: &Patch) -> bool {
-    patch.files.iter().all(|diff| {
-        let path = diff.old_path.as_deref().unwrap_or_default();
-        let lines = diff.hunks.iter().flat_map(|hunk| &hunk.lines);
-        let added = lines.filter(|line| line.kind == LineKind::Added);
-        let words = added.flat_map(|line| line.text.split(|b| !in_name(*b)));
-        match words
-            .max_by_key(|word| word.len())
-            .filter(|word| !word.is_empty())
-        {
-            Some(word) => placed
-                .files
-                .before(path)
-                .is_some_and(|(text, _)| memchr::memmem::find(&text, word).is_some()),
-            None => true,
-        }
-    })
 }
 
 /// Whether the tree has some files' changes and lacks others'. A mode alone

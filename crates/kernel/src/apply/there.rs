@@ -9,14 +9,14 @@ use std::collections::HashSet;
 
 use series::patch::{Hunk, LineKind};
 
-use crate::apply::code::{Scope, code_lines, has_name, scopes};
+use crate::apply::code::{Scope, code_lines, has_name, in_name, scopes};
 use crate::apply::image::{Image, Shape};
 
 /// For each hunk whether the file has it. Where a patch `fits` elsewhere, a hunk
 /// that does must stand nearer than where it would go.
 pub(super) fn there_already(path: &str, text: &[u8], hunks: &[Hunk], fits: bool) -> Vec<bool> {
     let mut image = Image::new(text);
-    let mut known = None;
+    let mut known: Option<File> = None;
     let mut found = Vec::new();
     for hunk in hunks {
         let mut shape = Shape::new(hunk, true);
@@ -33,19 +33,27 @@ pub(super) fn there_already(path: &str, text: &[u8], hunks: &[Hunk], fits: bool)
             }
             _ => false,
         };
-        found.push(
-            reversed || {
-                let file = known.get_or_insert_with(|| File::new(Kind::of(path), text));
-                let change = Change::new(file.kind, hunk);
-                match change.blocks.is_empty() && file.kind == Kind::C {
-                    // Comments alone are prose.
-                    true => Change::new(Kind::Prose, hunk).is_in(&File::new(Kind::Prose, text)),
-                    false => change.is_in(file),
-                }
-            },
-        );
+        found.push(reversed || is_in_code(path, text, hunk, &mut known));
+        if fits && found.last() == Some(&false) {
+            // Part of it is of no use then.
+            found.resize(hunks.len(), false);
+            break;
+        }
     }
     found
+}
+
+/// Whether a file has a hunk in other surroundings. What the file is read as is
+/// kept for the next hunk.
+fn is_in_code(path: &str, text: &[u8], hunk: &Hunk, read: &mut Option<File>) -> bool {
+    let kind = Kind::of(path);
+    let change = Change::new(kind, hunk);
+    if kind == Kind::C && change.blocks.is_empty() {
+        // Comments alone are prose.
+        return Change::new(Kind::Prose, hunk).is_in(&File::new(Kind::Prose, text));
+    }
+    // To look for a word costs less than to read the file.
+    change.may_be_in(text) && change.is_in(read.get_or_insert_with(|| File::new(kind, text)))
 }
 
 /// How a file's lines are told apart.
@@ -240,6 +248,17 @@ impl Change {
         change
     }
 
+    /// Whether a text has the longest word that is added.
+    fn may_be_in(&self, text: &[u8]) -> bool {
+        let runs = self
+            .blocks
+            .iter()
+            .filter_map(|block| self.new.get(block.from..block.to));
+        let words = runs.flatten().flat_map(|line| line.split(|b| !in_name(*b)));
+        let longest = words.max_by_key(|word| word.len()).unwrap_or_default();
+        memchr::memmem::find(text, longest).is_some()
+    }
+
     fn is_in(&self, file: &File) -> bool {
         !self.blocks.is_empty() && self.blocks.iter().all(|block| self.stands(block, file))
     }
@@ -284,17 +303,20 @@ impl Change {
         let near =
             || file.lines[at.saturating_sub(10)..(behind + 10).min(file.lines.len())].to_vec();
         let margin = file.margins.get(at) == Some(&true);
+        // A side of which the hunk shows no code can't tell that what was to go
+        // is gone.
+        let whole = whole && (between || gone(&near()));
         match (file.kind, scope) {
+            // That a line is not there is no proof that it ever was: only a place
+            // that has closed up as the patch leaves it is.
+            _ if run.is_empty() => whole && between && gone(&near()),
             _ if whole && self.section.is_empty() => up + down > 0,
-            (Kind::C, Some(Scope::Body { .. })) if !run.is_empty() => {
+            (Kind::C, Some(Scope::Body { .. })) => {
                 let replaces = block.removed.iter().any(|line| says_something(line));
                 let proof = whole || (replaces && (between || up.max(down) > 1));
                 named && proof && gone(lines) && (whole || self.is_mostly_in(block, lines))
             }
-            (Kind::C, Some(Scope::Body { .. })) => named && gone(lines) && between && up + down > 2,
             _ if whole => true,
-            // A removal is proved by what has closed up behind it.
-            _ if run.is_empty() => between && gone(lines),
             (Kind::C, Some(Scope::Top)) if margin => {
                 let names = run.iter().any(|line| has_name(line));
                 names && gone(lines) && (run.len() > 1 || is_balanced(run))
