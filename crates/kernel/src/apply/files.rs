@@ -245,7 +245,16 @@ fn modify(files: &mut Files<'_>, diff: &FileDiff, text: Vec<u8>, mode: u32) -> J
         }
         // The hunks are there; the name is not, or should be no more.
         Outcome::Already(fates) | Outcome::Conflict(fates) => {
-            return judge(diff, &fates, Verdict::Conflict);
+            let mut judged = judge(diff, &fates, Verdict::Conflict);
+            if !fates.iter().any(|fate| matches!(fate, Fate::Lost(_))) {
+                // Nothing else says why.
+                for hunk in
+                    (judged.hunks.iter_mut()).filter(|hunk| hunk.verdict == Verdict::AlreadyApplied)
+                {
+                    hunk.conflict = Some(HALF.to_owned());
+                }
+            }
+            return judged;
         }
     };
     match &diff.new_path {

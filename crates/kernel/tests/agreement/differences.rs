@@ -19,7 +19,7 @@ const AM: &[Tool] = &[Tool::Am];
 const PATCH: &[Tool] = &[Tool::Patch];
 
 /// The first that fits says why; what none fits is wrong.
-const DIFFERENCES: [Difference; 15] = [
+const DIFFERENCES: [Difference; 16] = [
     Difference {
         with: GIT,
         is: |trial, theirs| *theirs == Refuses && fuzzy(trial),
@@ -111,6 +111,11 @@ const DIFFERENCES: [Difference; 15] = [
             *theirs == Has && same && trial.ours == Refuses
         },
         why: "patch finds the nothing that an emptied file leaves in any file: we and git look for an empty one",
+    },
+    Difference {
+        with: &TOOLS,
+        is: |trial, theirs| *theirs == Has && trial.says("nothing shows that it was deleted"),
+        why: "all take a missing file for a deleted one: we ask for proof that it was there",
     },
 ];
 
