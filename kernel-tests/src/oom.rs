@@ -175,6 +175,26 @@ impl Watch {
         steps(&events, pid)
     }
 
+    /// The same; nothing where the reaper came to an address space that its owner had
+    /// given back already.
+    pub fn reaped_unless_late(
+        &mut self,
+        pid: Pid,
+        earlier: Vec<Event>,
+    ) -> Result<Option<Reaped>, Failure> {
+        const ENDS: [&str; 2] = ["finish_task_reaping", "skip_task_reaping"];
+        let mut events = earlier;
+        let ended = |events: &[Event], name| events.iter().any(|event| is(event, name, pid));
+        if !ENDS.iter().any(|name| ended(&events, name)) {
+            let more = self.0.wait_any(&ENDS, &[pid], scaled(TIMEOUT));
+            events.extend(more.map_err(not_reached)?);
+        }
+        match ended(&events, ENDS[1]) {
+            true => Ok(None),
+            false => steps(&events, pid).map(Some),
+        }
+    }
+
     /// Waits until the kernel's log says that the reaper gave up on a victim, and
     /// returns the events about it. `log` was opened before the kill.
     pub fn gave_up(&self, pid: Pid, log: &mut Log) -> Result<Vec<Event>, Failure> {

@@ -80,7 +80,8 @@ impl Basis {
             )),
             Self::Named(folder) => Some(format!("the manifest of {} is used", named(folder))),
             Self::Nothing => Some(
-                "no folder in patches/ is of this series: tested for what it breaks".to_owned(),
+                "no folder in patches/ is of this series: the question is only what it breaks"
+                    .to_owned(),
             ),
         }
     }

@@ -13,6 +13,7 @@
 mod lab;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What readers of the page have in their folder.
 struct Reader {
@@ -52,21 +53,34 @@ impl Reader {
                 self.place.push(to);
                 return;
             }
-            // Its own test runs it.
-            ["cargo", "xtask", "matrix", "submit", ..] => return,
-            ["cargo", "xtask", args @ ..] | ["reaperlab", args @ ..] => {
+            // Tests of their own run these.
+            ["cargo", "xtask", "matrix", "submit", ..] | ["reaperlab", .., "--watch"] => return,
+            ["cargo", "xtask", args @ ..] => {
                 let mut program = lab::xtask();
                 program.args(self.short(args));
                 program
             }
+            ["reaperlab", args @ ..] => {
+                let mut program = lab::on_its_cache(&self.bin().join("reaperlab"));
+                program.args(self.short(args));
+                program
+            }
             [program, args @ ..] => {
-                let mut command = std::process::Command::new(program);
+                let mut command = Command::new(program);
                 command.args(args);
                 command
             }
             [] => return,
         };
-        let output = program.current_dir(&self.place).output().unwrap();
+        let program = program
+            .current_dir(&self.place)
+            .env("XDG_DATA_HOME", self.folder.path().join("data"))
+            .env("XDG_STATE_HOME", self.folder.path().join("state"))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "A U Thor")))
+            .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "a@example.org")));
+        let output = program.output().unwrap();
         assert!(
             output.status.success(),
             "{page}: {command}: {}\n{}\n{}",
@@ -89,6 +103,9 @@ impl Reader {
                 word => short.push(word.to_owned()),
             }
         }
+        if args == ["install"] {
+            short.extend(["--into".into(), self.bin().display().to_string()]);
+        }
         let boots = matches!(args, ["patch-test", ..] | ["matrix", "cell", ..])
             || matches!(args, ["matrix", option, ..] if option.starts_with('-'));
         if boots {
@@ -110,6 +127,22 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Where the page's `install` puts the program.
+    fn bin(&self) -> PathBuf {
+        self.folder.path().join("bin")
+    }
+
+    /// A kernel's repository with an edit that is not committed yet.
+    fn with_a_tree(self) -> Self {
+        let linux = lab::linux(&self.place.join("linux"));
+        let file = linux.join("mm/oom_kill.c");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text + "/* an edit */\n").unwrap();
+        self
+    }
+}
+
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
@@ -117,6 +150,11 @@ fn repository() -> &'static Path {
 #[test]
 fn a_patch_by_mail() {
     Reader::new().follow("mail.md");
+}
+
+#[test]
+fn a_patch_in_a_tree() {
+    Reader::new().with_a_tree().follow("tree.md");
 }
 
 #[test]

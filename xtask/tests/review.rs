@@ -339,7 +339,10 @@ fn the_thread_at_a_glance() {
     let (text, command) = out.split_once("\nTest it:\n").unwrap();
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{out}");
     let command = command.trim();
-    assert_eq!(command, format!("cargo xtask patch-test --series {THREAD}"));
+    assert_eq!(
+        command,
+        format!("cargo xtask patch-test --series {THREAD} --rounds 0")
+    );
 
     let document = world.json(&[THREAD, "--json"], "");
     assert_eq!(document["versions"], serde_json::json!([6]));

@@ -183,6 +183,16 @@ impl Trace {
         about: &[Pid],
         timeout: Duration,
     ) -> Result<Vec<Event>, Failure> {
+        self.wait_any(&[name], about, timeout)
+    }
+
+    /// The same for the first of several events.
+    pub fn wait_any(
+        &mut self,
+        names: &[&str],
+        about: &[Pid],
+        timeout: Duration,
+    ) -> Result<Vec<Event>, Failure> {
         let deadline = Instant::now() + timeout;
         let mut pipe = match self.pipe.take() {
             Some(pipe) => pipe,
@@ -200,7 +210,7 @@ impl Trace {
             let events = parse::events(&String::from_utf8_lossy(&bytes));
             let found = |event: &Event| {
                 let is_about = |pid: &Pid| event.number("pid") == Some(pid.as_raw().into());
-                event.name == name && about.iter().any(is_about)
+                names.contains(&&*event.name) && about.iter().any(is_about)
             };
             // The reader gets whole lines only.
             if events.iter().any(found) {
@@ -210,7 +220,11 @@ impl Trace {
             let left = deadline.saturating_duration_since(Instant::now());
             ensure(!left.is_zero(), || {
                 let seen: Vec<_> = events.iter().map(|event| &*event.name).collect();
-                format!("no {name} within {} s, only {seen:?}", timeout.as_secs())
+                format!(
+                    "no {} within {} s, only {seen:?}",
+                    names.join(" or "),
+                    timeout.as_secs()
+                )
             })?;
             let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
             poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], timeout)

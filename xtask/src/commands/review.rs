@@ -139,17 +139,15 @@ fn test_line(args: &Options) -> String {
         _ => None,
     };
     let patch_test = |file| {
-        format!(
-            "cargo xtask patch-test --series {}",
-            shell_words::quote(file)
-        )
+        let file = shell_words::quote(file);
+        home::line(&format!("patch-test --series {file} --rounds 0"))
     };
     match read_by_patch_test {
         Some(file) => patch_test(file),
         None => {
             let again = std::env::args().skip(1);
             let review = shell_words::join(again.chain(["--am".into(), "am.mbox".into()]));
-            format!("cargo xtask {review} && {}", patch_test("am.mbox"))
+            format!("{} && {}", home::line(&review), patch_test("am.mbox"))
         }
     }
 }

@@ -161,6 +161,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result {
 /// Reads a run back, its rounds' samples and results included.
 pub fn load(folder: &Path) -> Result<Run> {
     let path = folder.join("run.json");
+    if !path.exists() {
+        return fail(Kind::Usage, format!("{} has no run", folder.display()))
+            .hint("give the folder that patch-test named, or --out of it; a run that is not finished has no report yet");
+    }
     let text = fs_err::read(&path).kind(Kind::Usage)?;
     let (mut run, schema) = match stored::read(&text) {
         Ok(read) => read,

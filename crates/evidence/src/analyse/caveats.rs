@@ -12,7 +12,15 @@ use crate::run::Run;
 /// Whether both arms of a run are the same kernel.
 pub(super) fn same_kernel(run: &Run) -> Vec<String> {
     let same = run.is_same_kernel() && run.kernel.arms.len() > 1;
-    let caveat = "Both arms are the same kernel (A/A): any difference is a false alarm.";
+    let mut trees = run.kernel.arms.iter().map(|arm| &arm.tree);
+    let first = trees.next();
+    let caveat = match trees.all(|tree| Some(tree) == first) {
+        true => "Both arms are the same kernel (A/A): any difference is a false alarm.",
+        false => {
+            "The series does not change the compiled kernel: it changes comments, or code that \
+             this configuration leaves out. Nothing of it was tested."
+        }
+    };
     same.then(|| caveat.to_owned()).into_iter().collect()
 }
 
