@@ -171,11 +171,11 @@ fn leniently(text: &[u8], hunks: &[Hunk]) -> (Vec<u8>, Vec<Fate>) {
                 }
                 let end = image.lines.len() - (shape.old.len() - head - tail);
                 let anchored = (shape.old_start > 1 || at == 0) && (shape.trail > 0 || at == end);
-                let new = shape
-                    .new
-                    .get(head..shape.new.len() - tail)
-                    .unwrap_or_default();
-                image.replace(at, shape.old.len() - head - tail, new);
+                // The context behind it may be that before the next.
+                let changed = |side: usize| side.saturating_sub(shape.trail);
+                let new = shape.new.get(head..changed(shape.new.len()));
+                let new = new.unwrap_or_default();
+                image.replace(at, changed(shape.old.len()).saturating_sub(head), new);
                 drift = moved(at, expected + head);
                 least = at + new.len();
                 fates.push(match fuzz == 0 && anchored {
@@ -336,6 +336,17 @@ mod tests {
             ("c\n".to_owned(), CHANGE, "conflict: lost"),
         ] {
             assert_eq!(fate(&run(&text, diff)), expected, "{text:?} {diff:?}");
+        }
+    }
+
+    #[test]
+    fn the_context_behind_a_hunk_may_be_that_before_the_next() {
+        let two = "@@ -1,5 +1,5 @@\n a\n-b\n+B\n c\n d\n \n@@ -9,7 +9,7 @@\n x\n y\n \n-e\n+E\n f\n g\n h\n";
+        let outcome = run("a\nb\nc\nd\n\ne\nf\ng\nh\n", two);
+        assert_eq!(fate(&outcome), "placed +0, loose -6 fuzz 2");
+        match outcome {
+            Outcome::Applied(text, _) => assert_eq!(text, b"a\nB\nc\nd\n\nE\nf\ng\nh\n"),
+            other => unreachable!("{}", fate(&other)),
         }
     }
 
