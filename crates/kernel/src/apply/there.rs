@@ -475,9 +475,15 @@ pub(super) fn stands_beside(
 
 /// Whether a hunk that fits at `at`, elsewhere than it says, is there: its new
 /// side stands nearer, or in the function that it names, or what it defines does
-/// anywhere.
-pub(super) fn stands_elsewhere(image: &Image<'_>, hunk: &Hunk, at: usize, loose: bool) -> bool {
-    defines(image, hunk) || reversed_is_nearer(image, hunk, at, loose)
+/// anywhere and is not what a `later` hunk removes.
+pub(super) fn stands_elsewhere(
+    image: &Image<'_>,
+    hunk: &Hunk,
+    later: &[Hunk],
+    at: usize,
+    loose: bool,
+) -> bool {
+    defines(image, hunk, later) || reversed_is_nearer(image, hunk, at, loose)
 }
 
 fn reversed_is_nearer(image: &Image<'_>, hunk: &Hunk, at: usize, loose: bool) -> bool {
@@ -512,22 +518,9 @@ fn head<'a>(image: &Image<'a>, at: usize) -> &'a [u8] {
 }
 
 /// Whether some lines that the hunk adds define something, and stand in the file
-/// in one run.
-fn defines(image: &Image<'_>, hunk: &Hunk) -> bool {
-    let mut runs: Vec<Vec<&[u8]>> = Vec::new();
-    let mut before = LineKind::Context;
-    for line in &hunk.lines {
-        if line.kind == LineKind::Added && before != LineKind::Removed {
-            if before != LineKind::Added {
-                runs.push(Vec::new());
-            }
-            let text = line.text.trim_ascii_end();
-            if let Some(run) = runs.last_mut().filter(|_| !text.is_empty()) {
-                run.push(text);
-            }
-        }
-        before = line.kind;
-    }
+/// in one run that stays there.
+fn defines(image: &Image<'_>, hunk: &Hunk, later: &[Hunk]) -> bool {
+    let mut runs = runs(hunk, LineKind::Added, LineKind::Removed);
     runs.retain(|run| {
         let speak = run.iter().filter(|line| says_something(line)).count();
         let opens = |line: &&[u8]| at_margin(line) && says_something(line);
@@ -541,9 +534,31 @@ fn defines(image: &Image<'_>, hunk: &Hunk) -> bool {
         .map(|(line, _)| line.trim_ascii_end())
         .filter(|line| !line.is_empty())
         .collect();
-    runs.iter().any(|run| {
-        filled
-            .windows(run.len())
-            .any(|lines| lines == run.as_slice())
-    })
+    let has = |lines: &[&[u8]], run: &[&[u8]]| lines.windows(run.len()).any(|lines| lines == run);
+    let moves = |run: &[&[u8]]| {
+        let mut gone =
+            (later.iter()).flat_map(|hunk| self::runs(hunk, LineKind::Removed, LineKind::Added));
+        gone.any(|gone| has(&gone, run))
+    };
+    runs.iter().any(|run| has(&filled, run) && !moves(run))
+}
+
+/// The runs of a kind of a hunk's lines that do not follow lines of the `other`
+/// kind, without blank lines and blanks at the end.
+fn runs(hunk: &Hunk, kind: LineKind, other: LineKind) -> Vec<Vec<&[u8]>> {
+    let mut runs: Vec<Vec<&[u8]>> = Vec::new();
+    let mut before = LineKind::Context;
+    for line in &hunk.lines {
+        if line.kind == kind && before != other {
+            if before != kind {
+                runs.push(Vec::new());
+            }
+            let text = line.text.trim_ascii_end();
+            if let Some(run) = runs.last_mut().filter(|_| !text.is_empty()) {
+                run.push(text);
+            }
+        }
+        before = line.kind;
+    }
+    runs
 }
