@@ -327,6 +327,43 @@ fn what_a_patch_moves_is_not_there_already() {
     judged("mm/x.c", &below(text(moved, "")), hunks, AlreadyApplied);
 }
 
+/// The same lines in two functions that look alike, by a patch each: the first goes
+/// into the wrong one, as with git, so the second must go into the other.
+#[test]
+fn what_a_series_puts_in_is_no_proof_that_the_kernel_has_it() {
+    let dying = "\t\t/* Its removal waits for us. */\n\t\tif (dying())\n\t\t\tbreak;\n\n";
+    let function = |name: &str, more: &str| {
+        format!(
+            "static int {name}(void)\n{{\n\tfor (;;) {{\n\t\tif (pending())\n\t\t\tbreak;\n\n{more}\t\tif (!drained) {{\n\t\t\tdrain();\n\t\t\tdrained = true;\n\t\t}}\n\t}}\n}}\n\n"
+        )
+    };
+    let text = |high: &str, max: &str| {
+        "int head;\n\n".to_owned() + &function("high", high) + &function("max", max)
+    };
+    let above = "int line;\n".repeat(60);
+    let lab = Lab::new();
+    let mut diffs = Vec::new();
+    for (high, max) in [("", ""), (dying, ""), (dying, dying)] {
+        lab.write("mm/x.c", above.clone() + &text(high, max));
+        lab.commit("step");
+        diffs.push(lab.run("git", &["diff", "HEAD~1"], b"").stdout);
+    }
+    let series = [1, 2].map(|at| patch("x", &diffs[at]));
+    let verdicts = |high: &str, max: &str| {
+        lab.write("mm/x.c", text(high, max));
+        let kernel = lab.import();
+        let applied = apply(&lab.store, kernel.commit, &series).unwrap();
+        let verdicts: Vec<_> = applied.patches.iter().map(|patch| patch.verdict).collect();
+        lab.write("mm/x.c", text(dying, dying));
+        assert_eq!(lab.tree_of(applied.commit), lab.tree());
+        verdicts
+    };
+    assert_eq!(verdicts("", ""), [Offset, Offset]);
+    // What the kernel has is seen behind them too.
+    assert_eq!(verdicts("", dying), [Offset, AlreadyApplied]);
+    assert_eq!(verdicts(dying, dying), [AlreadyApplied, AlreadyApplied]);
+}
+
 #[test]
 fn a_missing_file_is_no_proof_that_it_was_deleted() {
     let gone = "diff --git a/mm/gone.c b/mm/gone.c\ndeleted file mode 100644\n--- a/mm/gone.c\n+++ /dev/null\n@@ -1 +0,0 @@\n-int gone;\n";

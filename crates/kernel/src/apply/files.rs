@@ -96,6 +96,12 @@ impl<'r> Placed<'r> {
         !self.judged.is_empty() && self.judged.iter().all(|file| file.missing)
     }
 
+    /// Whether a hunk is there already.
+    pub(super) fn has_some(&self) -> bool {
+        let mut hunks = self.judged.iter().flat_map(|file| &file.hunks);
+        hunks.any(|hunk| hunk.verdict == Verdict::AlreadyApplied)
+    }
+
     pub(super) fn verdict(&self) -> Verdict {
         overall(self.judged.iter().map(|file| file.verdict))
     }

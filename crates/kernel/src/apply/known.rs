@@ -5,7 +5,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 
-use git2::Oid;
+use git2::{Oid, Tree};
 
 use crate::store::Store;
 
@@ -44,6 +44,12 @@ impl<'s> Known<'s> {
         for (path, id) in files {
             made.entry(path).or_default().push(id);
         }
+    }
+
+    /// The tree that the application began with.
+    pub(super) fn base(&self) -> Option<Tree<'s>> {
+        let tree = self.chain().trees.first()?;
+        self.store.repo().find_tree(*tree).ok()
     }
 
     /// A file's version by its (abbreviated) blob id; none when unknown or

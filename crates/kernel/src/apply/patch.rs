@@ -188,11 +188,31 @@ fn commit(store: &Store, known: &Known<'_>, below: Oid, patch: &Patch) -> Result
     })
 }
 
+/// The patch on the tree that the patches before it left. What the tree has and the
+/// kernel lacks, they have put there: their author means it to be there once more.
+fn place<'r>(
+    store: &'r Store,
+    known: &'r Known<'r>,
+    tree: &Tree<'r>,
+    patch: &Patch,
+) -> Result<Placed<'r>, git2::Error> {
+    let placed = place_once(store, known, tree, patch)?;
+    let base = known.base().filter(|base| base.id() != tree.id());
+    let Some(base) = base.filter(|_| placed.has_some()) else {
+        return Ok(placed);
+    };
+    let author = Placed::new(store, known, tree, patch, Rules::Author);
+    if is_taken(&author) && is_taken(&place_once(store, known, &base, patch)?) {
+        return Ok(author);
+    }
+    Ok(placed)
+}
+
 /// The whole patch by one set of rules, so that what comes of it is what one
 /// program makes: as `git am` would, else merged as `git am -3` would, else as
 /// GNU `patch` would. Where it has moved and the tree has all of it, that counts:
 /// nothing goes in twice.
-fn place<'r>(
+fn place_once<'r>(
     store: &'r Store,
     known: &'r Known<'r>,
     tree: &Tree<'r>,
@@ -217,6 +237,11 @@ fn place<'r>(
         }
     }
     Ok(placed)
+}
+
+/// Whether `git am` takes it.
+fn is_taken(placed: &Placed<'_>) -> bool {
+    matches!(placed.verdict(), Verdict::Clean | Verdict::Offset)
 }
 
 /// Whether the tree has some files' changes and lacks others'. A mode alone
