@@ -307,24 +307,28 @@ fn what_the_author_means_to_repeat_is_repeated() {
 /// A definition that the patch itself takes away elsewhere.
 #[test]
 fn what_a_patch_moves_is_not_there_already() {
-    let users: String = (0..20).map(|n| format!("int user_{n}(void);\n")).collect();
-    let moved = "int moved(void)\n{\n\tfirst();\n\tsecond();\n}\n\n";
-    let text = |above: &str, below: &str| {
-        format!(
-            "int a;\nint b;\nint c;\nint early(void);\n\n{above}{users}\n{below}int last(void);\n"
-        )
-    };
-    let lab = Lab::new();
-    lab.write("mm/x.c", text("", moved));
-    lab.commit("base");
-    lab.write("mm/x.c", text(moved, ""));
-    let diff = lab.run("git", &["diff"], b"").stdout;
-    let diff = String::from_utf8(diff).unwrap();
-    let diff = diff.split_once("\n--- ").unwrap().1;
-    let hunks = &diff[diff.find("@@").unwrap()..];
-    let below = |text: String| format!("int new;\n\n{text}");
-    judged("mm/x.c", &below(text("", moved)), hunks, Offset);
-    judged("mm/x.c", &below(text(moved, "")), hunks, AlreadyApplied);
+    let moved = "int moved(void)\n{\n\tfirst();\n}\n\n";
+    // In two hunks, and in one.
+    for count in [20, 5] {
+        let users: String = (0..count)
+            .map(|n| format!("int user_{n}(void);\n"))
+            .collect();
+        let text = |above: &str, below: &str| {
+            format!(
+                "int a;\nint b;\nint c;\nint early(void);\n\n{above}{users}\n{below}int last(void);\n"
+            )
+        };
+        let lab = Lab::new();
+        lab.write("mm/x.c", text("", moved));
+        lab.commit("base");
+        lab.write("mm/x.c", text(moved, ""));
+        let diff = lab.run("git", &["diff", "--minimal"], b"").stdout;
+        let diff = String::from_utf8(diff).unwrap();
+        let hunks = &diff[diff.find("@@").unwrap()..];
+        let lower = |text: String| format!("int new;\n\n{text}");
+        judged("mm/x.c", &lower(text("", moved)), hunks, Offset);
+        judged("mm/x.c", &lower(text(moved, "")), hunks, AlreadyApplied);
+    }
 }
 
 /// The same lines in two functions that look alike, by a patch each: the first goes

@@ -110,13 +110,13 @@ fn strictly(text: &[u8], hunks: &[Hunk], once: bool) -> Option<(Vec<u8>, Vec<Fat
     let mut image = Image::new(text);
     let mut fates = Vec::new();
     for (number, hunk) in hunks.iter().enumerate() {
-        let later = &hunks[number + 1..];
+        let rest = &hunks[number..];
         let mut shape = Shape::new(hunk, false);
         let at = shape.place_strictly(&image)?;
         let offset = moved(at, shape.expected);
         let twice = once
             && (stands_beside(&image, hunk, at, [0, 0])
-                || (offset != 0 && stands_elsewhere(&image, hunk, later, at, false)));
+                || (offset != 0 && stands_elsewhere(&image, hunk, rest, at, false)));
         if twice {
             fates.push(Fate::Already);
             continue;
@@ -134,7 +134,7 @@ fn leniently(text: &[u8], hunks: &[Hunk]) -> (Vec<u8>, Vec<Fate>) {
     let mut fates = Vec::new();
     let (mut drift, mut least) = (0_i64, 0);
     for (number, hunk) in hunks.iter().enumerate() {
-        let later = &hunks[number + 1..];
+        let rest = &hunks[number..];
         let shape = Shape::new(hunk, false);
         // A side without lines is numbered by the line before it.
         let expected = shape.expected + usize::from(hunk.new_start > 0 && hunk.new_lines == 0);
@@ -159,7 +159,7 @@ fn leniently(text: &[u8], hunks: &[Hunk]) -> (Vec<u8>, Vec<Fate>) {
         match placed {
             Some((at, head, tail, fuzz)) => {
                 let moves = fuzz > 0 || at != expected + head;
-                if moves && stands_elsewhere(&image, hunk, later, at, fuzz > 0) {
+                if moves && stands_elsewhere(&image, hunk, rest, at, fuzz > 0) {
                     fates.push(Fate::Already);
                     continue;
                 }

@@ -475,15 +475,15 @@ pub(super) fn stands_beside(
 
 /// Whether a hunk that fits at `at`, elsewhere than it says, is there: its new
 /// side stands nearer, or in the function that it names, or what it defines does
-/// anywhere and is not what a `later` hunk removes.
+/// anywhere and is not what it or a later hunk removes (`rest`).
 pub(super) fn stands_elsewhere(
     image: &Image<'_>,
     hunk: &Hunk,
-    later: &[Hunk],
+    rest: &[Hunk],
     at: usize,
     loose: bool,
 ) -> bool {
-    defines(image, hunk, later) || reversed_is_nearer(image, hunk, at, loose)
+    defines(image, hunk, rest) || reversed_is_nearer(image, hunk, at, loose)
 }
 
 fn reversed_is_nearer(image: &Image<'_>, hunk: &Hunk, at: usize, loose: bool) -> bool {
@@ -519,7 +519,7 @@ fn head<'a>(image: &Image<'a>, at: usize) -> &'a [u8] {
 
 /// Whether some lines that the hunk adds define something, and stand in the file
 /// in one run that stays there.
-fn defines(image: &Image<'_>, hunk: &Hunk, later: &[Hunk]) -> bool {
+fn defines(image: &Image<'_>, hunk: &Hunk, rest: &[Hunk]) -> bool {
     let mut runs = runs(hunk, LineKind::Added, LineKind::Removed);
     runs.retain(|run| {
         let speak = run.iter().filter(|line| says_something(line)).count();
@@ -537,7 +537,7 @@ fn defines(image: &Image<'_>, hunk: &Hunk, later: &[Hunk]) -> bool {
     let has = |lines: &[&[u8]], run: &[&[u8]]| lines.windows(run.len()).any(|lines| lines == run);
     let moves = |run: &[&[u8]]| {
         let mut gone =
-            (later.iter()).flat_map(|hunk| self::runs(hunk, LineKind::Removed, LineKind::Added));
+            (rest.iter()).flat_map(|hunk| self::runs(hunk, LineKind::Removed, LineKind::Added));
         gone.any(|gone| has(&gone, run))
     };
     runs.iter().any(|run| has(&filled, run) && !moves(run))
