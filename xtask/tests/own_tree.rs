@@ -121,16 +121,21 @@ impl World {
     }
 
     fn refused(&self, series: &str, word: &str) -> String {
+        self.refused_with(2, series, word)
+    }
+
+    fn refused_with(&self, code: i32, series: &str, word: &str) -> String {
         let output = self.apply(series);
         let text = said(&output);
-        assert_eq!(output.status.code(), Some(2), "{series}: {text}");
+        assert_eq!(output.status.code(), Some(code), "{series}: {text}");
         assert_eq!(text.matches("error:").count(), 1, "{series}: {text}");
         assert!(
             text.contains(word),
             "{series}: {text:?} does not say {word:?}"
         );
         assert!(!text.contains("panicked"), "{series}: {text}");
-        assert!(output.stdout.is_empty(), "{series}");
+        // What can be read has a verdict.
+        assert_eq!(output.stdout.is_empty(), code == 2, "{series}");
         text
     }
 }
@@ -373,13 +378,13 @@ fn what_can_not_be_a_patch_is_named() {
     let logo = world.tree().join("logo.bin");
     std::fs::write(&logo, b"\0\x01\x02\0").unwrap();
     world.commit("logo: add");
-    world.refused("HEAD", "binary");
+    world.refused_with(3, "HEAD", "binary");
     std::fs::write(&logo, b"\0\x01\x03\0").unwrap();
-    world.refused(".", "binary");
+    world.refused_with(3, ".", "binary");
     world.git(&["checkout", "--quiet", "logo.bin"]);
     std::fs::remove_file(world.tree().join("mm/other.c")).unwrap();
     symlink("/etc/passwd", world.tree().join("mm/other.c")).unwrap();
-    world.refused(".", "mm/other.c");
+    world.refused_with(3, ".", "mm/other.c");
 }
 
 /// A repository inside is no part of the tree.
