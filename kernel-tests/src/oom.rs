@@ -159,19 +159,7 @@ impl Watch {
     /// Waits until the reaper has finished with a victim. `earlier` are the
     /// events already taken.
     pub fn reaped(&mut self, pid: Pid, earlier: Vec<Event>) -> Result<Reaped, Failure> {
-        let mut events = earlier;
-        // Fast reapers are done by the time that their start is noticed.
-        if events
-            .iter()
-            .any(|event| is(event, "finish_task_reaping", pid))
-        {
-            return steps(&events, pid);
-        }
-        events.extend(
-            self.0
-                .wait("finish_task_reaping", &[pid], scaled(TIMEOUT))
-                .map_err(not_reached)?,
-        );
+        let events = self.ended(pid, earlier, &["finish_task_reaping"])?;
         steps(&events, pid)
     }
 
@@ -182,17 +170,29 @@ impl Watch {
         pid: Pid,
         earlier: Vec<Event>,
     ) -> Result<Option<Reaped>, Failure> {
-        const ENDS: [&str; 2] = ["finish_task_reaping", "skip_task_reaping"];
-        let mut events = earlier;
-        let ended = |events: &[Event], name| events.iter().any(|event| is(event, name, pid));
-        if !ENDS.iter().any(|name| ended(&events, name)) {
-            let more = self.0.wait_any(&ENDS, &[pid], scaled(TIMEOUT));
-            events.extend(more.map_err(not_reached)?);
-        }
-        match ended(&events, ENDS[1]) {
+        const LATE: &str = "skip_task_reaping";
+        let events = self.ended(pid, earlier, &["finish_task_reaping", LATE])?;
+        match events.iter().any(|event| is(event, LATE, pid)) {
             true => Ok(None),
             false => steps(&events, pid).map(Some),
         }
+    }
+
+    /// Waits for one of these ends of a victim's way through the reaper.
+    fn ended(
+        &mut self,
+        pid: Pid,
+        earlier: Vec<Event>,
+        ends: &[&str],
+    ) -> Result<Vec<Event>, Failure> {
+        let mut events = earlier;
+        // Fast reapers are done by the time that their start is noticed.
+        let is_end = |event: &Event| ends.iter().any(|end| is(event, end, pid));
+        if !events.iter().any(is_end) {
+            let more = self.0.wait_any(ends, &[pid], scaled(TIMEOUT));
+            events.extend(more.map_err(not_reached)?);
+        }
+        Ok(events)
     }
 
     /// Waits until the kernel's log says that the reaper gave up on a victim, and

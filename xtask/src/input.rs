@@ -189,33 +189,21 @@ pub fn load(from: &str, manifest: Option<&str>) -> Result<Series> {
         }
         (None, None) => (series(from)?, None),
     };
-    let known = match (manifest, own) {
-        (Some(NONE), own) => {
-            // What the input is called, it keeps.
-            if let Some(own) = own {
-                series.name = own.manifest.name;
-                series.title = own.manifest.title;
-                series.version = own.manifest.version;
-                series.missing = own.manifest.missing;
-            }
-            None
-        }
-        (Some(folder), _) => {
-            let known = Known::read(&in_workspace(folder))?;
-            let basis = Basis::Named(known.folder.clone());
-            Some((known, basis))
-        }
-        (None, Some(own)) => {
-            let basis = Basis::Own(own.folder.clone());
-            Some((own, basis))
-        }
-        (None, None) => same_series(&series.identity)?.map(|(known, shared)| {
-            let basis = Basis::Found(known.folder.clone(), shared);
-            (known, basis)
-        }),
-    };
+    if manifest == Some(NONE)
+        && let Some(own) = &own
+    {
+        // What the input is called, it keeps.
+        series.name.clone_from(&own.manifest.name);
+        series.title.clone_from(&own.manifest.title);
+        series.version = own.manifest.version;
+        series.missing.clone_from(&own.manifest.missing);
+    }
+    let known = known(manifest, own, &series.identity)?;
     let (manifest, basis) = match known {
-        None => (made_up(&series)?, Basis::Nothing),
+        None => (
+            series::manifest_of(&series).kind(Kind::Usage)?,
+            Basis::Nothing,
+        ),
         Some((known, basis @ Basis::Own(_))) => (known.manifest, basis),
         Some((known, basis)) => (adopted(known.manifest, &series), basis),
     };
@@ -254,17 +242,11 @@ pub fn load(from: &str, manifest: Option<&str>) -> Result<Series> {
 /// Which metric the words of a changelog mean, of a series with these titles: by the
 /// folder that `--manifest` names, else by that of the same series.
 pub fn claims(titles: &[&str], manifest: Option<&str>) -> Result<BTreeMap<String, String>> {
-    let known = match manifest {
-        Some(NONE) => None,
-        Some(folder) => Some(Known::read(&in_workspace(folder))?),
-        None => {
-            let mut identity = Identity::default();
-            for title in titles {
-                identity.add_title(title);
-            }
-            same_series(&identity)?.map(|(known, _)| known)
-        }
-    };
+    let mut identity = Identity::default();
+    for title in titles {
+        identity.add_title(title);
+    }
+    let known = known(manifest, None, &identity)?.map(|(known, _)| known);
     let measure = known.and_then(|known| known.manifest.measure);
     Ok(measure.map(|measure| measure.claims).unwrap_or_default())
 }
@@ -324,6 +306,32 @@ impl Known {
     }
 }
 
+/// What is known of a series: by the folder that `--manifest` names, else by its
+/// `own`, else by that of the same series.
+fn known(
+    manifest: Option<&str>,
+    own: Option<Known>,
+    identity: &Identity,
+) -> Result<Option<(Known, Basis)>> {
+    let found = match (manifest, own) {
+        (Some(NONE), _) => None,
+        (Some(folder), _) => {
+            let known = Known::read(&in_workspace(folder))?;
+            let basis = Basis::Named(known.folder.clone());
+            Some((known, basis))
+        }
+        (None, Some(own)) => {
+            let basis = Basis::Own(own.folder.clone());
+            Some((own, basis))
+        }
+        (None, None) => same_series(identity)?.map(|(known, shared)| {
+            let basis = Basis::Found(known.folder.clone(), shared);
+            (known, basis)
+        }),
+    };
+    Ok(found)
+}
+
 /// The folder in `patches/` that is of the same series as what has this identity,
 /// and what they share; of several the one that shares the surest.
 fn same_series(identity: &Identity) -> Result<Option<(Known, Shared)>> {
@@ -373,17 +381,6 @@ fn adopted(manifest: Manifest, series: &series::Series) -> Manifest {
         missing_note: manifest.missing_note.filter(|_| is_same),
         ..manifest
     }
-}
-
-/// The manifest of a series of which nothing is known.
-fn made_up(series: &series::Series) -> Result<Manifest> {
-    let files = series::pack(series).kind(Kind::Usage)?;
-    let text = files
-        .iter()
-        .find(|(name, _)| name == manifest::FILE)
-        .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
-        .unwrap_or_default();
-    manifest::parse(&text).kind(Kind::Usage)
 }
 
 /// Reads all of standard input.

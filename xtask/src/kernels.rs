@@ -203,7 +203,8 @@ pub fn build(
     let passing = |arm: &Arm| *arm == Arm::Patched && series.is_work_tree;
     let (passing, kept): (Vec<Arm>, Vec<Arm>) = wanted.iter().partition(|arm| passing(arm));
     let mut built = Vec::new();
-    for (list, keep_objects) in [(kept, true), (passing, false)] {
+    let lists = [(kept, true), (passing, false)].into_iter();
+    for (list, keep_objects) in lists.filter(|(list, _)| !list.is_empty()) {
         let named = |arm: &Arm| match arm {
             Arm::Base => (arm.to_string(), arms.base),
             Arm::Patched => (arm.to_string(), arms.patched),

@@ -179,6 +179,16 @@ impl Run {
         self.unprobed.get(metric).map_or(metric, String::as_str)
     }
 
+    /// Whether it is about both arms.
+    pub fn has_both_arms(&self) -> bool {
+        Arm::BOTH.into_iter().all(|arm| self.kernel.has(arm))
+    }
+
+    /// Whether what base does too, or alone, is not counted against the series.
+    pub fn is_excused_by_base(&self) -> bool {
+        self.question == Question::Regressions && self.has_both_arms()
+    }
+
     /// Whether this metric is the unprobed counterpart of one that decides.
     pub fn stands_for_primary(&self, metric: &str) -> bool {
         let name = |primary: &String| {

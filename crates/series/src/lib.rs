@@ -18,5 +18,5 @@ mod text;
 pub use person::Person;
 pub use series::{
     Commit, Error, Identity, Offer, Reply, Series, Shared, Warning, from_commits, from_thread,
-    index, manifest, pack, parse,
+    index, manifest, manifest_of, pack, parse,
 };

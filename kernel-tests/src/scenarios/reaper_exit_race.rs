@@ -115,8 +115,11 @@ fn solo(watch: &mut ReaperWatch) -> Result<Duration, Failure> {
     oom.kill()?;
     let pid = oom.victim.pid();
     watch.woken(pid)?;
-    let reap = watch.reaped(pid)?.unwrap_or_default();
+    let reap = watch.reaped(pid)?;
     oom.end()?;
+    let Some(reap) = reap else {
+        return Err(Failure::unmet("the reaper left a victim that was held"));
+    };
     ensure(!reap.is_zero(), || "a solo reap took no time".into())?;
     Ok(reap)
 }

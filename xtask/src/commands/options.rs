@@ -11,7 +11,7 @@ use crate::exit::{Advise, Kind, Result, fail};
 use crate::home::workspace;
 use crate::host::Install;
 use crate::input;
-use crate::own_tree::{self, Parent};
+use crate::own_tree;
 use crate::run::request;
 
 /// The series that is meant where none is named, from the workspace.
@@ -84,8 +84,8 @@ impl Series {
             series: named.pinned(),
             manifest: self.manifest.clone(),
             kernel: match named.parent()? {
-                Parent::Kernel(name) => DefaultKernel::Parent(name),
-                Parent::None => DefaultKernel::None,
+                Some(name) => DefaultKernel::Parent(name),
+                None => DefaultKernel::None,
             },
         })
     }

@@ -11,5 +11,5 @@ mod text;
 mod watched;
 mod work_tree;
 
-pub use named::{Parent, also_a_branch, find};
+pub use named::{also_a_branch, find};
 pub use watched::Watched;

@@ -36,14 +36,6 @@ enum What {
     WorkTree { head: Oid },
 }
 
-/// The kernel that a series in a repository begins at.
-pub enum Parent {
-    /// As `--kernel` takes it.
-    Kernel(String),
-    /// The series begins with a commit that has no parent.
-    None,
-}
-
 /// What such a series holds.
 pub struct Read {
     pub series: series::Series,
@@ -185,9 +177,9 @@ impl Named {
         matches!(self.what, What::WorkTree { .. })
     }
 
-    /// The kernel that it begins at: the first commit's parent, or what is
-    /// checked out.
-    pub fn parent(&self) -> Result<Parent> {
+    /// The kernel that it begins at, as `--kernel` takes it: the first commit's
+    /// parent, or what is checked out. None where the first commit has no parent.
+    pub fn parent(&self) -> Result<Option<String>> {
         let parent = match self.what {
             What::WorkTree { head } => Some(head),
             What::Commits { .. } => {
@@ -199,10 +191,7 @@ impl Named {
                 first.and_then(|first| first.parent_id(0).ok())
             }
         };
-        Ok(match parent {
-            Some(parent) => Parent::Kernel(format!("git:{}#{parent}", self.path)),
-            None => Parent::None,
-        })
+        Ok(parent.map(|parent| format!("git:{}#{parent}", self.path)))
     }
 
     /// Reads the series.

@@ -138,10 +138,7 @@ fn files(named: &Named, hasher: &mut DefaultHasher) -> anyhow::Result<()> {
 /// What it holds; none where that is nothing.
 fn content(named: &Named) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
-    match named.parent().ok()? {
-        super::named::Parent::Kernel(name) => name.hash(&mut hasher),
-        super::named::Parent::None => {}
-    }
+    named.parent().ok()?.hash(&mut hasher);
     for patch in named.read().ok()?.series.patches {
         format!("{patch:?}").hash(&mut hasher);
     }

@@ -60,7 +60,7 @@ pub(super) fn caveats(run: &Run) -> Vec<String> {
             .count()
     };
     let fewest = boots(Arm::Base).min(boots(Arm::Patched));
-    let both = Arm::BOTH.into_iter().all(|arm| run.kernel.has(arm));
+    let both = run.has_both_arms();
     if run.guest.flavour != MEASURED {
         caveats.push(format!(
             "Kernels of the {} flavour check themselves, which distorts times: this run judges \

@@ -7,7 +7,7 @@ use results::{Arm, ktap};
 use serde::Serialize;
 
 use crate::breakdown::{Breakdown, OnBothArms};
-use crate::run::{Question, RoundStatus, Run};
+use crate::run::{RoundStatus, Run};
 
 /// One scenario in both arms.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,13 +45,12 @@ impl ScenarioRow {
         self.verdict == ScenarioVerdict::Held
     }
 
-    /// What it says of the series. Only where both arms were booted can base
-    /// excuse the series.
-    fn judge(&self, question: Question, both_arms: bool) -> ScenarioVerdict {
+    /// What it says of the series.
+    fn judge(&self, excused_by_base: bool) -> ScenarioVerdict {
         let (base, patched) = (self.base, self.patched);
         let fails = base.failed + patched.failed > 0;
         let lost_by_the_series = base.always_passed() && patched.only_skipped();
-        let excused = question == Question::Regressions && both_arms && !base.always_passed();
+        let excused = excused_by_base && !base.always_passed();
         let passed = base.passed + patched.passed > 0;
         let elsewhere = [base, patched].iter().any(|t| t.skipped + t.lost > 0);
         match () {
@@ -210,9 +209,8 @@ pub(super) fn scenarios(run: &Run, on_both: &OnBothArms<'_>) -> Vec<ScenarioRow>
             );
         }
     }
-    let both_arms = Arm::BOTH.into_iter().all(|arm| run.kernel.has(arm));
     for row in &mut rows {
-        row.verdict = row.judge(run.question, both_arms);
+        row.verdict = row.judge(run.is_excused_by_base());
     }
     rows
 }

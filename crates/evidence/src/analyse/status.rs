@@ -7,7 +7,7 @@ use super::model::Status;
 use super::order::OrderProof;
 use super::scenarios::{ScenarioRow, ScenarioVerdict, Tally};
 use crate::breakdown::{Breakdown, OnBothArms, is_lockup};
-use crate::run::{Question, Round, RoundStatus, Run};
+use crate::run::{Round, RoundStatus, Run};
 
 pub(super) fn status(
     run: &Run,
@@ -136,7 +136,7 @@ fn on_console(round: &Round) -> String {
 }
 
 /// What of a run is not counted against the series, since base does it too or
-/// alone. There are excuses only where that is asked, and both arms were booted.
+/// alone.
 struct Excuses<'a> {
     /// The rounds of base; none where nothing is excused.
     base: Option<Vec<&'a Round>>,
@@ -144,11 +144,9 @@ struct Excuses<'a> {
 
 impl<'a> Excuses<'a> {
     fn of(run: &'a Run) -> Self {
-        let asked = run.question == Question::Regressions;
-        let both_arms = Arm::BOTH.into_iter().all(|arm| run.kernel.has(arm));
         let base = run.rounds.iter().filter(|round| round.arm == Arm::Base);
         Self {
-            base: (asked && both_arms).then(|| base.collect()),
+            base: run.is_excused_by_base().then(|| base.collect()),
         }
     }
 

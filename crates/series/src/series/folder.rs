@@ -15,11 +15,21 @@ pub fn pack(series: &Series) -> Result<Vec<(String, Vec<u8>)>, manifest::Error> 
         .iter()
         .map(|one| (file_name(one), patch(one)))
         .collect();
+    let manifest = manifest(series)?;
+    files.push((manifest::FILE.to_owned(), manifest.to_toml()?.into_bytes()));
+    Ok(files)
+}
+
+/// The manifest of a series of which nothing is known but itself.
+///
+/// # Errors
+/// Where the series has a value that no manifest can hold.
+pub fn manifest(series: &Series) -> Result<Manifest, manifest::Error> {
     let manifest = Manifest {
         name: series.name.clone(),
         title: series.title.clone(),
         version: series.version,
-        patches: files.iter().map(|file| file.0.clone()).collect(),
+        patches: series.patches.iter().map(file_name).collect(),
         kernels: Vec::new(),
         missing: series.missing.clone(),
         missing_note: None,
@@ -34,6 +44,6 @@ pub fn pack(series: &Series) -> Result<Vec<(String, Vec<u8>)>, manifest::Error> 
         variants: Vec::new(),
         probes: Vec::new(),
     };
-    files.push((manifest::FILE.to_owned(), manifest.to_toml()?.into_bytes()));
-    Ok(files)
+    manifest.check()?;
+    Ok(manifest)
 }

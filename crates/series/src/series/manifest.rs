@@ -431,7 +431,8 @@ impl Manifest {
         toml::to_string(self).map_err(|error| Error::Toml(error.to_string()))
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// Whether every value can be.
+    pub(super) fn check(&self) -> Result<(), Error> {
         check_name("name", &self.name)?;
         for title in [&self.title].into_iter().chain(&self.titles) {
             if title.is_empty() || printable(title) != *title {

@@ -18,7 +18,7 @@ mod versions;
 
 pub use commits::{Commit, from_commits};
 pub use error::Error;
-pub use folder::pack;
+pub use folder::{manifest as manifest_of, pack};
 pub use identity::{Identity, Shared};
 pub use model::{Offer, Reply, Series, Warning};
 pub use read::{from_thread, parse};
