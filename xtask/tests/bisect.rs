@@ -16,7 +16,6 @@ use std::process::{Command, Output};
 
 use git2::build::TreeUpdateBuilder;
 use git2::{FileMode, Oid, Repository, Signature, Time};
-use kernel::store::Store;
 
 /// How many commits there are to look through: four questions tell one of them.
 const COMMITS: usize = 16;
@@ -86,26 +85,10 @@ fn git(dir: &Path, args: &[&str]) -> Output {
 
 #[test]
 fn a_regression_is_found_in_the_fewest_steps() {
-    let store = Store::open(&lab::cache()).unwrap();
-    let built = lab::xtask()
-        .args(["build", "--arm", "base", "--kernel", "6.12", "--json"])
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{built:?}");
-    let built: serde_json::Value = serde_json::from_slice(&built.stdout).unwrap();
-    let root = Oid::from_str(built[0]["tree"].as_str().unwrap()).unwrap();
-
+    let root = Oid::from_str(&lab::base_tree()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("linux");
-    let repo = Repository::init(&dir).unwrap();
-    let objects = store.path().join("objects");
-    repo.odb()
-        .unwrap()
-        .add_disk_alternate(objects.to_str().unwrap())
-        .unwrap();
-    std::fs::create_dir_all(dir.join(".git/objects/info")).unwrap();
-    let alternates = format!("{}\n", objects.display());
-    std::fs::write(dir.join(".git/objects/info/alternates"), alternates).unwrap();
+    let repo = lab::repository(&dir);
     let commits = history(&repo, root);
     repo.set_head_detached(commits[COMMITS]).unwrap();
     let [good, bad] = [commits[0], commits[COMMITS]].map(|commit| commit.to_string());

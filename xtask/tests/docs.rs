@@ -15,6 +15,8 @@ mod lab;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use git2::{Oid, ResetType, Signature};
+
 /// What readers of the page have in their folder.
 struct Reader {
     folder: tempfile::TempDir,
@@ -135,7 +137,14 @@ impl Reader {
 
     /// A kernel's repository with an edit that is not committed yet.
     fn with_a_tree(self) -> Self {
-        let linux = lab::linux(&self.place.join("linux"));
+        let linux = self.place.join("linux");
+        let repository = lab::repository(&linux);
+        let tree = Oid::from_str(&lab::base_tree()).unwrap();
+        let tree = repository.find_tree(tree).unwrap();
+        let who = Signature::now("A U Thor", "a@example.org").unwrap();
+        let head = repository.commit(Some("HEAD"), &who, &who, "Linux", &tree, &[]);
+        let head = repository.find_object(head.unwrap(), None).unwrap();
+        repository.reset(&head, ResetType::Hard, None).unwrap();
         let file = linux.join("mm/oom_kill.c");
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, text + "/* an edit */\n").unwrap();

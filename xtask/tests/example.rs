@@ -7,9 +7,12 @@
     reason = "a test that can't go on has failed"
 )]
 
+mod kept;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use serde_json::Value;
 
 /// What lies beside the run.
 const REPORTS: [&str; 3] = ["report.md", "report.html", "report.json"];
@@ -19,28 +22,12 @@ fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/example")
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &to),
-            false => drop(std::fs::copy(entry.path(), to).unwrap()),
-        }
-    }
-}
-
 #[test]
 fn the_example_is_what_this_code_draws() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    copy(&example().join("run"), &run);
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .arg("report")
-        .arg(&run)
-        .output()
-        .unwrap();
+    kept::copy(&example().join("run"), &run);
+    let output = kept::report(&run);
     let shown = String::from_utf8(output.stdout).unwrap();
     assert!(
         !shown.is_empty(),
@@ -65,6 +52,48 @@ fn the_example_is_what_this_code_draws() {
             "docs/example/{name} is not what this code draws; the first line that differs: \
              {differs:?}; UPDATE_EXAMPLE=1 draws it again"
         );
+    }
+}
+
+/// The figures at the top of README are those of the example.
+#[test]
+fn readme_quotes_the_example() {
+    let read = |path: PathBuf| std::fs::read_to_string(path).unwrap();
+    let readme = read(example().join("../../README.md"));
+    let (_, section) = readme.split_once("## What it says of that series").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let section = section.split_whitespace().collect::<Vec<_>>().join(" ");
+    let report: Value = serde_json::from_str(&read(example().join("report.json"))).unwrap();
+    let comparisons = report["comparisons"].as_array().unwrap();
+    let of = |metric: &str, unprobed: bool| {
+        let mut found = comparisons.iter().filter(|one| {
+            one["metric"] == metric && one["unprobed"] == unprobed && one["walker"].is_null()
+        });
+        found.next().unwrap()
+    };
+    let number = |value: &Value| value.as_f64().unwrap();
+    let contended = of("contended-entries", false);
+    // As reports round it: `LABEL: BASE -> PATCHED, ratio …`.
+    let text = contended["text"].as_str().unwrap();
+    let (base, patched) = text.split_once(" -> ").unwrap();
+    let base = base.rsplit(' ').next().unwrap();
+    let patched = patched.split(',').next().unwrap();
+    let time = of("sum-to-gone", true);
+    let ends = [&time["ratio"], &time["interval"][0], &time["interval"][1]];
+    let [ratio, low, high] = ends.map(|value| format!("{:.2}", number(value)));
+    let scenarios = report["scenarios"].as_array().unwrap();
+    let held = scenarios.iter().filter(|row| row["verdict"] == "held");
+    for quoted in [
+        format!("from {base} to {patched} in a race"),
+        format!("down {:.1} %", 100.0 * (1.0 - number(&contended["ratio"]))),
+        format!(
+            "({} + {} boots)",
+            contended["base"]["boots"], contended["patched"]["boots"]
+        ),
+        format!("{} of {} scenarios hold", held.count(), scenarios.len()),
+        format!("is {ratio} [{low}, {high}]"),
+    ] {
+        assert!(section.contains(&quoted), "{quoted:?} is not in: {section}");
     }
 }
 

@@ -1,5 +1,4 @@
-//! Run folders of earlier versions are still read. The one in `data` is of a
-//! real run, without its consoles and its traces of walks.
+//! Run folders of earlier versions are still read.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,20 +6,16 @@
     reason = "a test that can't go on has failed"
 )]
 
-use std::path::Path;
+mod kept;
+
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use kept::copy;
 use serde_json::Value;
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        let place = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &place),
-            false => drop(std::fs::copy(entry.path(), place).unwrap()),
-        }
-    }
+fn old() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/run-schema-1")
 }
 
 fn read(path: &Path) -> Value {
@@ -31,16 +26,11 @@ fn read(path: &Path) -> Value {
 fn a_run_of_schema_1_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/run-schema-1");
-    copy(&kept, &run);
+    copy(&old(), &run);
     let before = read(&run.join("run.json"));
     assert_eq!(before["schema"], 1);
 
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .arg("report")
-        .arg(&run)
-        .output()
-        .unwrap();
+    let output = kept::report(&run);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 
     let report = read(&run.join("report.json"));
@@ -75,8 +65,7 @@ fn a_run_of_schema_1_is_reported() {
 fn claims_are_read_by_the_manifest_of_the_same_series() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/run-schema-1");
-    copy(&kept, &run);
+    copy(&old(), &run);
     let mut document = read(&run.join("run.json"));
     document.as_object_mut().unwrap().remove("claims");
     std::fs::write(run.join("run.json"), document.to_string()).unwrap();

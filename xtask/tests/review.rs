@@ -634,6 +634,14 @@ fn a_hostile_mail_is_refused_or_shown_harmless() {
     }
     assert_eq!(std::fs::read_dir(world.path()).unwrap().count(), 0);
 
+    // A link is no patch of ours to test, and is written as it came.
+    let link = "diff --git a/x b/x\nnew file mode 120000\n--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+../outside\n";
+    let args = ["-", "--am", "am.mbox"];
+    let (code, _, err) = world.review(&args, &patch("1@a", "[PATCH] mm: x", link));
+    assert_eq!(code, Some(0), "{err}");
+    let written = std::fs::read_to_string(world.path().join("am.mbox")).unwrap();
+    assert!(written.contains(link), "{written}");
+
     // What can be shown is shown without what a terminal would obey.
     let evil = "=?UTF-8?q?=1B[31mEvil=C2=9B=E2=80=AE?=";
     let mbox = [

@@ -4,6 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use git2::Repository;
+use kernel::store::Store;
+
 /// The tests' cache, which `cargo xtask test` names.
 pub fn cache() -> PathBuf {
     let named = std::env::var_os("REAPERLAB_TEST_CACHE");
@@ -25,35 +28,25 @@ pub fn on_its_cache(program: &Path) -> Command {
     command
 }
 
-/// A repository with one commit, which has the tree of the base arm, and its files.
-/// It borrows its objects from the cache.
-pub fn linux(place: &Path) -> PathBuf {
+/// The tree of 6.12's base arm, which is built if it is not.
+pub fn base_tree() -> String {
     let built = xtask()
         .args(["build", "--arm", "base", "--kernel", "6.12", "--json"])
         .output()
         .unwrap();
     assert!(built.status.success(), "{built:?}");
     let built: serde_json::Value = serde_json::from_slice(&built.stdout).unwrap();
-    let tree = built[0]["tree"].as_str().unwrap();
-    std::fs::create_dir_all(place).unwrap();
-    let git = |args: &[&str]| {
-        let output = Command::new("git")
-            .current_dir(place)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_SYSTEM", "/dev/null")
-            .args(["-c", "user.name=A U Thor", "-c", "user.email=a@example.org"])
-            .args(args)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "git {args:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    };
-    git(&["init", "--quiet"]);
-    let store = kernel::store::Store::open(&cache()).unwrap();
+    built[0]["tree"].as_str().unwrap().to_owned()
+}
+
+/// A repository without a commit, which borrows its objects from the cache.
+pub fn repository(place: &Path) -> Repository {
+    let repository = Repository::init(place).unwrap();
+    let store = Store::open(&cache()).unwrap();
+    let alternates = repository.path().join("objects/info/alternates");
+    std::fs::create_dir_all(alternates.parent().unwrap()).unwrap();
     let objects = store.path().join("objects");
-    let alternates = place.join(".git/objects/info/alternates");
     std::fs::write(alternates, format!("{}\n", objects.display())).unwrap();
-    let commit = git(&["commit-tree", tree, "-m", "Linux"]);
-    git(&["reset", "--quiet", "--hard", &commit]);
-    place.to_owned()
+    // What was opened before does not know of them.
+    Repository::open(repository.path()).unwrap()
 }
