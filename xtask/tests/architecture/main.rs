@@ -123,6 +123,32 @@ fn no_files_name_each_other_in_a_circle() {
     assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
 
+/// A file that moved takes its line in ARCHITECTURE.md along.
+#[test]
+fn every_path_of_the_document_is_there() {
+    const ROOTS: [&str; 6] = [
+        "crates/",
+        "docs/",
+        "fuzz/",
+        "kernel-tests/",
+        "patches/",
+        "xtask/",
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let named = text.split('`').skip(1).step_by(2);
+    let mut paths = named.filter(|name| {
+        // NAME stands for a series' folder.
+        ROOTS.iter().any(|start| name.starts_with(start)) && !name.contains("NAME")
+    });
+    assert!(paths.clone().count() > 50);
+    let missing: Vec<&str> = paths
+        .by_ref()
+        .filter(|it| !root.join(it).exists())
+        .collect();
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
 #[test]
 fn pure_crates_have_no_effects() {
     let found = dependencies();
