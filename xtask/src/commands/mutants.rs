@@ -29,7 +29,7 @@ use crate::machine::Machine;
 use crate::output::{print, print_json};
 use crate::progress::seconds;
 use crate::run::folder;
-use crate::run::guests::{self, Guests};
+use crate::run::guests::{self, Guests, Step};
 use crate::run::plan as guest_plan;
 
 /// `mutants`' options.
@@ -399,8 +399,10 @@ impl Bench<'_> {
             program: self.program,
         };
         self.job.progress.stage(&format!("Testing {name}"));
-        let booted = guests.boot(&guest, &mut |scenario| {
-            self.job.progress.step(0, None, scenario);
+        let booted = guests.boot(&guest, &mut |at| {
+            if let Step::Began(scenario) = at {
+                self.job.progress.step(0, None, scenario);
+            }
         })?;
         let round = booted.round;
         if let Some(lost) = booted.lost {

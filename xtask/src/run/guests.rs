@@ -12,7 +12,7 @@ use results::ktap;
 use results::machine::Accel;
 use results::plan::Plan;
 use results::record::Record;
-use results::text::hex;
+use results::text::{hex, printable};
 use results::{Arm, Purpose};
 use sha1::{Digest, Sha1};
 use vm::{End, Progress};
@@ -46,6 +46,15 @@ pub struct Guest<'a> {
     pub kill_qemu: bool,
 }
 
+/// What a guest is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A scenario began.
+    Began(&'a str),
+    /// A test failed; what its line says of it.
+    Failed(&'a str),
+}
+
 /// What every guest of a command is booted with.
 #[derive(Clone, Copy)]
 pub struct Guests<'a> {
@@ -57,12 +66,12 @@ pub struct Guests<'a> {
 impl Guests<'_> {
     /// Boots a guest. A crash that only emulation explains is kept beside the
     /// round, which is booted again once; [`Booted::lost`] then says so.
-    pub fn boot(&self, guest: &Guest<'_>, on_scenario: &mut dyn FnMut(&str)) -> Result<Booted> {
+    pub fn boot(&self, guest: &Guest<'_>, on_step: &mut dyn FnMut(Step<'_>)) -> Result<Booted> {
         let plan = Plan {
             nonce: nonce(guest.plan.seed),
             ..guest.plan.clone()
         };
-        let round = self.once(guest, &plan, on_scenario)?;
+        let round = self.once(guest, &plan, on_step)?;
         let console = fs_err::read(guest.folder.join("console.log")).kind(Kind::Infrastructure)?;
         let console = String::from_utf8_lossy(&console);
         let Some(title) = emulators_fault(self.machine.accelerator.kind, &round, &console) else {
@@ -75,7 +84,7 @@ impl Guests<'_> {
             lost.file_name().unwrap_or_default().to_string_lossy()
         );
         Ok(Booted {
-            round: self.once(guest, &plan, on_scenario)?,
+            round: self.once(guest, &plan, on_step)?,
             lost: Some(why),
         })
     }
@@ -84,7 +93,7 @@ impl Guests<'_> {
         &self,
         guest: &Guest<'_>,
         plan: &Plan,
-        on_scenario: &mut dyn FnMut(&str),
+        on_step: &mut dyn FnMut(Step<'_>),
     ) -> Result<Round> {
         fs_err::create_dir_all(guest.folder).kind(Kind::Infrastructure)?;
         let scratch = tempfile::tempdir().kind(Kind::Infrastructure)?;
@@ -112,7 +121,7 @@ impl Guests<'_> {
             &self.job.cancel,
             &mut console,
             &mut |line| {
-                let progress = said.line(line, on_scenario);
+                let progress = said.line(line, on_step);
                 if guest.kill_qemu && said.tests == 1 {
                     return Progress::Kill;
                 }
@@ -187,8 +196,14 @@ impl Booter for RunBooter<'_> {
             self.guests.job.progress.step(index, Some(total), detail);
         };
         step(&boot.name());
-        self.guests.boot(&guest, &mut |scenario| {
-            step(&format!("{}: {scenario}", boot.name()));
+        self.guests.boot(&guest, &mut |at| match at {
+            Step::Began(scenario) => step(&format!("{}: {scenario}", boot.name())),
+            // Whoever has just edited a line need not wait for the rest.
+            Step::Failed(test) => {
+                let test = printable(test);
+                let failed = format!("  {}: {test} failed", boot.name());
+                self.guests.job.progress.note(&failed);
+            }
         })
     }
 
@@ -277,14 +292,19 @@ impl Said {
         }
     }
 
-    fn line(&mut self, line: &str, on_scenario: &mut dyn FnMut(&str)) -> Progress {
+    fn line(&mut self, line: &str, on_step: &mut dyn FnMut(Step<'_>)) -> Progress {
         let record = match Record::from_line(line) {
             Some(Ok(record)) => record,
             // A record that can't be read stays in the log, where one sees it.
             Some(Err(_)) | None => {
                 self.ktap.push_str(line);
                 self.ktap.push('\n');
-                if line.starts_with("ok ") || line.starts_with("not ok ") {
+                if let Some(test) = line.strip_prefix("not ok ") {
+                    self.tests += 1;
+                    if let Some((_, name)) = test.split_once(' ') {
+                        on_step(Step::Failed(name));
+                    }
+                } else if line.starts_with("ok ") {
                     self.tests += 1;
                 }
                 return Progress::Ignore;
@@ -299,7 +319,7 @@ impl Said {
                 scenario,
                 deadline_s,
             } if self.begun => {
-                on_scenario(scenario);
+                on_step(Step::Began(scenario));
                 Progress::ExpectWithin(Duration::from_secs(u64::from(*deadline_s)))
             }
             Record::End { nonce } if self.begun && *nonce == self.nonce => Progress::Done,
@@ -340,6 +360,17 @@ mod tests {
         let (said, _) = feed(&[BEGIN, "1..1", "ok 1 order", "# reaperlab: {damaged"]);
         assert_eq!(said.ktap, "1..1\nok 1 order\n# reaperlab: {damaged\n");
         assert_eq!((said.records.len(), said.tests), (1, 1));
+    }
+
+    #[test]
+    fn a_failure_is_told_when_it_happens() {
+        let mut said = Said::new("n1");
+        let mut told = Vec::new();
+        for line in ["1..2", "ok 1 order", "not ok 2 memcg-limit", "not ok"] {
+            said.line(line, &mut |step| told.push(format!("{step:?}")));
+        }
+        assert_eq!(told, [r#"Failed("memcg-limit")"#]);
+        assert_eq!(said.tests, 2);
     }
 
     #[test]

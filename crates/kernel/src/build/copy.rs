@@ -111,6 +111,23 @@ fn copy_file(from: &Path, to: &Path, file: &Found) -> io::Result<()> {
     copy.set_modified(file.modified)
 }
 
+/// Whether each file of `source` lies in `copy` too, with the same content and
+/// time stamp. Further files there don't matter.
+pub(super) fn holds_all_of(copy: &Path, source: &Path) -> io::Result<bool> {
+    for file in Listing::of(source)?.files {
+        let there = copy.join(&file.path);
+        let same = !file.link
+            && there.symlink_metadata().is_ok_and(|meta| {
+                meta.is_file() && meta.modified().is_ok_and(|at| at == file.modified)
+            })
+            && fs_err::read(&there)? == fs_err::read(source.join(&file.path))?;
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -166,5 +183,26 @@ pub(super) mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o755);
+    }
+
+    #[test]
+    fn a_copy_is_known_by_content_and_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        file(&from.join("d/a.c"), 1);
+        file(&from.join("Kbuild"), 2);
+        assert!(!holds_all_of(&to, &from).unwrap(), "nothing is there");
+        copy_tree(&from, &to, 1).unwrap();
+        file(&to.join("a.o"), 3);
+        assert!(holds_all_of(&to, &from).unwrap(), "what was made beside");
+        let copy = to.join("d/a.c");
+        let content = fs_err::read(&copy).unwrap();
+        fs_err::write(&copy, &content).unwrap();
+        assert!(!holds_all_of(&to, &from).unwrap(), "another time stamp");
+        fs_err::write(&copy, vec![b'x'; content.len()]).unwrap();
+        File::open(&copy).unwrap().set_modified(at(1)).unwrap();
+        assert!(!holds_all_of(&to, &from).unwrap(), "another content");
+        fs_err::remove_file(&copy).unwrap();
+        assert!(!holds_all_of(&to, &from).unwrap(), "cut");
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::build::builder::Builder;
-use crate::build::copy::{Listing, copy_tree};
+use crate::build::copy::{Listing, copy_tree, holds_all_of};
 use crate::build::diagnose::Diagnostic;
 use crate::build::error::Result;
 use crate::build::recipe::Recipe;
@@ -22,18 +22,21 @@ impl Builder<'_> {
         live: &Path,
     ) -> Result<(Vec<PathBuf>, Vec<Diagnostic>)> {
         let place = live.join(MODULES);
-        self.cache.remove(&place)?;
         let (mut built, mut warnings) = (Vec::new(), Vec::new());
         if recipe.modules.is_empty() {
             return Ok((built, warnings));
         }
-        fs_err::create_dir(&place)?;
+        fs_err::create_dir_all(&place)?;
         // `make modules` would write it, and compile the tree's own modules.
         let symbols = live.join("Module.symvers");
         fs_err::copy(live.join("vmlinux.symvers"), &symbols)?;
         for module in &recipe.modules {
             let folder = place.join(&module.name);
-            copy_tree(module.dir, &folder, 1)?;
+            // What the last kernel left there is make's to look through.
+            if !holds_all_of(&folder, module.dir)? {
+                self.cache.remove(&folder)?;
+                copy_tree(module.dir, &folder, 1)?;
+            }
             let mut outside = OsString::from("M=");
             outside.push(&folder);
             let what = format!("{} for {}", module.dir.display(), recipe.target.name);
