@@ -1,20 +1,23 @@
-//! How far a run's verdicts can be trusted, from its own samples: how often
-//! they see a difference where there is none, and how small a difference they
-//! would have seen.
+//! How far a run's verdicts can be trusted: how often runs of one kernel against
+//! itself (A/A) saw a difference, and how small a difference would have been seen.
 //!
-//! The boots of one kernel are split at random into two arms again and again, and judged
-//! as a run judges them. Where both arms of a run are the same kernel (A/A) all
-//! of its boots are split, else those of base.
+//! Only whole A/A runs show what the host does to a verdict, and it takes many of
+//! them: they are the bank. Power needs fewer: blocks of one kernel are drawn
+//! again and again, their labels by a coin, and judged as a run judges them. Where
+//! a run has two kernels, neighbouring boots of base make its blocks.
 
 use serde::Serialize;
 
 use crate::analyse::samples::{Key, Measured, Samples};
 use crate::design::{FEWEST, Looks};
 use crate::run::Run;
-use crate::stats::{self, Rng};
+use crate::stats::{Blocks, Rng, Scale};
 
-/// How often boots are split.
+/// How often blocks are drawn.
 pub const TRIES: u32 = 1_000;
+/// With fewer A/A runs a share of false alarms of 5 % can't be told from none: one
+/// of 20 is expected.
+pub const BANK: usize = 20;
 /// The share of tries in which an effect must be seen to count as one that a
 /// run sees.
 const POWER: f64 = 0.8;
@@ -27,17 +30,23 @@ pub struct Calibration {
     pub scenario: String,
     pub metric: String,
     pub unprobed: bool,
+    /// A/A runs with enough blocks.
+    pub aa_runs: usize,
+    /// Those of them that were called different, as they were.
+    pub alarms: usize,
+    /// Whether that many runs are too few to tell.
+    pub bank_too_small: bool,
     /// Boots of the one kernel.
     pub boots: usize,
     /// How many of them make an arm in each try.
     pub arm: usize,
-    /// How often they were split.
+    /// How often they were drawn.
     pub tries: u32,
     /// Share of tries whose verdict was improved or regressed.
     pub false_positives: f64,
-    /// Share of tries in which the permutation test alone saw a difference.
+    /// Share of tries in which the test alone saw a difference.
     pub significant: f64,
-    /// Share of tries whose 95 % interval held 1.
+    /// Share of tries whose interval held 1.
     pub coverage: f64,
     /// The smallest reduction that 80 % of tries call improved, as a share of
     /// base: 0.1 is ten percent. None where not even 99 % is seen.
@@ -47,17 +56,15 @@ pub struct Calibration {
 struct Try {
     base: Vec<f64>,
     patched: Vec<f64>,
-    ratio: f64,
-    interval: [f64; 2],
-    seed: u64,
+    scale: Scale,
 }
 
-/// Calibrates each metric that decides, and its unprobed counterpart, from the
-/// boots of one kernel in all `runs` together.
+/// Calibrates each metric that decides, from the boots of one kernel in all
+/// `runs` together.
 ///
-/// An arm has as many boots as the smallest arm of a run had, or half of those
-/// of the one kernel, if these are fewer. Metrics with fewer than four boots for
-/// an arm are left out: nothing can be significant then.
+/// An arm has as many boots as the fewest blocks of a run, or as many as there
+/// are of the one kernel. Metrics with fewer than six blocks are left out: nothing
+/// can be significant then.
 pub fn calibrate(runs: &[Run], tries: u32) -> Vec<Calibration> {
     let Some(run) = runs.first() else {
         return Vec::new();
@@ -68,101 +75,145 @@ pub fn calibrate(runs: &[Run], tries: u32) -> Vec<Calibration> {
         .deciding_keys(run)
         .into_iter()
         .filter_map(|key| {
-            let of = all
+            let of: Vec<(&Run, &Measured)> = all
                 .iter()
-                .filter_map(|(run, all)| Some((run.is_same_kernel(), all.get(&key)?)));
-            let smallest_arm = of
-                .clone()
-                .map(|(_, measured)| measured.base.len().min(measured.patched.len()))
-                .min()?;
-            let pool: Vec<Vec<f64>> = of
-                .flat_map(|(same, Measured { base, patched, .. })| {
-                    let twin = if same { patched.as_slice() } else { &[] };
-                    base.iter().chain(twin)
-                })
-                .cloned()
+                .filter_map(|(run, all)| Some((*run, all.get(&key)?)))
                 .collect();
-            let arm = smallest_arm.min(pool.len() / 2);
-            (arm >= FEWEST).then(|| of_one(run, &key, &pool, arm, tries))
+            let fewest = of.iter().map(|(_, m)| m.pairs()[0].len()).min()?;
+            let pool: Vec<(f64, f64)> = of.iter().flat_map(|(run, m)| twins(run, m)).collect();
+            let arm = fewest.min(pool.len());
+            (arm >= FEWEST).then(|| of_one(run, &key, &of, &pool, arm, tries))
         })
         .collect()
 }
 
-fn of_one(run: &Run, key: &Key, pool: &[Vec<f64>], arm: usize, tries: u32) -> Calibration {
-    let splits = split(pool, arm, tries, run.seed);
-    let looks = Looks::new(run.limit.map_or(arm, |limit| arm.max(limit as usize)));
-    let looks = if looks.at().any(|look| look <= arm) {
-        looks
-    } else {
-        Looks::new(arm)
+/// Blocks of one kernel: those of an A/A run, else neighbouring boots of base.
+fn twins(run: &Run, measured: &Measured) -> Vec<(f64, f64)> {
+    let summary = |boot: &Vec<f64>| measured.summary(boot);
+    if run.is_same_kernel() {
+        let [base, patched] = measured.pairs();
+        let pairs = base.into_iter().zip(patched);
+        return pairs.map(|(a, b)| (summary(a), summary(b))).collect();
+    }
+    let twos = measured.base.chunks_exact(2);
+    twos.map(|two| (summary(&two[0]), summary(&two[1])))
+        .collect()
+}
+
+fn of_one(
+    run: &Run,
+    key: &Key,
+    of: &[(&Run, &Measured)],
+    pool: &[(f64, f64)],
+    arm: usize,
+    tries: u32,
+) -> Calibration {
+    let scale = of
+        .first()
+        .map_or(Scale::Times, |(_, measured)| measured.scale());
+    let whole: Vec<(Try, Looks)> = of
+        .iter()
+        .filter(|(run, _)| run.is_same_kernel())
+        .map(|(run, measured)| {
+            let (base, patched): (Vec<f64>, Vec<f64>) = twins(run, measured).into_iter().unzip();
+            let looks = run.looks(base.len());
+            (
+                Try {
+                    base,
+                    patched,
+                    scale,
+                },
+                looks,
+            )
+        })
+        .filter(|(aa, _)| aa.base.len() >= FEWEST)
+        .collect();
+    let alarms = whole.iter().filter(|(aa, looks)| differs(aa, 0.0, *looks));
+    let alarms = alarms.count();
+    let draws = draw(pool, arm, scale, tries, run.seed);
+    let looks = match run.looks(arm) {
+        looks if looks.at().any(|look| look <= arm) => looks,
+        _ => Looks::once(arm),
     };
     let share = |holds: &dyn Fn(&Try) -> bool| {
-        splits.iter().filter(|t| holds(t)).count() as f64 / f64::from(tries.max(1))
+        draws.iter().filter(|t| holds(t)).count() as f64 / f64::from(tries.max(1))
     };
     Calibration {
         scenario: key.scenario.clone(),
         metric: key.metric.clone(),
         unprobed: key.unprobed,
-        boots: pool.len(),
+        aa_runs: whole.len(),
+        alarms,
+        bank_too_small: whole.len() < BANK,
+        boots: 2 * pool.len(),
         arm,
         tries,
         false_positives: share(&|t| {
             called(t, 0.0, looks, run.margin, true) || called(t, 0.0, looks, run.margin, false)
         }),
         significant: share(&|t| differs(t, 0.0, looks)),
-        coverage: share(&|t| t.interval[0] <= 1.0 && 1.0 <= t.interval[1]),
+        coverage: share(&|t| {
+            let ends = t.blocks(0.0, arm).interval(looks.level(arm));
+            ends.is_some_and(|[low, high]| low <= 1.0 && 1.0 <= high)
+        }),
         smallest: smallest(&|effect| {
             share(&|t| called(t, effect, looks, run.margin, true)) >= POWER
         }),
     }
 }
 
-fn split(pool: &[Vec<f64>], arm: usize, tries: u32, seed: u64) -> Vec<Try> {
+fn draw(pool: &[(f64, f64)], arm: usize, scale: Scale, tries: u32, seed: u64) -> Vec<Try> {
     let mut rng = Rng::new(seed);
-    let mut deck: Vec<usize> = (0..pool.len()).collect();
+    let mut deck = pool.to_vec();
     (0..tries)
-        .filter_map(|_| {
-            for at in 0..2 * arm {
+        .map(|_| {
+            for at in 0..arm {
                 let other = at + rng.below(deck.len() - at);
                 deck.swap(at, other);
             }
-            let pick = |from: &[usize]| from.iter().map(|n| pool[*n].clone()).collect::<Vec<_>>();
-            let (base, patched) = (pick(&deck[..arm]), pick(&deck[arm..2 * arm]));
-            let seed = rng.next_u64();
-            let bootstrap = stats::bootstrap(&base, &patched, seed)?;
-            Some(Try {
-                ratio: stats::ratio(
-                    stats::pooled_median(&base)?,
-                    stats::pooled_median(&patched)?,
-                ),
-                interval: bootstrap.ratio,
-                base: stats::boot_medians(&base),
-                patched: stats::boot_medians(&patched),
-                seed,
-            })
+            let drawn = deck.iter().take(arm).map(|&(a, b)| match rng.below(2) {
+                0 => (a, b),
+                _ => (b, a),
+            });
+            let (base, patched) = drawn.unzip();
+            Try {
+                base,
+                patched,
+                scale,
+            }
         })
         .collect()
 }
 
+impl Try {
+    /// The first blocks, when patched is less by `effect`.
+    fn blocks(&self, effect: f64, blocks: usize) -> Blocks {
+        let less = |value: &f64| value * (1.0 - effect);
+        let patched: Vec<f64> = self.patched.iter().take(blocks).map(less).collect();
+        Blocks::ratios(&self.base, &patched, self.scale)
+    }
+}
+
 /// Whether the test sees a difference when patched is less by `effect`.
 fn differs(of: &Try, effect: f64, looks: Looks) -> bool {
-    let patched: Vec<f64> = of.patched.iter().map(|v| v * (1.0 - effect)).collect();
-    let p = |boots: usize| {
-        stats::permutation_test(of.base.get(..boots)?, patched.get(..boots)?, of.seed)
-    };
+    let p = |blocks: usize| Some(of.blocks(effect, blocks).p(1.0));
     looks.differs(of.base.len(), p).is_some()
 }
 
 /// Whether patched would be called less (or more) when it is less by `effect`.
-/// A ratio and its interval scale with what they are ratios of.
 fn called(of: &Try, effect: f64, looks: Looks, margin: f64, less: bool) -> bool {
-    let scale = 1.0 - effect;
-    let (ratio, [low, high]) = (of.ratio * scale, of.interval.map(|end| end * scale));
-    let far = if less {
-        high < 1.0 && ratio <= 1.0 - margin
-    } else {
-        low > 1.0 && ratio >= 1.0 + margin
-    };
+    let blocks = of.blocks(effect, of.base.len());
+    let ends = blocks.interval(looks.level(of.base.len()));
+    let far = blocks
+        .centre()
+        .zip(ends)
+        .is_some_and(|(ratio, [low, high])| {
+            if less {
+                high < 1.0 && ratio <= 1.0 - margin
+            } else {
+                low > 1.0 && ratio >= 1.0 + margin
+            }
+        });
     far && differs(of, effect, looks)
 }
 

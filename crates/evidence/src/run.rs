@@ -15,6 +15,8 @@ use results::{Arm, Purpose, ktap};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::design::Looks;
+
 /// The schema that this version writes.
 pub const SCHEMA: u32 = 2;
 
@@ -59,17 +61,24 @@ pub struct Run {
     /// others are their own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unprobed: BTreeMap<String, String>,
-    /// The most boots of each arm that were to measure: the run looked at its
+    /// The most blocks that were to measure: the run looked at its
     /// samples on the way there, as [`crate::design::Looks`] says. None where
     /// it looked only at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+    /// Whether it was to boot so many whatever they showed, and looked once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exactly: bool,
     /// Seconds from the command's start until the metrics that decide were
     /// decided; none where they never were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_s: Option<f64>,
     /// The relative change below which nobody cares: 0.05 is five percent.
     pub margin: f64,
+    /// For some metrics the change, in the metric's unit, below which nobody
+    /// cares, whatever share that is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absolute: BTreeMap<String, f64>,
     /// What to call a metric in a report; others go by their own name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -198,6 +207,26 @@ impl Run {
         self.primary.iter().any(|primary| name(primary) == metric)
     }
 
+    /// Each round with its block. Where none was recorded, blocks are formed by
+    /// order: the first boots of each kind and arm, then the second.
+    pub fn blocks(&self) -> impl Iterator<Item = (u32, &Round)> {
+        let mut seen: BTreeMap<(Purpose, &str), u32> = BTreeMap::new();
+        self.rounds.iter().map(move |round| {
+            let next = seen.entry((round.purpose, round.arm.as_str())).or_default();
+            let block = round.block.unwrap_or(*next);
+            *next = block + 1;
+            (block, round)
+        })
+    }
+
+    /// When it looks at its samples, if it has so many blocks.
+    pub fn looks(&self, blocks: usize) -> Looks {
+        match self.limit {
+            Some(limit) if !self.exactly => Looks::new(limit as usize),
+            _ => Looks::once(blocks),
+        }
+    }
+
     /// Whether both arms ran the same kernel image: an A/A run, in which every
     /// difference is a false alarm.
     pub fn is_same_kernel(&self) -> bool {
@@ -235,6 +264,10 @@ pub struct Round {
     pub arm: Arm,
     /// What it was for.
     pub purpose: Purpose,
+    /// The block of neighbouring boots that it belongs to, from 0. None in runs
+    /// of versions that had no blocks, and where nothing is compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<u32>,
     pub status: RoundStatus,
     /// The worst that the console shows.
     #[serde(default)]
@@ -255,7 +288,7 @@ pub struct Round {
 }
 
 impl Round {
-    /// Whether what decides was measured in it.
+    /// Whether it counted what decides.
     pub fn is_measured(&self) -> bool {
         self.purpose == Purpose::Probed
     }

@@ -29,6 +29,10 @@ fn ratio_text(ratio: f64) -> String {
 
 /// A ratio and its interval, as far as they are known.
 pub(crate) fn ratio_words(ratio: Option<f64>, interval: Option<[f64; 2]>) -> String {
+    if let (Some(0.0), Some([_, high])) = (ratio, interval) {
+        // Up, so that it stays true.
+        return format!("at most {}", ratio_text((high * 100.0).ceil() / 100.0));
+    }
     match (ratio.map(ratio_text), interval) {
         (Some(ratio), Some([low, high])) => {
             format!("{ratio} [{}, {}]", ratio_text(low), ratio_text(high))

@@ -51,9 +51,9 @@ fn a_good_run() {
     assert_eq!(entries.metric, "contended-entries");
     assert_eq!(entries.verdict, Verdict::Improved);
     assert!(entries.primary && entries.interval.unwrap()[1] < 0.5);
-    assert_eq!((entries.base.boots, entries.base.samples), (4, 48));
+    assert_eq!((entries.base.boots, entries.base.samples), (6, 72));
     let json = serde_json::to_value(&report).unwrap();
-    insta::assert_snapshot!(json["comparisons"][0]["text"].as_str().unwrap(), @"contended page-table-lock entries: 358 -> 19, ratio 0.05 [0.04, 0.06], 4+4 boots, 96 samples: improved");
+    insta::assert_snapshot!(json["comparisons"][0]["text"].as_str().unwrap(), @"contended page-table-lock entries: 382 -> 20.7, ratio 0.05 [0.04, 0.07], 6+6 boots, 144 samples: improved");
 }
 
 #[test]
@@ -70,61 +70,80 @@ fn in_mail() {
     Patch 1/2 of the series is missing: the series was tested without it.
 
     oom-reaper-reverse on 6.12: 3 scenarios passed on both arms, 1 did not
-    run. Contended page-table-lock entries improved, down 94.7 %; reaper +
-    exit_mmap: inconclusive.
+    run. Contended page-table-lock entries improved, down 94.9 %; reaper +
+    exit_mmap (unprobed): inconclusive.
 
     Order of the reaper's walk: ascending on base, descending on patched, as
     expected.
 
-    - contended page-table-lock entries: 358 -> 19, ratio 0.05 [0.04, 0.06],
-      4+4 boots, 96 samples: improved
-    - reaper + exit_mmap: 520 ms -> 533 ms, ratio 1.03 [0.85, 1.13], 4+4
-      boots, 96 samples: inconclusive (about 210 boots per arm needed)
+    - contended page-table-lock entries: 382 -> 20.7, ratio 0.05 [0.04,
+      0.07], 6+6 boots, 144 samples: improved
+    - reaper + exit_mmap (unprobed): 540 ms -> 484 ms, ratio 0.91 [0.65,
+      1.05], 6+6 boots, 144 samples: inconclusive (about 31 blocks needed)
 
     Base against patched
     --------------------
 
-    Medians over all repetitions, warm-ups left out. The ratio is patched /
-    base with its 95 % interval: boots are resampled, then the repetitions
-    in each. A verdict needs the interval and a permutation test over boots
-    (5 %) to agree; a change below 5 % counts as none. Metrics marked *
-    decide.
+    Counts are rates per repetition, times medians, both of the middle boot;
+    warm-ups are left out. The ratio is patched / base with its 95 %
+    interval, block by block: a block is a boot of each arm beside each
+    other. Test and interval are one: ranks within blocks, exchanged within
+    blocks. Metrics marked * decide, at the looks' shares of 5 %: counts in
+    probed boots, times in unprobed ones. A change below 5 % counts as none.
+    No other metric is tested. Unprobed: measured in boots without any
+    probe.
 
-        mrelease-exit-race (4+4 boots)
+        mrelease-exit-race (6+6 boots)
 
           metric              base  patched  ratio [95 %]       verdict
-        * contended            358       19  0.05 [0.04, 0.06]  improved
+        * contended            382     20.7  0.05 [0.04, 0.07]  improved
             page-table-lock
             entries
-        * reaper +          520 ms   533 ms  1.03 [0.85, 1.13]  inconclusive
+        * reaper +          540 ms   484 ms  0.91 [0.65, 1.05]  inconclusive
             exit_mmap
-          contended            180        9  0.05 [0.05, 0.06]  inconclusive
+            (unprobed)
+          contended            177     9.21  0.05 [0.04, 0.07]  not tested
               page-table-lock
               entries,
               reaper
-          contended wait    164 ms  8.32 ms  0.05 [0.04, 0.06]  inconclusive
-          kill to gone      324 ms   346 ms  1.07 [0.89, 1.28]  inconclusive
-          mrelease          269 ms   192 ms  0.71 [0.53, 0.89]  inconclusive
-        reaper + exit_mmap: about 210 boots per arm needed
-        Metrics without * are corrected for their number: they need at least
-          5 boots per arm.
+          contended wait    157 ms  8.64 ms  0.05 [0.04, 0.07]  not tested
+          kill to gone      321 ms   336 ms  1.06 [0.88, 1.23]  not tested
+          mrelease          275 ms   178 ms  0.67 [0.50, 0.94]  not tested
+          reaper +          512 ms   520 ms  1.04 [0.80, 1.14]  not tested
+              exit_mmap
+          kill to gone      354 ms   333 ms  0.92 [0.80, 1.07]  not tested
+              (unprobed)
+          mrelease          299 ms   186 ms  0.63 [0.56, 0.68]  not tested
+              (unprobed)
+          repetitions over  0.0139   0.0139  -                  not tested
+              3 medians,
+              reaper +
+              exit_mmap
+              (unprobed)
+        reaper + exit_mmap (unprobed): about 31 blocks needed
+
+    What the probes cost
+    --------------------
+
+    - reaper + exit_mmap, patched: unprobed 484 ms, probed 520 ms, ratio
+      1.07 [0.82, 1.29]
 
     For the changelog
     -----------------
 
     Measured on Linux 6.12.117 with maple_tree: add mas_for_each_rev(), in
     emulated x86_64 guests (QEMU 7.2.22 TCG, 2 CPUs, 1024 MiB) on Example
-    CPU @ 2.00GHz, by mrelease-exit-race of reaperlab 0.1.0. Medians over n
-    boots of about 12 repetitions each; the change has a 95 % interval over
-    boots:
+    CPU @ 2.00GHz, by mrelease-exit-race of reaperlab 0.1.0. n boots of
+    about 12 repetitions each, in blocks of one boot of each kernel: counts
+    per repetition, medians of times, both of the middle boot; the change
+    has a 95 % interval by ranks within blocks:
 
                                        before   after     change [95 %]    n
-        contended page-table-lock         358      19  -95 % [-96, -94]  4+4
+        contended page-table-lock         382    20.7  -95 % [-96, -93]  6+6
             entries
-        reaper + exit_mmap             520 ms  533 ms   +3 % [-15, +13]  4+4
+        reaper + exit_mmap (unprobed)  540 ms  484 ms    -9 % [-35, +5]  6+6
 
-    Not significant at the 5 % level, corrected for several metrics: reaper
-    + exit_mmap.
+    Can't be told from these boots: reaper + exit_mmap (unprobed).
 
     Under emulation counts and the sign of a change carry over to hardware,
     times do not.
@@ -132,11 +151,11 @@ fn in_mail() {
     Scenarios
     ---------
 
-        scenario            base       patched
-        memcg-limit         5 passed   5 passed
-        reap-order          5 passed   5 passed
-        mrelease-exit-race  5 passed   5 passed
-        private-hugetlb     5 skipped  5 skipped
+        scenario            base        patched
+        memcg-limit         13 passed   13 passed
+        reap-order          13 passed   13 passed
+        mrelease-exit-race  13 passed   13 passed
+        private-hugetlb     13 skipped  13 skipped
         private-hugetlb: no CONFIG_HUGETLBFS
 
     How it was measured
@@ -161,13 +180,23 @@ fn in_mail() {
       within 4 s
     - Versions: reaperlab 0.1.0, QEMU 7.2.22, virtme-ng 1.42, gcc 12.2.0
     - Rounds: base ok, patched ok, patched ok, base ok, base ok, patched ok,
-      patched ok, base ok, base traced ok, patched traced ok
-    - Design: arms alternate A B B A; the boot is the unit; deciding metrics
-      in a fixed sequence: contended-entries, sum; all others with Holm's
-      correction
+      patched ok, base ok, base ok, patched ok, patched ok, base ok, base
+      unprobed ok, patched unprobed ok, patched unprobed ok, base unprobed
+      ok, base unprobed ok, patched unprobed ok, patched unprobed ok, base
+      unprobed ok, base unprobed ok, patched unprobed ok, patched unprobed
+      ok, base unprobed ok, base traced ok, patched traced ok
+    - Design: blocks of a boot of each arm; ranks within blocks; deciding
+      metrics in a fixed sequence: contended-entries, sum; no other is
+      tested
     - Started: 2025-11-10T18:05:00Z
     - Seed: 20251110
     - Command: cargo xtask patch-test --kernel debian:bookworm/6.12.117
+    - Note: mrelease-exit-race: reaper + exit_mmap: probed 1.04 [0.80,
+      1.14], unprobed 0.91 [0.65, 1.05]: can't be told
+    - Note: mrelease-exit-race: kill to gone: probed 1.06 [0.88, 1.23],
+      unprobed 0.92 [0.80, 1.07]: can't be told
+    - Note: mrelease-exit-race: mrelease: probed 0.67 [0.50, 0.94], unprobed
+      0.63 [0.56, 0.68]: same sign
     - Note: reap-order: probe: unmap_page_range
     ");
 }
@@ -181,7 +210,7 @@ fn on_a_terminal() {
     );
     insta::assert_snapshot!(text, @"
     oom-reaper-reverse on 6.12: 3 scenarios passed on both arms, 1 did not run. Contended
-    page-table-lock entries improved, down 94.7 %; reaper + exit_mmap: inconclusive.
+    page-table-lock entries improved, down 94.9 %; reaper + exit_mmap (unprobed): inconclusive.
     Order of the reaper's walk: ascending on base, descending on patched, as expected.
     note: Measured under emulation (QEMU TCG): times do not carry over to hardware; counts, the order of
       the walk and the sign of a change do.
@@ -189,23 +218,30 @@ fn on_a_terminal() {
 
     Base against patched
 
-    mrelease-exit-race (4+4 boots)
-      metric                                       base  patched  ratio [95 %]       verdict
-    * contended page-table-lock entries             358       19  0.05 [0.04, 0.06]  improved
-    * reaper + exit_mmap                         520 ms   533 ms  1.03 [0.85, 1.13]  inconclusive
-      contended page-table-lock entries, reaper     180        9  0.05 [0.05, 0.06]  inconclusive
-      contended wait                             164 ms  8.32 ms  0.05 [0.04, 0.06]  inconclusive
-      kill to gone                               324 ms   346 ms  1.07 [0.89, 1.28]  inconclusive
-      mrelease                                   269 ms   192 ms  0.71 [0.53, 0.89]  inconclusive
-    reaper + exit_mmap: about 210 boots per arm needed
-    Metrics without * are corrected for their number: they need at least 5 boots per arm.
+    mrelease-exit-race (6+6 boots)
+      metric                                              base  patched  ratio [95 %]       verdict
+    * contended page-table-lock entries                    382     20.7  0.05 [0.04, 0.07]  improved
+    * reaper + exit_mmap (unprobed)                     540 ms   484 ms  0.91 [0.65, 1.05]  inconclusive
+      contended page-table-lock entries, reaper            177     9.21  0.05 [0.04, 0.07]  not tested
+      contended wait                                    157 ms  8.64 ms  0.05 [0.04, 0.07]  not tested
+      kill to gone                                      321 ms   336 ms  1.06 [0.88, 1.23]  not tested
+      mrelease                                          275 ms   178 ms  0.67 [0.50, 0.94]  not tested
+      reaper + exit_mmap                                512 ms   520 ms  1.04 [0.80, 1.14]  not tested
+      kill to gone (unprobed)                           354 ms   333 ms  0.92 [0.80, 1.07]  not tested
+      mrelease (unprobed)                               299 ms   186 ms  0.63 [0.56, 0.68]  not tested
+      repetitions over 3 medians, reaper + exit_mmap    0.0139   0.0139  -                  not tested
+          (unprobed)
+    reaper + exit_mmap (unprobed): about 31 blocks needed
+
+    What the probes cost
+    reaper + exit_mmap, patched: unprobed 484 ms, probed 520 ms, ratio 1.07 [0.82, 1.29]
 
     Scenarios
-    scenario            base       patched
-    memcg-limit         5 passed   5 passed
-    reap-order          5 passed   5 passed
-    mrelease-exit-race  5 passed   5 passed
-    private-hugetlb     5 skipped  5 skipped
+    scenario            base        patched
+    memcg-limit         13 passed   13 passed
+    reap-order          13 passed   13 passed
+    mrelease-exit-race  13 passed   13 passed
+    private-hugetlb     13 skipped  13 skipped
     private-hugetlb: no CONFIG_HUGETLBFS
     ");
 }
@@ -222,14 +258,14 @@ fn as_json() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&value["order"]).unwrap(), @r#"
     {
       "base": "ascending",
-      "base_walks": 5,
+      "base_walks": 13,
       "expected": {
         "base": "ascending",
         "patched": "descending"
       },
       "held": true,
       "patched": "descending",
-      "patched_walks": 5
+      "patched_walks": 13
     }
     "#);
     insta::assert_snapshot!(serde_json::to_string_pretty(&value["comparisons"][0]).unwrap(), @r#"
@@ -239,44 +275,51 @@ fn as_json() {
           399.5,
           368.5,
           309.0,
-          362.5
+          362.5,
+          316.0,
+          316.5
         ],
-        "boots": 4,
-        "median": 358.5,
-        "samples": 48
+        "boots": 6,
+        "level": 382.1666666666667,
+        "median": 335.5,
+        "samples": 72
       },
-      "decided_at": 4,
-      "difference": -339.5,
+      "blocks": 6,
+      "decided_at": 6,
+      "difference": -372.83333333333337,
       "difference_interval": [
-        -402.7916470901762,
-        -283.58213703683464
+        -450.75,
+        -294.9166666666667
       ],
       "interval": [
-        0.04299806727490417,
-        0.064587862894762
+        0.04031065088757396,
+        0.06524035921817221
       ],
       "label": "contended page-table-lock entries",
       "lower_is_better": true,
       "metric": "contended-entries",
-      "p": 0.02857142857142857,
+      "p": 0.03125,
       "p_adjusted": null,
       "patched": {
         "boot_medians": [
           17.5,
           16.0,
           19.0,
-          21.5
+          21.5,
+          22.0,
+          19.0
         ],
-        "boots": 4,
+        "boots": 6,
+        "level": 20.708333333333332,
         "median": 19.0,
-        "samples": 48
+        "samples": 72
       },
       "primary": true,
-      "ratio": 0.05299860529986053,
+      "ratio": 0.05130754698220145,
       "rounds_needed": null,
       "scenario": "mrelease-exit-race",
       "shown": true,
-      "text": "contended page-table-lock entries: 358 -> 19, ratio 0.05 [0.04, 0.06], 4+4 boots, 96 samples: improved",
+      "text": "contended page-table-lock entries: 382 -> 20.7, ratio 0.05 [0.04, 0.07], 6+6 boots, 144 samples: improved",
       "unit": "count",
       "unprobed": false,
       "verdict": "improved",
@@ -290,14 +333,14 @@ fn as_json() {
         "failed": 0,
         "lost": 0,
         "passed": 0,
-        "skipped": 5
+        "skipped": 13
       },
       "name": "private-hugetlb",
       "patched": {
         "failed": 0,
         "lost": 0,
         "passed": 0,
-        "skipped": 5
+        "skipped": 13
       },
       "verdict": "did-not-run",
       "why": "no CONFIG_HUGETLBFS"
@@ -338,27 +381,27 @@ fn as_junit() {
             <testcase name="reap-order" classname="6.12.base"/>
             <testcase name="mrelease-exit-race" classname="6.12.base"/>
             <testcase name="private-hugetlb" classname="6.12.base">
-                <skipped message="5 skipped: no CONFIG_HUGETLBFS"/>
+                <skipped message="13 skipped: no CONFIG_HUGETLBFS"/>
             </testcase>
         </testsuite>
         <testsuite name="patched" tests="4" skipped="1" errors="0" failures="1">
             <testcase name="memcg-limit" classname="6.12.patched"/>
             <testcase name="reap-order" classname="6.12.patched">
-                <failure message="4 passed, 1 failed: flaky: victim survived &lt;5 s&gt;"/>
+                <failure message="12 passed, 1 failed: flaky: victim survived &lt;5 s&gt;"/>
             </testcase>
             <testcase name="mrelease-exit-race" classname="6.12.patched"/>
             <testcase name="private-hugetlb" classname="6.12.patched">
-                <skipped message="5 skipped: no CONFIG_HUGETLBFS"/>
+                <skipped message="13 skipped: no CONFIG_HUGETLBFS"/>
             </testcase>
         </testsuite>
         <testsuite name="comparison" tests="3" skipped="1" errors="0" failures="0">
             <testcase name="order"/>
             <testcase name="mrelease-exit-race/contended-entries">
-                <system-out>contended page-table-lock entries: 358 -&gt; 19, ratio 0.05 [0.04, 0.06], 4+4 boots, 96 samples: improved</system-out>
+                <system-out>contended page-table-lock entries: 382 -&gt; 20.7, ratio 0.05 [0.04, 0.07], 6+6 boots, 144 samples: improved</system-out>
             </testcase>
             <testcase name="mrelease-exit-race/sum">
-                <skipped message="reaper + exit_mmap: 520 ms -&gt; 533 ms, ratio 1.03 [0.85, 1.13], 4+4 boots, 96 samples: inconclusive (about 210 boots per arm needed)"/>
-                <system-out>reaper + exit_mmap: 520 ms -&gt; 533 ms, ratio 1.03 [0.85, 1.13], 4+4 boots, 96 samples: inconclusive (about 210 boots per arm needed)</system-out>
+                <skipped message="reaper + exit_mmap (unprobed): 540 ms -&gt; 484 ms, ratio 0.91 [0.65, 1.05], 6+6 boots, 144 samples: inconclusive (about 31 blocks needed)"/>
+                <system-out>reaper + exit_mmap (unprobed): 540 ms -&gt; 484 ms, ratio 0.91 [0.65, 1.05], 6+6 boots, 144 samples: inconclusive (about 31 blocks needed)</system-out>
             </testcase>
         </testsuite>
     </testsuites>
@@ -614,7 +657,7 @@ fn a_scenario_that_takes_its_guest_along() {
         .iter()
         .find(|row| row.name == "reap-order")
         .unwrap();
-    assert_eq!((row.patched.failed, row.patched.passed), (1, 4));
+    assert_eq!((row.patched.failed, row.patched.passed), (1, 12));
     assert_eq!(row.why.as_deref(), Some("the guest ended in it: panic"));
     assert!(
         report
@@ -644,7 +687,8 @@ fn a_scenario_that_takes_its_guest_along() {
         .unwrap();
     assert_eq!((row.patched.failed, row.patched.lost), (0, 1));
     // The samples of such a guest are not compared.
-    assert_eq!(comparison(&report, "sum").patched.boots, 3);
+    let entries = comparison(&report, "contended-entries");
+    assert_eq!((entries.patched.boots, entries.blocks), (5, 5));
 }
 
 /// A run asks at each look, before there is a report.
@@ -704,7 +748,8 @@ fn verdicts() {
             Verdict::NoChange,
         ),
         ("noise", |_, w| 1000.0 + 190.0 * w, Verdict::Inconclusive),
-        ("never any", |_, _| 0.0, Verdict::NoChange),
+        // Zeros are no change only where a margin says how many would matter.
+        ("never any", |_, _| 0.0, Verdict::Inconclusive),
         (
             "gone",
             |arm, w| if arm == Arm::Base { 1000.0 + w } else { 0.0 },
@@ -740,23 +785,133 @@ fn verdicts() {
 
 #[test]
 fn inconclusive_says_what_it_would_take() {
-    let mut run = run();
-    run.rounds.retain(|round| round.index < 4);
+    let mut run = with_values("sum", |arm, index, repetition| {
+        let level = if arm == Arm::Base { 1_000.0 } else { 930.0 };
+        level * (0.9 + 0.2 * f64::from(index * 5 % 12 + repetition % 2) / 12.0)
+    });
     let report = analyse(&run);
-    let entries = comparison(&report, "contended-entries");
-    // However clear: two boots an arm can't be significant.
-    assert_eq!(entries.verdict, Verdict::Inconclusive);
-    assert_eq!(entries.rounds_needed, Some(4));
-    assert!(!report.conclusive);
-    assert!(report.caveats.iter().any(|caveat| caveat.contains("fewer")));
+    let sum = comparison(&report, "sum");
+    assert_eq!(sum.verdict, Verdict::Inconclusive);
+    assert!(sum.rounds_needed.unwrap() > 6, "{sum:?}");
 
-    run.rounds.retain(|round| round.index < 2);
+    run.rounds.retain(|round| round.block < Some(5));
     let report = analyse(&run);
     let entries = comparison(&report, "contended-entries");
-    assert_eq!(
-        (entries.interval, entries.verdict),
-        (None, Verdict::Inconclusive)
-    );
+    // However clear: five blocks can't be significant, nor bound anything.
+    assert_eq!(entries.verdict, Verdict::Inconclusive);
+    assert_eq!((entries.blocks, entries.interval), (5, None));
+    assert!(entries.ratio.is_some() && !report.conclusive);
+    assert!(report.caveats.iter().any(|caveat| caveat.contains("fewer")));
+}
+
+/// Counts as rates: what ranks can't say of zeros is bounded, and an absolute
+/// margin says how many matter.
+#[test]
+fn counts_of_zero_and_absolute_margins() {
+    type Value = fn(Arm, u32) -> f64;
+    let cases: [(&str, Value, Option<f64>, Verdict); 7] = [
+        ("never any", |_, _| 0.0, None, Verdict::Inconclusive),
+        (
+            "never any, bounded",
+            |_, _| 0.0,
+            Some(0.2),
+            Verdict::NoChange,
+        ),
+        (
+            "never any, a bound too near",
+            |_, _| 0.0,
+            Some(0.01),
+            Verdict::Inconclusive,
+        ),
+        (
+            "gone",
+            |arm, _| f64::from(u8::from(arm == Arm::Base)) * 8.0,
+            None,
+            Verdict::Improved,
+        ),
+        (
+            "new",
+            |arm, _| f64::from(u8::from(arm == Arm::Patched)) * 1.5,
+            None,
+            Verdict::Regressed,
+        ),
+        (
+            "new, and it does not matter",
+            |arm, _| f64::from(u8::from(arm == Arm::Patched)) * 1.5,
+            Some(2.0),
+            Verdict::NoChange,
+        ),
+        // A median of repetitions would call both 0.
+        (
+            "ten times as many",
+            |arm, rep| match arm {
+                Arm::Base => f64::from(u8::from(rep == 5)),
+                Arm::Patched => f64::from(u8::from(rep > 3)),
+            },
+            None,
+            Verdict::Regressed,
+        ),
+    ];
+    for (name, value, absolute, verdict) in cases {
+        let mut run = with_values("contended-entries", |arm, _, rep| value(arm, rep));
+        run.absolute = absolute
+            .map(|margin| ("contended-entries".to_owned(), margin))
+            .into_iter()
+            .collect();
+        let report = analyse(&run);
+        let found = comparison(&report, "contended-entries");
+        assert_eq!(found.verdict, verdict, "{name}: {found:#?}");
+        assert!(report::json(&report).is_ok(), "{name}");
+    }
+    let gone = with_values("contended-entries", |arm, _, _| match arm {
+        Arm::Base => 8.0,
+        Arm::Patched => 0.0,
+    });
+    let text = report::terminal(&analyse(&gone));
+    assert!(text.contains("at most 0.01"), "{text}");
+}
+
+/// A few slow repetitions in every boot of patched, none on base: the medians do
+/// not see them, the tail does.
+#[test]
+fn tails_can_fail_a_run() {
+    let slow = |arms: &[Arm]| {
+        let mut run = with_values("sum", |_, index, rep| {
+            1_000.0 + f64::from((index + rep) % 5)
+        });
+        let mut more = run.rounds.clone();
+        more.retain(|round| round.block < Some(2));
+        for round in &mut more {
+            round.block = round.block.map(|block| block + 6);
+        }
+        run.rounds.extend(more);
+        for round in &mut run.rounds {
+            for record in &mut round.records {
+                if let Record::Sample(sample) = record
+                    && sample.metric == "sum"
+                    && sample.repetition == 7
+                    && arms.contains(&round.arm)
+                {
+                    sample.value *= 9.0;
+                }
+            }
+        }
+        analyse(&run)
+    };
+    let report = slow(&[Arm::Patched]);
+    assert_eq!(report.status, Status::Failed);
+    let reason = "repetitions over 3 medians, reaper + exit_mmap (unprobed) regressed";
+    assert_eq!(report.reasons, [reason]);
+    let tail = comparison(&report, "sum-tail");
+    assert!(!tail.primary && tail.shown && tail.base.level == 0.0);
+    // On both arms it is the host; on base alone it is no regression; without
+    // any there is nothing to say.
+    for arms in [&[Arm::Base, Arm::Patched][..], &[Arm::Base]] {
+        let report = slow(arms);
+        assert_eq!(report.status, Status::Passed);
+        assert_eq!(comparison(&report, "sum-tail").verdict, Verdict::NotTested);
+    }
+    assert!(slow(&[]).comparisons.iter().all(|c| c.metric != "sum-tail"));
 }
 
 #[test]
@@ -781,49 +936,54 @@ fn warm_ups_and_traced_rounds_are_not_compared() {
     assert_eq!(report.comparisons, analyse(&fixture::run()).comparisons);
 }
 
-/// The run, with as many rounds again in which nothing was probed.
-fn with_unprobed_rounds() -> Run {
+/// The run, whose unprobed rounds show no difference in the sum: it was the
+/// probes.
+fn without_a_difference_unprobed() -> Run {
     let mut run = run();
-    let timed: Vec<_> = run
-        .rounds
-        .iter()
-        .filter(|round| !round.purpose.is_traced())
-        .cloned()
-        .collect();
-    for mut round in timed {
-        round.index = run.rounds.len() as u32;
-        round.purpose = Purpose::Unprobed;
-        round.records.retain_mut(|record| match record {
-            Record::Sample(sample) => {
-                // No difference is left: it was the probes.
-                if sample.metric == "sum" {
-                    sample.value = 1000.0 + f64::from((round.index + sample.repetition) % 5);
-                }
-                sample.unit != Unit::Count && sample.metric != "contended-wait"
+    for round in run.rounds.iter_mut().filter(|r| r.purpose.is_unprobed()) {
+        for record in &mut round.records {
+            if let Record::Sample(sample) = record
+                && sample.metric == "sum"
+            {
+                sample.value = 1000.0 + f64::from((round.index + sample.repetition) % 5);
             }
-            _ => true,
-        });
-        run.rounds.push(round);
+        }
     }
     run
 }
 
+/// Counts are decided by probed boots, times by unprobed ones.
 #[test]
-fn rounds_without_probes_are_compared_apart() {
-    let run = with_unprobed_rounds();
+fn what_is_timed_is_not_probed() {
+    let run = without_a_difference_unprobed();
     let report = analyse(&run);
-    let (without, mut probed): (Vec<_>, Vec<_>) =
-        report.comparisons.iter().cloned().partition(|c| c.unprobed);
-    // Of the sum they say that it did not change.
-    let unprobed = probed[1].without_probes.take().unwrap();
-    assert!(!unprobed.agrees && (unprobed.ratio - 1.0).abs() < 0.01);
-    assert!(probed == analyse(&fixture::run()).comparisons);
-    assert!(without.iter().all(|c| !c.primary && c.base.boots == 4));
-    assert!(report.comparisons.is_sorted_by_key(|c| c.unprobed));
+    let of = |metric: &str, unprobed: bool| {
+        let mut all = report.comparisons.iter();
+        all.find(|c| (c.metric.as_str(), c.unprobed) == (metric, unprobed))
+            .unwrap()
+    };
+    assert!(of("contended-entries", false).primary && of("sum", true).primary);
+    assert_eq!(of("sum", true).verdict, Verdict::NoChange);
+    let probed = of("sum", false);
+    assert!(!probed.primary && probed.shown && probed.verdict == Verdict::NotTested);
+    assert!(!probed.without_probes.unwrap().agrees);
+    let tested: Vec<_> = report
+        .comparisons
+        .iter()
+        .filter(|c| c.verdict != Verdict::NotTested)
+        .map(|c| c.primary)
+        .collect();
+    assert_eq!(tested, [true, true]);
+    assert!(
+        report
+            .comparisons
+            .iter()
+            .all(|c| c.primary || c.rounds_needed.is_none())
+    );
     insta::assert_snapshot!(report.notes.join("\n"), @"
-    mrelease-exit-race: kill to gone: probed 1.07 [0.89, 1.28], unprobed 1.07 [0.89, 1.28]: can't be told
-    mrelease-exit-race: mrelease: probed 0.71 [0.53, 0.89], unprobed 0.71 [0.52, 0.88]: same sign
-    mrelease-exit-race: reaper + exit_mmap: probed 1.03 [0.85, 1.13], unprobed 1.00 [1.00, 1.00]: can't be told
+    mrelease-exit-race: reaper + exit_mmap: probed 1.04 [0.80, 1.14], unprobed 1.00 [1.00, 1.00]: can't be told
+    mrelease-exit-race: kill to gone: probed 1.06 [0.88, 1.23], unprobed 0.92 [0.80, 1.07]: can't be told
+    mrelease-exit-race: mrelease: probed 0.67 [0.50, 0.94], unprobed 0.63 [0.56, 0.68]: same sign
     reap-order: probe: unmap_page_range
     ");
     let text = report::terminal(&report);
@@ -835,30 +995,28 @@ fn rounds_without_probes_are_compared_apart() {
     insta::assert_snapshot!(table.join("\n"), @"
     Base against patched
 
-    mrelease-exit-race (4+4 boots)
+    mrelease-exit-race (6+6 boots)
       metric                                       base  patched  ratio [95 %]       verdict
-    * contended page-table-lock entries             358       19  0.05 [0.04, 0.06]  improved
-    * reaper + exit_mmap                         520 ms   533 ms  1.03 [0.85, 1.13]  inconclusive
-      contended page-table-lock entries, reaper     180        9  0.05 [0.05, 0.06]  inconclusive
-      contended wait                             164 ms  8.32 ms  0.05 [0.04, 0.06]  inconclusive
-      kill to gone                               324 ms   346 ms  1.07 [0.89, 1.28]  inconclusive
-      mrelease                                   269 ms   192 ms  0.71 [0.53, 0.89]  inconclusive
-      kill to gone (unprobed)                    324 ms   346 ms  1.07 [0.89, 1.28]  inconclusive
-      mrelease (unprobed)                        269 ms   192 ms  0.71 [0.52, 0.88]  inconclusive
-      reaper + exit_mmap (unprobed)                1 ms     1 ms  1.00 [1.00, 1.00]  no change
-    reaper + exit_mmap: about 210 boots per arm needed
-    Metrics without * are corrected for their number: they need at least 5 boots per arm.
+    * contended page-table-lock entries             382     20.7  0.05 [0.04, 0.07]  improved
+    * reaper + exit_mmap (unprobed)                1 ms     1 ms  1.00 [1.00, 1.00]  no change
+      contended page-table-lock entries, reaper     177     9.21  0.05 [0.04, 0.07]  not tested
+      contended wait                             157 ms  8.64 ms  0.05 [0.04, 0.07]  not tested
+      kill to gone                               321 ms   336 ms  1.06 [0.88, 1.23]  not tested
+      mrelease                                   275 ms   178 ms  0.67 [0.50, 0.94]  not tested
+      reaper + exit_mmap                         512 ms   520 ms  1.04 [0.80, 1.14]  not tested
+      kill to gone (unprobed)                    354 ms   333 ms  0.92 [0.80, 1.07]  not tested
+      mrelease (unprobed)                        299 ms   186 ms  0.63 [0.56, 0.68]  not tested
 
     What the probes cost
-    reaper + exit_mmap, base: unprobed 1 ms, probed 520 ms, ratio 519 [472, 585]
-    reaper + exit_mmap, patched: unprobed 1 ms, probed 533 ms, ratio 532 [443, 590]
+    reaper + exit_mmap, base: unprobed 1 ms, probed 512 ms, ratio 511 [446, 586]
+    reaper + exit_mmap, patched: unprobed 1 ms, probed 520 ms, ratio 519 [467, 577]
 
     Scenarios
-    scenario            base       patched
-    memcg-limit         9 passed   9 passed
-    reap-order          9 passed   9 passed
-    mrelease-exit-race  9 passed   9 passed
-    private-hugetlb     9 skipped  9 skipped
+    scenario            base        patched
+    memcg-limit         13 passed   13 passed
+    reap-order          13 passed   13 passed
+    mrelease-exit-race  13 passed   13 passed
+    private-hugetlb     13 skipped  13 skipped
     private-hugetlb: no CONFIG_HUGETLBFS
     ");
     let text = report::markdown(&report);
@@ -866,16 +1024,55 @@ fn rounds_without_probes_are_compared_apart() {
     assert!(text.contains("base unprobed ok"), "{text}");
     assert!(report::html(&run, &report).contains("base, unprobed"));
     let json: serde_json::Value = serde_json::from_str(&report::json(&report).unwrap()).unwrap();
-    assert_eq!(json["comparisons"][0]["unprobed"], false);
-    assert_eq!(json["rounds"][10]["purpose"], "unprobed");
+    assert_eq!(json["comparisons"][2]["verdict"], "not-tested");
+    assert_eq!(json["rounds"][12]["purpose"], "unprobed");
 
-    // Alone they decide nothing, and there is nothing to agree with.
+    // Alone they decide the times, and there is nothing to agree with.
     let mut run = run;
     run.rounds
         .retain(|round| round.purpose.is_unprobed() || round.purpose.is_traced());
     let report = analyse(&run);
-    assert!(!report.conclusive && report.comparisons.iter().all(|c| c.unprobed && !c.primary));
+    assert!(!report.conclusive && report.comparisons.iter().all(|c| c.unprobed));
     assert!(report.notes.iter().all(|note| !note.contains("probed")));
+}
+
+/// Rounds of runs that knew no blocks are paired in their order.
+#[test]
+fn blocks_are_formed_where_none_were_recorded() {
+    let mut old = run();
+    for round in &mut old.rounds {
+        round.block = None;
+    }
+    let (old, new) = (analyse(&old), analyse(&run()));
+    assert_eq!(old.comparisons, new.comparisons);
+    // Boots that are not neighbours do not tell what probes cost.
+    assert!(old.probe_costs.is_empty() && !new.probe_costs.is_empty());
+}
+
+/// A host that is slow for whole blocks changes nothing: both arms share it.
+#[test]
+fn what_a_block_shares_is_taken_out() {
+    let mut run = run();
+    for round in &mut run.rounds {
+        let weather = if round.block.is_some_and(|block| block % 2 == 0) {
+            3.0
+        } else {
+            1.0
+        };
+        let base = if round.arm == Arm::Base { 1.25 } else { 1.0 };
+        for record in &mut round.records {
+            if let Record::Sample(sample) = record
+                && sample.metric == "sum"
+            {
+                let own = 1.0 + f64::from((round.index + sample.repetition) % 7) / 100.0;
+                sample.value = 1_000.0 * weather * base * own;
+            }
+        }
+    }
+    let report = analyse(&run);
+    let sum = comparison(&report, "sum");
+    assert_eq!((sum.verdict, sum.decided_at), (Verdict::Improved, Some(6)));
+    assert!((sum.ratio.unwrap() - 0.8).abs() < 0.01, "{sum:?}");
 }
 
 #[test]
@@ -888,7 +1085,7 @@ fn signs_agree_differ_or_cannot_be_told() {
         (500.0, 1_000.0, "can't be told"),
     ];
     for (without, with, word) in cases {
-        let mut run = with_unprobed_rounds();
+        let mut run = without_a_difference_unprobed();
         for round in &mut run.rounds {
             let level = match (round.arm, round.purpose.is_unprobed()) {
                 (Arm::Base, _) => 1_000.0,
@@ -1039,23 +1236,25 @@ The test is conducted on arm64.
     line 4: a table whose figures have no unit
 
     With the patch, as a share of without:
-    claim                         claimed  measured [95 %]    verdict
-    Total running time               0.79  1.03 [0.85, 1.13]  not reproduced
-    Total running time /             0.80  -                  not measured
-        exit_mmap
-    Total running time / reaper      0.79  0.71 [0.53, 0.89]  reproduced
+    claim                           claimed  measured [95 %]    verdict
+    Total running time                 0.79  0.91 [0.65, 1.05]  can't tell
+    Total running time / exit_mmap     0.80  -                  not measured
+    Total running time / reaper        0.79  0.63 [0.56, 0.68]  same sign
         work
-    Time waiting for pte             0.03  0.05 [0.04, 0.06]  same sign
-        spinlock
+    Time waiting for pte spinlock      0.03  0.05 [0.04, 0.07]  same sign
     ");
     assert!(text.lines().all(|line| line.chars().count() <= 72));
 }
 
-/// A change that probes make is said to be one.
+/// A change that probes make is none.
 #[test]
-fn an_improvement_by_probes_alone_is_not_confirmed() {
-    let mut run = with_unprobed_rounds();
-    for round in run.rounds.iter_mut().filter(|r| r.is_measured()) {
+fn an_improvement_by_probes_alone_is_none() {
+    let mut run = without_a_difference_unprobed();
+    for round in run
+        .rounds
+        .iter_mut()
+        .filter(|r| r.purpose == Purpose::Probed)
+    {
         for record in &mut round.records {
             if let Record::Sample(sample) = record
                 && sample.metric == "sum"
@@ -1067,28 +1266,25 @@ fn an_improvement_by_probes_alone_is_not_confirmed() {
         }
     }
     let report = analyse(&run);
-    assert_eq!(comparison(&report, "sum").verdict, Verdict::Improved);
+    assert_eq!(comparison(&report, "sum").verdict, Verdict::NoChange);
     let text = report::terminal(&report);
     let head: Vec<_> = text.lines().take(12).collect();
     insta::assert_snapshot!(head.join("\n"), @"
     oom-reaper-reverse on 6.12: 3 scenarios passed on both arms, 1 did not run. Contended
-    page-table-lock entries improved, down 94.7 %; reaper + exit_mmap improved, down 45 % with probes,
-    not confirmed without them: 1.00 [1.00, 1.00].
+    page-table-lock entries improved, down 94.9 %; reaper + exit_mmap (unprobed) changed by less than 5
+    %.
     Order of the reaper's walk: ascending on base, descending on patched, as expected.
     note: Measured under emulation (QEMU TCG): times do not carry over to hardware; counts, the order of
       the walk and the sign of a change do.
     note: Patch 1/2 of the series is missing: the series was tested without it.
     note: The probes cost base more than patched (reaper + exit_mmap: 2.00 and 1.10 times as long on
-      base and patched): times of probed boots are biased; compare with the unprobed ones.
+      base and patched): times of probed boots are biased, and decide nothing.
 
     Base against patched
     ");
-    let paragraph = report::changelog(&report).replace('\n', " ");
-    let words = "not confirmed without them: reaper + exit_mmap";
-    assert!(paragraph.contains(words), "{paragraph}");
 }
 
-/// One kernel's boots, dealt into two arms, differ no more often than they may;
+/// One kernel's boots, paired, differ no more often than they may;
 /// and a change as large as the fixture's is seen.
 #[test]
 fn what_a_run_is_worth() {
@@ -1104,9 +1300,10 @@ fn what_a_run_is_worth() {
     run.rounds.extend(base);
     let found = evidence::calibrate::calibrate(&[run], 50);
     insta::assert_snapshot!(report::calibration(&found), @"
-    mrelease-exit-race: contended-entries: 8 boots of one kernel, split at
-      random 50 times into arms of 4: called different 0 % of the time (by
-      the test alone 2 %); the interval held 1 in 100 %; a reduction of 22.8
-      % is seen in 80 % of tries.
+    mrelease-exit-race: contended-entries: no A/A run: false alarms can't be
+      told. 12 boots of one kernel, drawn 50 times into 6 blocks with labels
+      by a coin: called different 2 % of the time (by the test alone 2 %);
+      the interval held 1 in 98 %; a reduction of 24.3 % is seen in 80 % of
+      tries.
     ");
 }

@@ -497,6 +497,7 @@ mod tests {
 
     fn round(status: RoundStatus, log: &str, begun: &[&str], console: Option<&str>) -> Round {
         Round {
+            block: None,
             index: 0,
             arm: Arm::Patched,
             purpose: Purpose::Probed,

@@ -19,11 +19,15 @@ pub struct Wanted {
     /// How the kernels are configured
     #[arg(long, value_enum, default_value_t = Flavour::Lean)]
     pub flavour: Flavour,
-    /// Maximum probed boots per arm; stops early once the deciding metrics are
-    /// decided. patch-test then makes as many without probes [default: 8; in a
-    /// matrix 4; with --flavour debug or --arm 0]
+    /// Maximum blocks, each of one probed and one unprobed boot per arm; stops
+    /// early once the deciding metrics are decided [default: 8; in a matrix 6; with
+    /// --flavour debug or --arm 0]
     #[arg(long, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub rounds: Option<u32>,
+    /// Exactly this many blocks, without stopping early
+    #[arg(long, value_name = "N", conflicts_with = "rounds")]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub exactly: Option<u32>,
     /// Only the scenarios whose name matches (* and ?; repeatable)
     #[arg(long = "scenario", value_name = "GLOB")]
     pub scenarios: Vec<String>,
@@ -50,7 +54,8 @@ pub struct Wanted {
     /// Run the scenarios of each correctness boot in a random order
     #[arg(long)]
     pub shuffle: bool,
-    /// Seed for --shuffle and for random choices in scenarios
+    /// Seed for the order of boots, for --shuffle and for random choices in
+    /// scenarios
     #[arg(long)]
     pub seed: Option<u64>,
     #[command(flatten)]
@@ -71,6 +76,7 @@ impl Wanted {
             arm: self.arm,
             aa: self.aa,
             rounds: self.rounds,
+            exactly: self.exactly,
             minutes: self.minutes,
             repeat: self.repeat,
             shuffle: self.shuffle,

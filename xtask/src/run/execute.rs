@@ -62,9 +62,9 @@ pub enum Event<'a> {
     },
     /// A fresh guest gets so many scenarios.
     Left(usize),
-    /// So many boots of each arm decide, so long after the start.
+    /// So many blocks decide, so long after the start.
     Decided {
-        boots: usize,
+        blocks: usize,
         after: Duration,
     },
     /// The limit of minutes ends the measuring.
@@ -137,25 +137,23 @@ fn stop_measuring(
     record: &mut Record,
     tell: &mut dyn FnMut(Event<'_>),
 ) {
-    let Some(measured) = plan::measured(record.run()) else {
+    let Some(measured) = plan::measured(record.run(), boots) else {
         return;
     };
     let (since_start, after) = (now - clock.began, now - booting);
     if plan::looks(record.run(), measured) && evidence::decided(record.run()) {
         record.decided(since_start);
         tell(Event::Decided {
-            boots: measured,
+            blocks: measured,
             after: since_start,
         });
-        plan::enough(boots, measured);
+        plan::enough(boots);
     } else if clock.limit.is_some_and(|limit| after >= limit)
-        && boots
-            .iter()
-            .any(|boot| boot.plan.purpose == Purpose::Probed)
+        && boots.iter().any(|boot| boot.block.is_some())
     {
         record.out_of_time(after);
         tell(Event::OutOfTime { after });
-        plan::enough(boots, measured);
+        plan::enough(boots);
     }
 }
 
@@ -174,7 +172,11 @@ fn boot_all(
     };
     let boot = |boot: &Numbered<'_>, recorded: Option<Round>| match recorded {
         Some(round) => Ok(Booted { round, lost: None }),
-        None => booter.boot(boot),
+        None => {
+            let mut booted = booter.boot(boot)?;
+            booted.round.block = boot.boot.block;
+            Ok(booted)
+        }
     };
     let mut pairs = group.iter().zip(recorded);
     let booted = match pairs.len() {
@@ -194,6 +196,9 @@ fn boot_all(
     drop(host);
     Ok(booted)
 }
+
+#[cfg(test)]
+pub(super) use tests::described;
 
 #[cfg(test)]
 mod tests {
@@ -330,6 +335,7 @@ mod tests {
             index: boot.index as u32,
             arm: boot.boot.arm,
             purpose: boot.boot.plan.purpose,
+            block: None,
             status: match act {
                 Act::Interrupt => RoundStatus::Interrupted,
                 Act::FailSecond => RoundStatus::Failed,
@@ -347,6 +353,7 @@ mod tests {
     fn boot(arm: Arm, purpose: Purpose, scenarios: &[&str]) -> Boot {
         Boot {
             arm,
+            block: None,
             plan: Plan {
                 nonce: String::new(),
                 seed: 1,
@@ -363,21 +370,22 @@ mod tests {
         }
     }
 
-    /// Eight probed boots of each arm and eight unprobed ones, with a
-    /// correctness boot of each between them.
+    /// Eight blocks, and a correctness boot of each arm.
     fn boots() -> VecDeque<Boot> {
-        let pairs = |purpose, pairs: usize, scenarios: &'static [&str]| {
-            let arms = [Arm::Base, Arm::Patched].into_iter().cycle();
-            arms.take(2 * pairs)
-                .map(move |arm| boot(arm, purpose, scenarios))
-        };
-        pairs(Purpose::Probed, 8, &["race"])
-            .chain(pairs(Purpose::Correctness, 1, &["a", "b", "c"]))
-            .chain(pairs(Purpose::Unprobed, 8, &["race"]))
-            .collect()
+        let kinds = [Purpose::Probed, Purpose::Unprobed].into_iter();
+        let block = kinds.flat_map(|kind| Arm::BOTH.map(|arm| boot(arm, kind, &["race"])));
+        let block: Vec<Boot> = block.collect();
+        let blocks = (0..8).flat_map(|number| {
+            block.iter().cloned().map(move |boot| Boot {
+                block: Some(number),
+                ..boot
+            })
+        });
+        let correctness = Arm::BOTH.map(|arm| boot(arm, Purpose::Correctness, &["a", "b", "c"]));
+        blocks.chain(correctness).collect()
     }
 
-    fn described(primary: &str) -> Run {
+    pub(crate) fn described(primary: &str) -> Run {
         let arm = |arm, image: &str| {
             json!({
                 "arm": arm, "commit": "c", "tree": "t", "config_sha": "c",
@@ -456,11 +464,42 @@ mod tests {
         let ended = go(&Fake::new(|_| Act::Pass), boots(), None, None);
         assert!(ended.result.is_ok());
         assert_eq!(ended.events, ["decided"]);
-        assert_eq!(ended.run.decided_s, Some(8.0 * 60.0));
+        assert_eq!(ended.run.decided_s, Some(24.0 * 60.0));
         let counts = [Purpose::Probed, Purpose::Correctness, Purpose::Unprobed]
             .map(|purpose| count(&ended.run, purpose));
-        assert_eq!(counts, [8, 2, 8]);
-        assert_eq!(saved_rounds(ended.folder.path()), 18);
+        assert_eq!(counts, [12, 2, 12]);
+        assert_eq!(saved_rounds(ended.folder.path()), 26);
+        let blocks = ended.run.rounds.iter().filter_map(|round| round.block);
+        assert_eq!(blocks.max(), Some(5));
+    }
+
+    /// `--exactly`: the same samples, and no early stop.
+    #[test]
+    fn goes_on_to_its_number_where_that_was_asked() {
+        let mut run = described("sum");
+        run.exactly = true;
+        let folder = tempfile::tempdir().unwrap();
+        let mut record = Record::new(folder.path().to_owned(), run, None).unwrap();
+        let fake = Fake::new(|_| Act::Pass);
+        let clock = Clock {
+            began: fake.start,
+            limit: None,
+        };
+        execute(&fake, boots(), &clock, &mut record, &mut |_| ()).unwrap();
+        assert_eq!(record.run().rounds.len(), 8 * 4 + 2);
+        assert_eq!(record.run().decided_s, Some(32.0 * 60.0));
+    }
+
+    /// A run whose boots came in another order is not gone on with.
+    #[test]
+    fn a_run_without_blocks_is_not_resumed() {
+        let mut broken = go(&Fake::new(|_| Act::Pass), boots(), Some(4), None);
+        for round in &mut broken.run.rounds {
+            round.block = None;
+        }
+        let place = tempfile::tempdir().unwrap();
+        let again = Record::new(place.path().to_owned(), described("sum"), Some(broken.run));
+        assert_eq!(again.err().map(|failure| failure.kind), Some(Kind::Usage));
     }
 
     #[test]
@@ -500,9 +539,9 @@ mod tests {
         let resumed = go(&fake, boots(), None, Some(&broken));
         assert!(resumed.result.is_ok());
         // The round that was interrupted is booted again, those before it not.
-        assert_eq!(fake.booted().len(), 18 - 5);
+        assert_eq!(fake.booted().len(), 26 - 5);
         assert_eq!(resumed.run.rounds, whole.run.rounds);
-        assert_eq!(saved_rounds(resumed.folder.path()), 18);
+        assert_eq!(saved_rounds(resumed.folder.path()), 26);
     }
 
     #[test]
@@ -524,7 +563,7 @@ mod tests {
         assert_eq!(ended.events, ["out of time"]);
         let counts = [Purpose::Probed, Purpose::Correctness, Purpose::Unprobed]
             .map(|purpose| count(&ended.run, purpose));
-        assert_eq!(counts, [4, 2, 4]);
+        assert_eq!(counts, [2, 2, 2]);
         assert_eq!(ended.run.decided_s, None);
         assert_eq!(ended.run.notes, ["measured no more after 4 min 00 s"]);
     }

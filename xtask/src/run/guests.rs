@@ -135,6 +135,7 @@ impl Guests<'_> {
             index: guest.index,
             arm: guest.arm,
             purpose: plan.purpose,
+            block: None,
             status: status(&outcome.end, &ktap, &said.records),
             console_verdict: outcome.triage.verdict,
             console_events: outcome.triage.events.clone(),

@@ -184,8 +184,8 @@ fn tell(progress: &Progress, event: &Event<'_>) {
         Event::Lost { boot, why } => format!("  {boot}: {why}"),
         Event::Ended { boot, round } => ended(boot, round),
         Event::Left(scenarios) => format!("  a fresh guest for the {scenarios} scenarios left"),
-        Event::Decided { boots, after } => format!(
-            "  decided by {boots} boots of each arm, {} after the start",
+        Event::Decided { blocks, after } => format!(
+            "  decided by {blocks} blocks, {} after the start",
             seconds(*after)
         ),
         Event::OutOfTime { after } => format!("  measured no more after {}", seconds(*after)),

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use evidence::design::{FEWEST, Looks};
+use evidence::design::FEWEST;
 use evidence::run::{ExpectOrder, Round, Run};
+use evidence::stats::Rng;
 use results::plan::{self, Plan};
 use results::record::Record;
 use results::{Arm, Purpose};
@@ -16,7 +17,7 @@ use crate::catalogue::Catalogue;
 use crate::exit::{Advise, Kind, Result, fail};
 use crate::flavour::Flavour;
 
-/// The most measuring boots of each arm, where the user does not say.
+/// The most blocks, where the user does not say.
 const ROUNDS: u32 = 8;
 /// Repetitions of each measuring scenario in a boot.
 const REPETITIONS: u32 = 12;
@@ -31,6 +32,9 @@ const SWEEP_REPETITIONS: u32 = 4;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Boot {
     pub arm: Arm,
+    /// The block of neighbouring boots that it belongs to; none of a boot that is
+    /// not compared by blocks.
+    pub block: Option<u32>,
     /// What its guest is to do. It has no nonce yet: who boots gives it one.
     pub plan: Plan,
     /// Whether its QEMU is killed once the first test has ended, for tests.
@@ -44,10 +48,8 @@ pub struct Tasks {
     pub scenarios: Vec<String>,
     /// Those of them that measure.
     measuring: Vec<String>,
-    /// The most measuring boots of each arm.
+    /// The most blocks.
     pub rounds: u32,
-    /// Unprobed boots of each arm.
-    unprobed: u32,
     /// Correctness boots of each arm.
     correctness: u32,
     /// The scenarios that sweep.
@@ -82,7 +84,6 @@ impl Tasks {
                 .cloned()
                 .collect(),
             rounds,
-            unprobed: if whole { rounds } else { 0 },
             correctness: request.repeat,
             sweeps: match request.sweep {
                 true => catalogue.sweeps(),
@@ -97,7 +98,6 @@ impl Tasks {
             // A kernel against itself shows what the measurement is worth, to
             // which other boots add nothing.
             true => Self {
-                unprobed: 0,
                 correctness: 0,
                 ..tasks
             },
@@ -106,25 +106,36 @@ impl Tasks {
     }
 
     /// The boots, in their order. Those that measure come first: their verdict
-    /// is what one waits for. Arms alternate A B B A, so that a drift of the
-    /// host falls on both alike.
+    /// is what one waits for. They come in blocks of a probed and an unprobed boot
+    /// of each arm: a drift of the host falls on neighbours alike, and the order,
+    /// drawn anew for each block, gives nobody the better place.
     pub fn boots(&self, request: &Request, manifest: &Manifest, seed: u64) -> VecDeque<Boot> {
-        let purposes = [
-            (Purpose::Probed, &self.measuring, self.rounds),
+        let arms = request.arms();
+        let mut rng = Rng::new(seed);
+        let blocks = if self.measuring.is_empty() {
+            0
+        } else {
+            self.rounds
+        };
+        let measuring = (0..blocks).flat_map(|block| {
+            let boots = drawn(&arms, &mut rng).into_iter();
+            boots.map(move |(purpose, arm)| (purpose, &self.measuring, arm, Some(block)))
+        });
+        let others = [
             (Purpose::Correctness, &self.scenarios, self.correctness),
-            (Purpose::Unprobed, &self.measuring, self.unprobed),
             (Purpose::ProbedSweep, &self.sweeps, SWEEPS),
             (Purpose::UnprobedSweep, &self.sweeps, SWEEPS),
         ];
-        let arms = request.arms();
-        purposes
+        let others = others
             .into_iter()
             .filter(|(_, scenarios, _)| !scenarios.is_empty())
             .flat_map(|(purpose, scenarios, boots)| {
-                alternate(&arms, boots).map(move |arm| (purpose, scenarios, arm))
-            })
+                alternate(&arms, boots).map(move |arm| (purpose, scenarios, arm, None))
+            });
+        measuring
+            .chain(others)
             .zip(0..)
-            .map(|((purpose, scenarios, arm), index)| {
+            .map(|((purpose, scenarios, arm, block), index)| {
                 let seed = seed.wrapping_add(index);
                 let scenarios = match purpose {
                     Purpose::Correctness if request.shuffle => shuffled(scenarios, seed),
@@ -133,6 +144,7 @@ impl Tasks {
                 let usual = guest(manifest, arm, purpose, scenarios, seed);
                 Boot {
                     arm,
+                    block,
                     plan: Plan {
                         timeout_scale: request.flavour.timeout_scale(),
                         ..usual
@@ -142,6 +154,21 @@ impl Tasks {
             })
             .collect()
     }
+}
+
+/// The boots of a block: those of a kind beside each other. Which kind comes
+/// first is drawn, and for each kind which arm.
+fn drawn(arms: &[Arm], rng: &mut Rng) -> Vec<(Purpose, Arm)> {
+    let mut kinds = [Purpose::Probed, Purpose::Unprobed];
+    let first = rng.below(kinds.len());
+    kinds.rotate_left(first);
+    let boots = kinds.map(|purpose| {
+        let mut arms = arms.to_vec();
+        let first = rng.below(arms.len());
+        arms.rotate_left(first);
+        arms.into_iter().map(move |arm| (purpose, arm))
+    });
+    boots.into_iter().flatten().collect()
 }
 
 /// What one guest of a series with this manifest is to do.
@@ -173,10 +200,10 @@ pub fn guest(
     }
 }
 
-/// How many boots of each arm measure: none where nothing can be compared, and
+/// How many blocks measure: none where nothing can be compared, and
 /// whoever asks for some there is told.
 fn rounds(request: &Request) -> Result<u32> {
-    let asked = request.rounds;
+    let asked = request.exactly.or(request.rounds);
     let usual = match request.extent {
         Extent::Whole => ROUNDS,
         Extent::Brief => FEWEST as u32,
@@ -188,7 +215,7 @@ fn rounds(request: &Request) -> Result<u32> {
     };
     match asked.unwrap_or(0) {
         0 => Ok(0),
-        _ => fail(Kind::Usage, why).hint("leave out --rounds, or give 0"),
+        _ => fail(Kind::Usage, why).hint("leave out --rounds and --exactly, or give 0"),
     }
 }
 
@@ -253,36 +280,36 @@ pub fn side_by_side(boots: &VecDeque<Boot>, room: usize) -> usize {
     arms.len().max(1)
 }
 
-/// Leaves out what a run need not measure any more: it is decided after so many
-/// boots of each arm, and is to have as many without probes.
-pub fn enough(boots: &mut VecDeque<Boot>, measured: usize) {
-    let mut unprobed = 2 * measured;
-    boots.retain(|boot| match boot.plan.purpose {
-        Purpose::Probed => false,
-        Purpose::Unprobed => {
-            let keep = unprobed > 0;
-            unprobed = unprobed.saturating_sub(1);
-            keep
-        }
-        Purpose::Correctness | Purpose::ProbedSweep | Purpose::UnprobedSweep => true,
-    });
+/// Leaves out what a run need not measure any more.
+pub fn enough(boots: &mut VecDeque<Boot>) {
+    boots.retain(|boot| boot.block.is_none());
 }
 
-/// The boots of each arm that have measured, where a boot that measures has
-/// just made them as many on both; none elsewhere.
-pub fn measured(run: &Run) -> Option<usize> {
-    let [base, patched] = Arm::BOTH.map(|arm| {
-        let measured = |r: &&Round| r.arm == arm && r.is_measured() && r.status.has_sound_samples();
-        run.rounds.iter().filter(measured).count()
+/// The whole blocks that have measured, where a block has just ended; none
+/// elsewhere. Each kind of boot counts by itself: a boot that broke down takes its
+/// neighbour along.
+pub fn measured(run: &Run, boots: &VecDeque<Boot>) -> Option<usize> {
+    let block = run.rounds.last()?.block?;
+    if boots.front().is_some_and(|next| next.block == Some(block)) {
+        return None;
+    }
+    let sound = |arm: Arm, purpose: Purpose| -> BTreeSet<u32> {
+        let of = run.rounds.iter();
+        of.filter(|r| (r.arm, r.purpose) == (arm, purpose) && r.status.has_sound_samples())
+            .filter_map(|round| round.block)
+            .collect()
+    };
+    let blocks = [Purpose::Probed, Purpose::Unprobed].map(|purpose| {
+        let [base, patched] = Arm::BOTH.map(|arm| sound(arm, purpose));
+        base.intersection(&patched).count()
     });
-    let ended = run.rounds.last().is_some_and(Round::is_measured);
-    (ended && base == patched).then_some(base)
+    blocks.into_iter().min()
 }
 
-/// Whether `run` looks at what it has measured after so many boots of each arm.
-pub fn looks(run: &Run, measured: usize) -> bool {
-    run.limit
-        .is_some_and(|limit| Looks::new(limit as usize).at().any(|at| at == measured))
+/// Whether `run` looks at what it has measured after so many blocks.
+pub fn looks(run: &Run, blocks: usize) -> bool {
+    let looks = run.limit.map(|limit| run.looks(limit as usize));
+    looks.is_some_and(|looks| looks.at().any(|at| at == blocks))
 }
 
 /// The boot that takes over what `round` left of its plan; none where nothing
@@ -311,6 +338,7 @@ pub fn rest(boot: &Boot, round: &Round) -> Option<Boot> {
     }
     Some(Boot {
         arm: boot.arm,
+        block: boot.block,
         plan: Plan {
             scenarios: left,
             fault: None,
@@ -343,6 +371,7 @@ mod tests {
             arm: None,
             aa: false,
             rounds: None,
+            exactly: None,
             minutes: None,
             repeat: 1,
             shuffle: false,
@@ -363,6 +392,7 @@ mod tests {
     fn planned(names: &[&str]) -> Boot {
         Boot {
             arm: Arm::Patched,
+            block: None,
             plan: Plan {
                 nonce: "n1".into(),
                 seed: 7,
@@ -384,6 +414,7 @@ mod tests {
             index: 0,
             arm: Arm::Patched,
             purpose: Purpose::Correctness,
+            block: None,
             status: RoundStatus::Failed,
             console_verdict: Default::default(),
             console_events: Vec::new(),
@@ -433,30 +464,92 @@ mod tests {
 
     #[test]
     fn a_run_that_is_decided_measures_no_more() {
-        let purposes = [
-            Purpose::Probed,
-            Purpose::Correctness,
-            Purpose::Unprobed,
-            Purpose::ProbedSweep,
-        ];
-        let mut boots: VecDeque<_> = purposes
+        let mut boots: VecDeque<_> = [Purpose::Probed, Purpose::Unprobed, Purpose::Correctness]
             .into_iter()
             .flat_map(|purpose| alternate(&Arm::BOTH, 3).map(move |arm| of(arm, purpose)))
             .collect();
-        enough(&mut boots, 2);
+        for boot in &mut boots {
+            let timed = boot.plan.purpose != Purpose::Correctness;
+            boot.block = timed.then_some(0);
+        }
+        enough(&mut boots);
         let left: Vec<_> = boots.iter().map(|b| (b.arm, b.plan.purpose)).collect();
         use Arm::{Base as A, Patched as B};
-        let all = |purpose| [A, B, B, A, A, B].map(|arm| (arm, purpose));
-        let unprobed = [A, B, B, A].map(|arm| (arm, Purpose::Unprobed));
         assert_eq!(
             left,
-            [
-                all(Purpose::Correctness).as_slice(),
-                &unprobed,
-                &all(Purpose::ProbedSweep)
-            ]
-            .concat()
+            [A, B, B, A, A, B].map(|arm| (arm, Purpose::Correctness))
         );
+    }
+
+    /// Each block has a boot of each kind and arm, those of a kind beside each
+    /// other, and no arm has the better place.
+    #[test]
+    fn blocks_are_drawn() {
+        let blocks = |seed| -> Vec<Vec<(Purpose, Arm)>> {
+            let mut rng = Rng::new(seed);
+            (0..400).map(|_| drawn(&Arm::BOTH, &mut rng)).collect()
+        };
+        let all = blocks(7);
+        assert_eq!(all, blocks(7));
+        assert_ne!(all, blocks(8));
+        for block in &all {
+            assert!(block[0].0 == block[1].0 && block[2].0 == block[3].0);
+            let kinds: BTreeSet<_> = block
+                .iter()
+                .map(|(kind, arm)| (*kind, arm.as_str()))
+                .collect();
+            assert_eq!(kinds.len(), 4);
+        }
+        let count = |at: usize, of: (Purpose, Arm)| all.iter().filter(|b| b[at] == of).count();
+        for at in 0..4 {
+            for kind in [Purpose::Probed, Purpose::Unprobed] {
+                for arm in Arm::BOTH {
+                    let count = count(at, (kind, arm));
+                    assert!((70..130).contains(&count), "{at} {kind:?} {arm}: {count}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_counts_once_it_is_whole() {
+        use Arm::{Base as A, Patched as B};
+        use Purpose::{Probed, Unprobed};
+        let run = |rounds: &[(u32, Arm, Purpose, RoundStatus)]| -> Run {
+            let mut run = crate::run::execute::described("sum");
+            run.rounds = rounds
+                .iter()
+                .map(|&(block, arm, purpose, status)| Round {
+                    block: Some(block),
+                    arm,
+                    purpose,
+                    status,
+                    ..round("", &[])
+                })
+                .collect();
+            run
+        };
+        let ok = RoundStatus::Ok;
+        let block = |n| {
+            [
+                (n, B, Probed, ok),
+                (n, A, Probed, ok),
+                (n, A, Unprobed, ok),
+                (n, B, Unprobed, ok),
+            ]
+        };
+        let next = Boot {
+            block: Some(1),
+            ..planned(&["a"])
+        };
+        let two = [block(0), block(1)].concat();
+        assert_eq!(measured(&run(&two), &VecDeque::new()), Some(2));
+        assert_eq!(measured(&run(&two), &VecDeque::from([next])), None);
+        // A guest that broke down takes its neighbour along, and no more.
+        let mut broken = two;
+        broken[1].3 = RoundStatus::Panic;
+        assert_eq!(measured(&run(&broken), &VecDeque::new()), Some(1));
+        assert_eq!(measured(&run(&[]), &VecDeque::new()), None);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use evidence::Report;
 use evidence::run::{
     self, ArmInfo, Host, KernelInfo, LostBoot, Round, RoundStatus, Run, SCHEMA, SeriesInfo,
 };
-use results::Arm;
 use results::text::hex;
+use results::{Arm, Purpose};
 use sha1::{Digest, Sha1};
 
 use super::folder;
@@ -97,7 +97,13 @@ fn take_over(run: &mut Run, earlier: Run, folder: &std::path::Path) -> Result<Ve
         let arms = run.kernel.arms.iter();
         arms.map(|arm| arm.image_sha.clone()).collect()
     };
+    // Without blocks its boots came in another order.
+    let blocks = |round: &Round| {
+        let timed = matches!(round.purpose, Purpose::Probed | Purpose::Unprobed);
+        !timed || round.block.is_some()
+    };
     let same = images(run) == images(&earlier)
+        && earlier.rounds.iter().all(blocks)
         && (run.limit, &run.guest, &run.accelerator.kind, &run.qemu)
             == (
                 earlier.limit,
@@ -109,7 +115,7 @@ fn take_over(run: &mut Run, earlier: Run, folder: &std::path::Path) -> Result<Ve
         return fail(
             Kind::Usage,
             format!(
-                "{} can't be resumed: its kernels, guests or number of rounds were different",
+                "{} can't be resumed: its kernels, guests, blocks or number of rounds were different",
                 folder.display()
             ),
         )
@@ -192,6 +198,8 @@ pub fn describe(
         unprobed: measure.map(|m| m.unprobed.clone()).unwrap_or_default(),
         margin: measure.map_or(0.05, |m| m.margin),
         limit: Some(tasks.rounds).filter(|rounds| *rounds > 0),
+        exactly: request.exactly.is_some(),
+        absolute: measure.map(|m| m.absolute.clone()).unwrap_or_default(),
         decided_s: None,
         changelog: series
             .patches

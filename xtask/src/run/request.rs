@@ -27,9 +27,11 @@ pub struct Request {
     pub arm: Option<Arm>,
     /// Base against itself.
     pub aa: bool,
-    /// The most measuring boots of each arm; [`Extent`] decides where none is
-    /// given.
+    /// The most blocks; [`Extent`] decides where none is given.
     pub rounds: Option<u32>,
+    /// So many blocks, whatever they show.
+    #[serde(default)]
+    pub exactly: Option<u32>,
     /// Minutes of booting after which no measuring boot begins.
     pub minutes: Option<u32>,
     /// Correctness boots of each arm.
@@ -64,7 +66,7 @@ pub enum Extent {
     /// All that tells something of a series.
     Whole,
     /// What tells something of a kernel, as one of many: without the kernel's
-    /// own tests, and with no boots that only say what the probes cost.
+    /// own tests, and with the fewest blocks that can tell something.
     Brief,
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use results::Arm;
 use results::machine::Accel;
 use results::record::Record;
+use results::{Arm, Purpose};
 
 use crate::design::FEWEST;
-use crate::run::Run;
+use crate::run::{Round, Run};
 
 /// Whether both arms of a run are the same kernel.
 pub(super) fn same_kernel(run: &Run) -> Vec<String> {
@@ -53,13 +53,17 @@ pub(super) fn caveats(run: &Run) -> Vec<String> {
             several.join(", ")
         )),
     }
-    let boots = |arm: Arm| {
-        run.rounds
-            .iter()
-            .filter(|r| r.arm == arm && r.is_measured() && r.status.has_sound_samples())
-            .count()
+    let boots = |arm: Arm, purpose: Purpose| {
+        let of = |r: &&Round| r.arm == arm && r.purpose == purpose;
+        let sound = run.rounds.iter().filter(|r| r.status.has_sound_samples());
+        sound.filter(of).count()
     };
-    let fewest = boots(Arm::Base).min(boots(Arm::Patched));
+    let kinds = [Purpose::Probed, Purpose::Unprobed].map(|purpose| {
+        let [base, patched] = Arm::BOTH.map(|arm| boots(arm, purpose));
+        base.min(patched)
+    });
+    let [most, fewest] = [kinds.iter().max(), kinds.iter().filter(|n| **n > 0).min()]
+        .map(|found| found.copied().unwrap_or(0));
     let both = run.has_both_arms();
     if run.guest.flavour != MEASURED {
         caveats.push(format!(
@@ -67,12 +71,12 @@ pub(super) fn caveats(run: &Run) -> Vec<String> {
              correctness only.",
             run.guest.flavour
         ));
-    } else if both && !run.rounds.is_empty() && fewest == 0 && run.limit.is_none() {
+    } else if both && !run.rounds.is_empty() && most == 0 && run.limit.is_none() {
         caveats.push("Nothing was measured: no measuring boot was asked for.".to_owned());
     } else if both && !run.rounds.is_empty() && fewest < FEWEST {
         caveats.push(format!(
-            "Too few measuring boots per arm ({fewest}): with fewer than {FEWEST}, no difference \
-             can be significant."
+            "Too few blocks ({fewest}): with fewer than {FEWEST}, no difference can be \
+             significant."
         ));
     }
     let unsound = run

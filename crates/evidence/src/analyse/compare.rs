@@ -1,19 +1,23 @@
-//! Base against patched: verdicts on all metrics of a run together.
+//! Base against patched: verdicts on the metrics that decide, and the figures of
+//! all others.
 //!
-//! First each metric's own figures, then what needs all of them (the sequence
-//! of those that decide, Holm's correction of the others), then the
-//! comparisons.
+//! First each metric's own figures, then the sequence of those that decide, then
+//! the comparisons.
 
 use results::record::Unit;
 
 use super::comparison::{ArmSamples, Comparison, Sides, Unprobed, Verdict, side};
-use super::samples::{Key, Measured, Samples, label, names, seed};
-use crate::design::{self, ALPHA, Looks, holm};
+use super::samples::{Key, Measured, Samples, label, names, place};
+use crate::design::{ALPHA, TAILS};
 use crate::run::Run;
-use crate::stats;
+use crate::stats::{self, Blocks};
 
-/// More boots of each arm than these are not worth naming.
-const MOST_BOOTS: f64 = 1_000.0;
+/// More blocks than these are not worth naming.
+const MOST_BLOCKS: f64 = 200.0;
+
+/// How many times as many blocks it takes to see an effect in four runs of five
+/// as it takes to see it in every other: (1.96 + 0.84)² / 1.96².
+const POWER: f64 = 2.04;
 
 /// All comparisons: first those that decide, in their order.
 pub(super) fn comparisons(run: &Run, samples: &Samples) -> Vec<Comparison> {
@@ -30,14 +34,15 @@ pub fn decided(run: &Run) -> bool {
 
 /// The same of comparisons that were made.
 pub(super) fn conclusive(run: &Run, comparisons: &[Comparison]) -> bool {
-    let decided = |name: &String| {
-        let mut found = comparisons
-            .iter()
-            .filter(|c| c.primary && names(name, &c.scenario, &c.metric))
-            .peekable();
+    let decided = |wanted: usize| {
+        let of = |c: &&Comparison| {
+            let place = place(run, c.unit, c.unprobed, &c.scenario, &c.metric);
+            c.primary && place == Some(wanted)
+        };
+        let mut found = comparisons.iter().filter(of).peekable();
         found.peek().is_some() && found.all(|c| c.verdict != Verdict::Inconclusive)
     };
-    !run.primary.is_empty() && run.primary.iter().all(decided)
+    !run.primary.is_empty() && (0..run.primary.len()).all(decided)
 }
 
 fn compare(run: &Run, samples: &Samples, wanted: impl Fn(&Key) -> bool) -> Vec<Comparison> {
@@ -46,78 +51,146 @@ fn compare(run: &Run, samples: &Samples, wanted: impl Fn(&Key) -> bool) -> Vec<C
         .filter_map(|(key, measured)| Figures::of(run, samples, key, measured))
         .collect();
     // A stable sort: within each, as keys are ordered.
-    figures.sort_by_key(|of| {
-        let named = |name: &String| of.primary && names(name, &of.key.scenario, &of.key.metric);
-        run.primary.iter().position(named).unwrap_or(usize::MAX)
+    figures.sort_by_key(|of| match of.role {
+        Role::Decides(place) => place,
+        Role::Tail | Role::Stands => usize::MAX,
     });
-    let tested = tested(&figures);
-    let judged = |(of, tested): (&Figures, Tested)| of.judged(run, tested, &figures);
-    figures.iter().zip(tested).map(judged).collect()
+    // A metric that decides differs only where all before it do.
+    let mut in_sequence = true;
+    let differs: Vec<bool> = figures
+        .iter()
+        .map(|of| match of.role {
+            Role::Decides(_) => {
+                in_sequence &= of.differs_at.is_some();
+                in_sequence
+            }
+            Role::Tail => of.differs_at.is_some(),
+            Role::Stands => false,
+        })
+        .collect();
+    let judged = |(of, differs): (&Figures, bool)| of.judged(run, differs, &figures);
+    figures.iter().zip(differs).map(judged).collect()
+}
+
+/// What a metric is there for.
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    /// It decides, at this place.
+    Decides(usize),
+    /// It counts slow repetitions of a time that decides: more of them fail a run.
+    Tail,
+    /// Its figures stand for themselves.
+    Stands,
 }
 
 /// What one metric's samples say, whatever the others do.
 struct Figures {
     key: Key,
     unit: Unit,
-    primary: bool,
+    role: Role,
     shown: bool,
     base: ArmSamples,
     patched: ArmSamples,
+    blocks: usize,
     ratio: Option<f64>,
     interval: Option<[f64; 2]>,
+    difference: f64,
     difference_interval: Option<[f64; 2]>,
     p: Option<f64>,
-    /// Boots of each arm at the first look at which it differs.
+    /// The blocks at the first look at which it differs.
     differs_at: Option<usize>,
 }
 
 impl Figures {
     fn of(run: &Run, samples: &Samples, key: &Key, measured: &Measured) -> Option<Self> {
         let Sides {
-            base,
-            patched,
-            ratio,
-        } = Sides::of(&measured.base, &measured.patched)?;
-        let seed = seed(run.seed, key);
-        let bootstrap = stats::bootstrap(&measured.base, &measured.patched, seed);
-        let p = |boots: usize| {
-            let first = |arm: &ArmSamples| arm.boot_medians.get(..boots).map(<[f64]>::to_vec);
-            stats::permutation_test(&first(&base)?, &first(&patched)?, seed)
+            mut base,
+            mut patched,
+            ..
+        } = Sides::of(measured)?;
+        let role = match samples.decides(run, key) {
+            true => Role::Decides(samples.place(run, key)?),
+            false if samples.is_tail(run, key) => Role::Tail,
+            false => Role::Stands,
         };
-        let boots = base.boots.min(patched.boots);
-        // A run that had no limit in mind looked once.
-        let looks = Looks::new(run.limit.map_or(boots, |limit| limit as usize));
+        let pairs = measured.pairs();
+        let [from, to] = pairs
+            .each_ref()
+            .map(|arm| -> Vec<f64> { arm.iter().map(|boot| measured.summary(boot)).collect() });
+        let blocks = from.len();
+        let looks = run.looks(blocks);
+        let (level, differs_at) = match role {
+            Role::Decides(_) => {
+                let p = |blocks: usize| {
+                    let ratios =
+                        Blocks::ratios(from.get(..blocks)?, to.get(..blocks)?, measured.scale());
+                    Some(ratios.p(1.0))
+                };
+                (looks.level(blocks), looks.differs(blocks, p))
+            }
+            // Looked at once, and to one side.
+            Role::Tail => {
+                let differences = Blocks::differences(&from, &to);
+                let more = differences.centre().is_some_and(|centre| centre > 0.0);
+                let rare = more && differences.p(0.0) <= 2.0 * TAILS;
+                (ALPHA, rare.then_some(blocks))
+            }
+            Role::Stands => (ALPHA, None),
+        };
+        let ratios = Blocks::ratios(&from, &to, measured.scale());
+        let differences = Blocks::differences(&from, &to);
+        let mut ratio = ratios.centre().filter(|ratio| ratio.is_finite());
+        let mut interval = ratios.interval(level);
+        let mut difference_interval = differences.interval(level);
+        if role == Role::Tail {
+            // A share of all: most boots have none.
+            for (arm, boots) in [(&mut base, &pairs[0]), (&mut patched, &pairs[1])] {
+                let all: Vec<f64> = boots.iter().flat_map(|boot| boot.iter().copied()).collect();
+                arm.level = measured.summary(&all);
+            }
+            (ratio, interval) = (None, None);
+        }
+        // Ranks say nothing of an arm that has none: its rate may be small.
+        let never = |values: &[f64]| !values.is_empty() && values.iter().all(|value| *value == 0.0);
+        if measured.unit == Unit::Count && role != Role::Tail {
+            let [from_rate, to_rate] = pairs.each_ref().map(|arm| stats::at_most(arm, level));
+            match (never(&from), never(&to)) {
+                (false, true) => {
+                    (ratio, interval) =
+                        (Some(0.0), interval.and(stats::none_against(&pairs, level)));
+                }
+                (true, true) => difference_interval = Some([-from_rate, to_rate]),
+                _ => {}
+            }
+        }
         Some(Self {
-            primary: samples.decides(run, key),
             shown: samples.is_shown(run, key),
-            differs_at: looks.differs(boots, p),
-            p: stats::permutation_test(&base.boot_medians, &patched.boot_medians, seed),
-            interval: bootstrap
-                .map(|found| found.ratio)
-                .filter(|ends| ratio.is_some() && ends.iter().all(|end| end.is_finite())),
-            difference_interval: bootstrap.map(|found| found.difference),
+            role,
+            differs_at,
+            p: (blocks > 0).then(|| ratios.p(1.0)),
+            interval: interval.filter(|ends| ratio.is_some() && ends.iter().all(|e| e.is_finite())),
+            difference: differences.centre().unwrap_or(patched.level - base.level),
+            difference_interval,
+            ratio,
             key: key.clone(),
             unit: measured.unit,
             base,
             patched,
-            ratio,
+            blocks,
         })
     }
 
-    /// Whether both are corrected for each other. What was measured without
-    /// probes asks a question of its own.
-    fn same_family(&self, other: &Self) -> bool {
-        !self.primary && !other.primary && self.key.unprobed == other.key.unprobed
-    }
-
-    fn judged(&self, run: &Run, tested: Tested, all: &[Self]) -> Comparison {
+    fn judged(&self, run: &Run, differs: bool, all: &[Self]) -> Comparison {
         let lower_is_better = self.unit != Unit::PerSecond;
-        let verdict = self.verdict(lower_is_better, tested.differs, run.margin);
+        let primary = matches!(self.role, Role::Decides(_));
+        let verdict = match self.role {
+            Role::Decides(_) => self.verdict(run, lower_is_better, differs),
+            Role::Tail if differs => Verdict::Regressed,
+            Role::Tail | Role::Stands => Verdict::NotTested,
+        };
         let rounds_needed = || {
-            let boots = self.base.boots.min(self.patched.boots);
-            let needed = boots_needed(self.ratio?, self.interval?, boots, run.margin)?;
-            let at_once = all.iter().filter(|other| self.same_family(other)).count();
-            Some(needed.max(design::fewest(at_once) as u32))
+            let needed = blocks_needed(self.ratio?, self.interval?, self.blocks, run.margin)?;
+            Some(needed.max(crate::design::FEWEST as u32))
         };
         let inconclusive = verdict == Verdict::Inconclusive;
         Comparison {
@@ -127,93 +200,65 @@ impl Figures {
             unprobed: self.key.unprobed,
             unit: self.unit,
             lower_is_better,
-            primary: self.primary,
+            primary,
             shown: self.shown,
             label: label(run, &self.key),
             base: self.base.clone(),
             patched: self.patched.clone(),
             ratio: self.ratio,
             interval: self.interval,
-            difference: self.patched.median - self.base.median,
+            difference: self.difference,
             difference_interval: self.difference_interval,
             p: self.p,
-            p_adjusted: tested.p_adjusted,
-            decided_at: tested.decided_at,
+            p_adjusted: None,
+            blocks: self.blocks,
+            decided_at: self.differs_at.filter(|_| differs),
             verdict,
             without_probes: unprobed(run, self, all),
             rounds_needed: inconclusive.then(rounds_needed).flatten(),
         }
     }
 
-    /// What follows from the ratio and its interval.
-    fn verdict(&self, lower_is_better: bool, significant: bool, margin: f64) -> Verdict {
-        let (down, up) = if lower_is_better {
-            (Verdict::Improved, Verdict::Regressed)
-        } else {
-            (Verdict::Regressed, Verdict::Improved)
+    /// What follows from the interval, and from the test at the looks.
+    fn verdict(&self, run: &Run, lower_is_better: bool, differs: bool) -> Verdict {
+        let (down, up) = match lower_is_better {
+            true => (Verdict::Improved, Verdict::Regressed),
+            false => (Verdict::Regressed, Verdict::Improved),
         };
+        let margin = run.margin;
+        let absolute = run.absolute.get(&self.key.metric).copied();
+        let small = |[low, high]: [f64; 2]| {
+            absolute.is_some_and(|absolute| -absolute <= low && high <= absolute)
+        };
+        if self.difference_interval.is_some_and(small) {
+            return Verdict::NoChange;
+        }
+        let matters = absolute.is_none_or(|absolute| self.difference.abs() > absolute);
         if let (Some(ratio), Some([low, high])) = (self.ratio, self.interval) {
             let (floor, ceiling) = (1.0 - margin, 1.0 + margin);
             return if low >= floor && high <= ceiling {
                 Verdict::NoChange
-            } else if significant && high < 1.0 && ratio <= floor {
+            } else if differs && matters && high < 1.0 && ratio <= floor {
                 down
-            } else if significant && low > 1.0 && ratio >= ceiling {
+            } else if differs && matters && low > 1.0 && ratio >= ceiling {
                 up
             } else {
                 Verdict::Inconclusive
             };
         }
-        // Where base's median is 0 there is no ratio, only a difference.
+        // Where base is 0 there is no ratio, only a difference.
         match self.difference_interval {
-            Some([low, high]) if low == 0.0 && high == 0.0 => Verdict::NoChange,
-            Some([_, high]) if significant && high < 0.0 => down,
-            Some([low, _]) if significant && low > 0.0 => up,
+            Some([_, high]) if differs && matters && high < 0.0 => down,
+            Some([low, _]) if differs && matters && low > 0.0 => up,
             _ => Verdict::Inconclusive,
         }
     }
 }
 
-/// What the test of all metrics together says of one.
-#[derive(Clone, Copy)]
-struct Tested {
-    differs: bool,
-    decided_at: Option<usize>,
-    p_adjusted: Option<f64>,
-}
-
-/// A metric that decides differs only where all before it do; the p-values of
-/// the others are corrected (Holm).
-fn tested(figures: &[Figures]) -> Vec<Tested> {
-    let mut in_sequence = true;
-    let test = |of: &Figures| {
-        if of.primary {
-            let decided_at = of.differs_at.filter(|_| in_sequence);
-            in_sequence = decided_at.is_some();
-            return Tested {
-                differs: in_sequence,
-                decided_at,
-                p_adjusted: None,
-            };
-        }
-        let family = figures
-            .iter()
-            .filter(|f| f.same_family(of) && f.p.is_some());
-        let at = family.clone().position(|f| std::ptr::eq(f, of));
-        let ps: Vec<f64> = family.filter_map(|f| f.p).collect();
-        let p_adjusted = at.and_then(|at| holm(&ps).get(at).copied());
-        Tested {
-            differs: p_adjusted.is_some_and(|p| p <= ALPHA),
-            decided_at: None,
-            p_adjusted,
-        }
-    };
-    figures.iter().map(test).collect()
-}
-
-/// What unprobed boots say of a time that decides.
+/// What unprobed boots say of a time that probed ones measured too.
 fn unprobed(run: &Run, of: &Figures, all: &[Figures]) -> Option<Unprobed> {
-    if !of.primary || of.unit != Unit::Us {
+    let named = |name: &String| names(name, &of.key.scenario, &of.key.metric);
+    if of.key.unprobed || of.unit == Unit::Count || !run.primary.iter().any(named) {
         return None;
     }
     let metric = run.unprobed_of(&of.key.metric);
@@ -233,9 +278,9 @@ fn unprobed(run: &Run, of: &Figures, all: &[Figures]) -> Option<Unprobed> {
     })
 }
 
-/// Boots of each arm after which the interval, which narrows with their root,
-/// would exclude 1 or lie inside the margin, if the ratio stayed as it is.
-fn boots_needed(ratio: f64, [low, high]: [f64; 2], boots: usize, margin: f64) -> Option<u32> {
+/// Blocks after which the interval, which narrows with their root, would exclude
+/// 1 or lie inside the margin in four runs of five, if the ratio stayed as it is.
+fn blocks_needed(ratio: f64, [low, high]: [f64; 2], blocks: usize, margin: f64) -> Option<u32> {
     let effect = (ratio - 1.0).abs();
     let width = if ratio < 1.0 {
         high - ratio
@@ -248,9 +293,9 @@ fn boots_needed(ratio: f64, [low, high]: [f64; 2], boots: usize, margin: f64) ->
     } else {
         (widest, margin - effect)
     };
-    let needed = boots as f64 * (width / target).powi(2);
-    if !needed.is_finite() || needed > MOST_BOOTS {
+    let needed = blocks as f64 * (width / target).powi(2) * POWER;
+    if !needed.is_finite() || needed > MOST_BLOCKS {
         return None;
     }
-    Some((needed.ceil() as u32).max(boots as u32 + 1))
+    Some((needed.ceil() as u32).max(blocks as u32 + 1))
 }

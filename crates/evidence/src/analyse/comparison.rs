@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use results::record::{Unit, Walker};
 use serde::{Serialize, Serializer};
 
+use super::samples::{Measured, summary};
 use crate::stats;
 use crate::words::{ratio_words, value};
 
@@ -20,6 +21,8 @@ pub enum Verdict {
     NoChange,
     /// It can't be told from these rounds.
     Inconclusive,
+    /// It does not decide, and so nobody asked: its figures stand for themselves.
+    NotTested,
 }
 
 impl Verdict {
@@ -30,6 +33,7 @@ impl Verdict {
             Self::Regressed => "regressed",
             Self::NoChange => "no change",
             Self::Inconclusive => "inconclusive",
+            Self::NotTested => "not tested",
         }
     }
 }
@@ -42,40 +46,42 @@ pub struct Comparison {
     pub metric: String,
     /// Whose it is; none where both walkers'.
     pub walker: Option<Walker>,
-    /// Whether the samples come from unprobed rounds. Such a comparison
-    /// is never primary.
+    /// Whether the samples come from unprobed rounds.
     pub unprobed: bool,
     pub unit: Unit,
     /// Whether less is better.
     pub lower_is_better: bool,
     pub primary: bool,
-    /// Whether it decides, or is the unprobed counterpart of one that does.
+    /// Whether it decides, is the tail of a time that does, or is that time as
+    /// probed boots have it.
     pub shown: bool,
     /// What a report calls it.
     pub label: String,
     pub base: ArmSamples,
     pub patched: ArmSamples,
-    /// Patched's median over base's; none where base's is 0.
+    /// Patched over base: the middle of what every two blocks say together. None
+    /// where base is mostly 0.
     pub ratio: Option<f64>,
-    /// Its 95 % interval; none from fewer than two boots an arm, or where
-    /// base's median can be 0.
+    /// Its 95 % interval, by the same test; none from fewer than six blocks, or
+    /// where it is open. Of a metric that decides it is as wide as the look's
+    /// share of false alarms calls for.
     pub interval: Option<[f64; 2]>,
-    /// Patched's median less base's.
+    /// Patched less base, in the same way.
     pub difference: f64,
     /// Its 95 % interval.
     pub difference_interval: Option<[f64; 2]>,
-    /// The two-sided p-value of a permutation of all boots.
+    /// The two-sided p-value, by exchanges within blocks.
     pub p: Option<f64>,
-    /// The same, corrected for all the metrics that don't decide (Holm); none
-    /// for one that does, whose looks have a share each.
+    /// Nothing corrects p-values any more: always none.
     pub p_adjusted: Option<f64>,
-    /// The boots of each arm after which a metric that decides differed.
+    /// Blocks in which both arms measured it.
+    pub blocks: usize,
+    /// The blocks after which a metric that decides differed.
     pub decided_at: Option<usize>,
     pub verdict: Verdict,
-    /// For a time that decides, what unprobed boots say of it: probes take time
-    /// themselves, and not the same from both arms.
+    /// For a time of probed boots, what the unprobed ones say, which decide.
     pub without_probes: Option<Unprobed>,
-    /// Boots of each arm that would probably decide it, where it is inconclusive
+    /// Blocks that would decide it in most runs, where it is inconclusive
     /// and that can be estimated.
     pub rounds_needed: Option<u32>,
 }
@@ -98,18 +104,24 @@ pub struct ArmSamples {
     pub boots: usize,
     /// Samples over all boots.
     pub samples: usize,
+    /// Of all samples.
     pub median: f64,
+    /// What a report shows: the median of the boots' own, which are rates for
+    /// counts and medians for all else.
+    pub level: f64,
     /// The median of each boot, in the order of the rounds.
     pub boot_medians: Vec<f64>,
 }
 
 impl ArmSamples {
     /// What these boots measured; none without a sample.
-    fn of(boots: &stats::Boots) -> Option<Self> {
+    fn of(unit: Unit, boots: &stats::Boots) -> Option<Self> {
+        let levels: Vec<f64> = boots.iter().map(|boot| summary(unit, boot)).collect();
         Some(Self {
             boots: boots.len(),
             samples: boots.iter().map(Vec::len).sum(),
             median: stats::pooled_median(boots)?,
+            level: stats::median(&levels)?,
             boot_medians: stats::boot_medians(boots),
         })
     }
@@ -125,8 +137,9 @@ pub(crate) struct Sides {
 
 impl Sides {
     /// None unless both arms have a sample.
-    pub(crate) fn of(base: &stats::Boots, patched: &stats::Boots) -> Option<Self> {
-        let (base, patched) = (ArmSamples::of(base)?, ArmSamples::of(patched)?);
+    pub(crate) fn of(measured: &Measured) -> Option<Self> {
+        let base = ArmSamples::of(measured.unit, &measured.base)?;
+        let patched = ArmSamples::of(measured.unit, &measured.patched)?;
         Some(Self {
             ratio: (base.median != 0.0).then(|| patched.median / base.median),
             base,
@@ -151,8 +164,8 @@ pub(crate) fn comparison_line(c: &Comparison) -> String {
     let mut line = format!(
         "{}: {} -> {}",
         c.label,
-        value(c.unit, c.base.median),
-        value(c.unit, c.patched.median)
+        value(c.unit, c.base.level),
+        value(c.unit, c.patched.level)
     );
     if c.ratio.is_some() {
         line.push_str(&format!(", ratio {}", ratio_words(c.ratio, c.interval)));
@@ -164,31 +177,15 @@ pub(crate) fn comparison_line(c: &Comparison) -> String {
         c.base.samples + c.patched.samples,
         c.verdict.as_str()
     ));
-    if c.verdict != Verdict::Inconclusive {
-        line.push_str(&unprobed_words(c));
-    }
     if let Some(boots) = c.rounds_needed {
         line.push_str(&format!(" ({})", boots_words(boots)));
     }
     line
 }
 
-/// What unprobed boots add to a time that was measured with probes.
-pub(crate) fn unprobed_words(comparison: &Comparison) -> String {
-    let Some(found) = comparison.without_probes else {
-        return String::new();
-    };
-    let ratio = ratio_words(Some(found.ratio), found.interval);
-    if found.agrees {
-        format!(" with probes, confirmed without them: {ratio}")
-    } else {
-        format!(" with probes, not confirmed without them: {ratio}")
-    }
-}
-
 /// What it would take to decide.
 pub(crate) fn boots_words(boots: u32) -> String {
-    format!("about {boots} boots per arm needed")
+    format!("about {boots} blocks needed")
 }
 
 /// Comparisons as JSON has them: each with all of it in one line.

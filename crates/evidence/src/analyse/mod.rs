@@ -14,7 +14,6 @@ pub(crate) mod sweep;
 
 use crate::breakdown::OnBothArms;
 use crate::claims::Claimed;
-use crate::design::Looks;
 use crate::run::Run;
 pub use compare::decided;
 use model::Report;
@@ -79,7 +78,7 @@ pub(crate) fn judge(run: &Run, names: [&'static str; 2], more: Vec<String>) -> R
         margin: run.margin,
         primary: run.primary.clone(),
         looks: run.limit.map_or_else(Vec::new, |limit| {
-            let looks = Looks::new(limit as usize);
+            let looks = run.looks(limit as usize);
             looks
                 .at()
                 .map(|boots| (boots, looks.alpha(boots)))

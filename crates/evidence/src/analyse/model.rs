@@ -87,8 +87,8 @@ pub struct Report {
     pub margin: f64,
     /// The metrics that decide, in the order in which they are tested.
     pub primary: Vec<String>,
-    /// The looks that the run planned: boots of each arm, and the share of
-    /// false alarms that each may give.
+    /// The looks that the run planned: blocks, and the share of false alarms
+    /// that each may give.
     pub looks: Vec<(usize, f64)>,
 }
 

@@ -6,6 +6,7 @@ use results::Arm;
 use results::record::{Record, Sample, Unit, Walker};
 
 use crate::run::Run;
+use crate::stats::{self, Scale};
 
 /// What identifies a metric. Within a scenario, what was measured without
 /// probes comes last.
@@ -51,6 +52,8 @@ pub(crate) struct Measured {
     pub unit: Unit,
     pub base: Vec<Vec<f64>>,
     pub patched: Vec<Vec<f64>>,
+    /// The block of each boot of base, then of patched.
+    blocks: [Vec<u32>; 2],
 }
 
 impl Measured {
@@ -59,17 +62,83 @@ impl Measured {
             unit,
             base: Vec::new(),
             patched: Vec::new(),
+            blocks: [Vec::new(), Vec::new()],
         }
     }
 
-    /// Adds a boot's samples.
-    pub(crate) fn add(&mut self, arm: Arm, boot: Vec<f64>) {
-        match arm {
-            Arm::Base => self.base.push(boot),
-            Arm::Patched => self.patched.push(boot),
+    /// Adds what a boot measured. What a fresh guest of the same block took over
+    /// belongs to it.
+    pub(crate) fn add(&mut self, arm: Arm, block: u32, boot: Vec<f64>) {
+        let [base, patched] = &mut self.blocks;
+        let (boots, blocks) = match arm {
+            Arm::Base => (&mut self.base, base),
+            Arm::Patched => (&mut self.patched, patched),
+        };
+        match (blocks.last() == Some(&block), boots.last_mut()) {
+            (true, Some(last)) => last.extend(boot),
+            _ => {
+                boots.push(boot);
+                blocks.push(block);
+            }
+        }
+    }
+
+    /// The boots of this arm, by block.
+    fn by_block(&self, arm: Arm) -> BTreeMap<u32, &Vec<f64>> {
+        let (boots, blocks) = match arm {
+            Arm::Base => (&self.base, &self.blocks[0]),
+            Arm::Patched => (&self.patched, &self.blocks[1]),
+        };
+        blocks.iter().copied().zip(boots).collect()
+    }
+
+    /// The blocks in which both arms measured, base and patched.
+    pub(crate) fn pairs(&self) -> [Vec<&Vec<f64>>; 2] {
+        together(&self.by_block(Arm::Base), &self.by_block(Arm::Patched))
+    }
+
+    /// The blocks in which this arm measured both this and another metric.
+    pub(crate) fn neighbours<'a>(&'a self, other: &'a Self, arm: Arm) -> [Vec<&'a Vec<f64>>; 2] {
+        together(&self.by_block(arm), &other.by_block(arm))
+    }
+
+    /// What one boot comes to: for a count its rate, since it may be 0 mostly;
+    /// else the median, since a repetition far out must not carry it.
+    pub(crate) fn summary(&self, boot: &[f64]) -> f64 {
+        summary(self.unit, boot)
+    }
+
+    pub(crate) fn scale(&self) -> Scale {
+        match self.unit {
+            Unit::Count => Scale::Counts,
+            Unit::Us | Unit::PerSecond => Scale::Times,
         }
     }
 }
+
+pub(crate) fn summary(unit: Unit, boot: &[f64]) -> f64 {
+    match unit {
+        Unit::Count => boot.iter().sum::<f64>() / boot.len().max(1) as f64,
+        Unit::Us | Unit::PerSecond => stats::median(boot).unwrap_or_default(),
+    }
+}
+
+fn together<'a>(
+    one: &BTreeMap<u32, &'a Vec<f64>>,
+    other: &BTreeMap<u32, &'a Vec<f64>>,
+) -> [Vec<&'a Vec<f64>>; 2] {
+    let both = one
+        .iter()
+        .filter_map(|(block, boot)| Some((*boot, *other.get(block)?)));
+    let (one, other) = both.unzip();
+    [one, other]
+}
+
+/// Slow repetitions are those that take so many medians.
+const SLOW: f64 = 3.0;
+
+/// What is appended to a time's name for the share of its slow repetitions.
+const TAIL: &str = "-tail";
 
 /// Every sample that may be compared, by metric.
 pub(crate) struct Samples(BTreeMap<Key, Measured>);
@@ -79,7 +148,7 @@ impl Samples {
     /// what is not a finite number left out.
     pub(crate) fn of(run: &Run) -> Self {
         let mut all: BTreeMap<Key, Measured> = BTreeMap::new();
-        for round in run.rounds.iter().filter(|r| {
+        for (block, round) in run.blocks().filter(|(_, r)| {
             r.status.has_sound_samples() && !r.purpose.is_traced() && !r.purpose.is_sweep()
         }) {
             let mut boot: BTreeMap<Key, (Unit, Vec<f64>)> = BTreeMap::new();
@@ -98,10 +167,45 @@ impl Samples {
             for (key, (unit, values)) in boot {
                 all.entry(key)
                     .or_insert_with(|| Measured::new(unit))
-                    .add(round.arm, values);
+                    .add(round.arm, block, values);
             }
         }
-        Self(all)
+        let mut samples = Self(all);
+        let tails: Vec<(Key, Measured)> = samples.tails(run).collect();
+        samples.0.extend(tails);
+        samples
+    }
+
+    /// For each time that decides, which repetitions were slow: 1 or 0. The
+    /// median is that of both arms in their block, so that a slow host makes no
+    /// tail.
+    fn tails(&self, run: &Run) -> impl Iterator<Item = (Key, Measured)> {
+        let times = self.0.iter().filter(|(key, _)| key.unprobed);
+        let times = times.filter(|(key, _)| self.decides(run, key));
+        times.filter_map(|(key, measured)| {
+            let mut tail = Measured::new(Unit::Count);
+            let [base, patched] = measured.pairs();
+            for (block, (base, patched)) in (0..).zip(base.into_iter().zip(patched)) {
+                let middle = stats::median(&[base.as_slice(), patched].concat())?;
+                let slow = |boot: &[f64]| -> Vec<f64> {
+                    let slow = |time: &f64| f64::from(u8::from(*time > SLOW * middle));
+                    boot.iter().map(slow).collect()
+                };
+                tail.add(Arm::Base, block, slow(base));
+                tail.add(Arm::Patched, block, slow(patched));
+            }
+            let any = tail.base.iter().chain(&tail.patched).flatten();
+            any.into_iter().any(|slow| *slow > 0.0).then(|| {
+                let metric = format!("{}{TAIL}", key.metric);
+                (
+                    Key {
+                        metric,
+                        ..key.clone()
+                    },
+                    tail,
+                )
+            })
+        })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Measured)> {
@@ -112,16 +216,34 @@ impl Samples {
         self.0.get(key)
     }
 
-    /// Whether this metric decides.
+    /// Whether this metric decides: a count of probed boots, or a time of
+    /// unprobed ones.
     pub(crate) fn decides(&self, run: &Run, key: &Key) -> bool {
-        let named = |name: &String| names(name, &key.scenario, &key.metric);
-        run.primary.iter().any(named) && !key.unprobed && self.is_whole(key)
+        self.place(run, key).is_some() && self.is_whole(key)
     }
 
-    /// Whether it decides, or is the unprobed counterpart of one that does.
+    /// Its place among those that decide.
+    pub(crate) fn place(&self, run: &Run, key: &Key) -> Option<usize> {
+        let unit = self.0.get(key)?.unit;
+        place(run, unit, key.unprobed, &key.scenario, &key.metric)
+    }
+
+    /// Whether it decides, is the tail of a time that does, or is that time as
+    /// probed boots have it.
     pub(crate) fn is_shown(&self, run: &Run, key: &Key) -> bool {
-        let counterpart = key.unprobed && run.stands_for_primary(&key.metric) && self.is_whole(key);
-        counterpart || self.decides(run, key)
+        let named = |name: &String| names(name, &key.scenario, &key.metric);
+        let probed = !key.unprobed && run.primary.iter().any(named) && self.is_whole(key);
+        probed || self.is_tail(run, key) || self.decides(run, key)
+    }
+
+    /// Whether it counts the slow repetitions of a time that decides.
+    pub(crate) fn is_tail(&self, run: &Run, key: &Key) -> bool {
+        let time = |metric: &str| Key {
+            metric: metric.to_owned(),
+            ..key.clone()
+        };
+        let metric = key.metric.strip_suffix(TAIL).filter(|_| key.unprobed);
+        metric.is_some_and(|metric| self.decides(run, &time(metric)))
     }
 
     /// A share of one walker is left out where the sum of both is known.
@@ -133,12 +255,31 @@ impl Samples {
         key.walker.is_none() || !self.0.contains_key(&sum)
     }
 
-    /// The metrics that decide, probed and unprobed, and their unprobed
-    /// counterparts.
+    /// The metrics that decide.
     pub(crate) fn deciding_keys(&self, run: &Run) -> Vec<Key> {
-        let wanted = |key: &&Key| self.decides(run, &key.probed()) || self.is_shown(run, key);
+        let wanted = |key: &&Key| self.decides(run, key);
         self.0.keys().filter(wanted).cloned().collect()
     }
+}
+
+/// The place of a metric among those that decide: counts are decided by probed
+/// boots, times by unprobed ones, since probes take time themselves.
+pub(crate) fn place(
+    run: &Run,
+    unit: Unit,
+    unprobed: bool,
+    scenario: &str,
+    metric: &str,
+) -> Option<usize> {
+    let decides = |name: &String| match (unit, unprobed) {
+        (Unit::Count, false) => names(name, scenario, metric),
+        (Unit::Us | Unit::PerSecond, true) => {
+            let (of, name) = name.split_once('/').unwrap_or((scenario, name));
+            of == scenario && run.unprobed_of(name) == metric
+        }
+        (Unit::Count, true) | (Unit::Us | Unit::PerSecond, false) => false,
+    };
+    run.primary.iter().position(decides)
 }
 
 /// Whether a name from [`Run::primary`] means this metric.
@@ -150,8 +291,15 @@ pub(super) fn names(name: &str, scenario: &str, metric: &str) -> bool {
 }
 
 pub(crate) fn label(run: &Run, key: &Key) -> String {
-    let metric = run.labels.get(&key.metric).cloned();
-    let mut metric = metric.unwrap_or_else(|| key.metric.replace('-', " "));
+    let (name, tail) = match key.metric.strip_suffix(TAIL) {
+        Some(name) => (name, true),
+        None => (key.metric.as_str(), false),
+    };
+    let metric = run.labels.get(name).cloned();
+    let mut metric = metric.unwrap_or_else(|| name.replace('-', " "));
+    if tail {
+        metric = format!("repetitions over {SLOW} medians, {metric}");
+    }
     if key.unprobed {
         metric.push_str(" (unprobed)");
     }

@@ -54,7 +54,7 @@ pub(super) fn status(
     }
     for comparison in comparisons
         .iter()
-        .filter(|c| c.primary && c.verdict == Verdict::Regressed)
+        .filter(|c| c.verdict == Verdict::Regressed)
     {
         failed.push(format!("{} regressed", comparison.label));
     }

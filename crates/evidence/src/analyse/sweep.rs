@@ -140,9 +140,11 @@ fn collect(run: &Run) -> BTreeMap<(Key, At), Measured> {
             values.1.push(sample.value);
         }
         for (key, (unit, values)) in boot {
-            all.entry(key)
-                .or_insert_with(|| Measured::new(unit))
-                .add(round.arm, values);
+            all.entry(key).or_insert_with(|| Measured::new(unit)).add(
+                round.arm,
+                round.index,
+                values,
+            );
         }
     }
     all
@@ -153,7 +155,7 @@ fn point(run: &Run, key: &Key, at: f64, measured: &Measured) -> Option<Point> {
         base,
         patched,
         ratio,
-    } = Sides::of(&measured.base, &measured.patched)?;
+    } = Sides::of(measured)?;
     let seed = seed(run.seed, key) ^ at.to_bits();
     let interval = stats::bootstrap(&measured.base, &measured.patched, seed)
         .map(|found| found.ratio)

@@ -6,6 +6,7 @@ use super::model::{Check, Claimed, Claims, Reproduced};
 use super::read::read;
 use crate::analyse::comparison::Comparison;
 use crate::run::{Question, Run};
+use results::record::Unit;
 
 impl Claimed {
     /// Those of the run's changelog; none where it claims nothing in figures,
@@ -59,18 +60,24 @@ pub fn check(
         .collect()
 }
 
-/// The comparison that a name means: with probes, where there is a choice.
+/// The comparison that a name means: of a time without probes, where there is a
+/// choice.
 fn measured<'a>(comparisons: &'a [Comparison], name: &str) -> Option<&'a Comparison> {
     let (metric, walker) = name
         .split_once('/')
         .map_or((name, None), |(m, w)| (m, Some(w)));
-    comparisons.iter().filter(|c| !c.unprobed).find(|c| {
+    let means = |c: &&Comparison| {
         let of = c.walker.map(|walker| match walker {
             results::record::Walker::Reaper => "reaper",
             results::record::Walker::Exit => "exit",
         });
         c.metric == metric && (walker.is_none() || walker == of)
-    })
+    };
+    let mut found = comparisons.iter().filter(means);
+    let first = found.clone().find(|c| !c.unprobed);
+    found
+        .find(|c| c.unprobed && c.unit != Unit::Count)
+        .or(first)
 }
 
 fn reproduced(claimed: f64, measured: &Comparison) -> Reproduced {

@@ -46,7 +46,7 @@ pub fn junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
         let line = one_line(&comparison_line(comparison));
         let mut status = match comparison.verdict {
             Verdict::Regressed => non_success(NonSuccessKind::Failure, &line),
-            Verdict::Inconclusive => TestCaseStatus::skipped(),
+            Verdict::Inconclusive | Verdict::NotTested => TestCaseStatus::skipped(),
             Verdict::Improved | Verdict::NoChange => TestCaseStatus::success(),
         };
         if comparison.verdict == Verdict::Inconclusive {

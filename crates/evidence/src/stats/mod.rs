@@ -4,12 +4,14 @@
 //! and its luck and are not independent. Intervals resample boots, then
 //! repetitions inside each; the permutation test relabels whole boots.
 
+mod blocks;
 mod bootstrap;
 mod permutation;
 mod quantiles;
 mod rng;
 mod summary;
 
+pub use blocks::{Blocks, Scale, at_most, none_against};
 pub use bootstrap::{Bootstrap, bootstrap};
 pub use permutation::permutation_test;
 pub use rng::Rng;

@@ -20,7 +20,12 @@ pub(super) fn median_of(values: &mut [f64]) -> Option<f64> {
         return Some(upper);
     }
     let lower = below.iter().copied().max_by(f64::total_cmp)?;
-    Some(lower + (upper - lower) / 2.0)
+    // Two infinite ones have no difference.
+    Some(if lower == upper {
+        upper
+    } else {
+        lower + (upper - lower) / 2.0
+    })
 }
 
 /// The median of all samples of an arm.

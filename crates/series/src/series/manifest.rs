@@ -36,7 +36,10 @@
 //! scenarios = ["mrelease-exit-race"]   # the scenarios that measure them
 //! margin = 0.05                        # below this change nobody cares
 //!
-//! [measure.unprobed]                   # what stands for them where nothing is probed
+//! [measure.absolute]                   # the same in a metric's unit
+//! contended-entries = 2.0
+//!
+//! [measure.unprobed]                   # times are decided where nothing is probed
 //! sum = "sum-to-gone"
 //!
 //! [measure.labels]                     # what reports call a metric
@@ -201,9 +204,12 @@ pub struct Measure {
     /// The relative change below which nobody cares, between 0 and 1.
     #[serde(default = "default_margin")]
     pub margin: f64,
-    /// For metrics that decide, the one that stands for it in boots without
-    /// probes, which can't see all that probes see; others stand for
-    /// themselves.
+    /// The change below which nobody cares, by metric and in its unit, whatever
+    /// share that is: 0 or more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absolute: BTreeMap<String, f64>,
+    /// For times that decide, the one that boots without probes measure, which
+    /// can't see all that probes see; others stand for themselves.
     #[serde(default, alias = "bare", skip_serializing_if = "BTreeMap::is_empty")]
     pub unprobed: BTreeMap<String, String>,
     /// What reports call a metric, where its name does not say enough.
@@ -485,8 +491,14 @@ impl Manifest {
 
 impl Measure {
     fn check(&self) -> Result<(), Error> {
-        for metric in self.primary.iter().chain(self.unprobed.values()) {
+        let metrics = self.primary.iter().chain(self.unprobed.values());
+        for metric in metrics.chain(self.absolute.keys()) {
             check_name("metric", metric)?;
+        }
+        for margin in self.absolute.values() {
+            if !margin.is_finite() || *margin < 0.0 {
+                return fail("absolute margin", &margin.to_string(), "is not 0 or more");
+            }
         }
         for scenario in &self.scenarios {
             check_name("scenario", scenario)?;

@@ -162,16 +162,16 @@ mod tests {
         insta::assert_snapshot!(added.join("\n"), @r"
         Measured on Linux 6.12.117 with maple_tree: add mas_for_each_rev(), in
         emulated x86_64 guests (QEMU 7.2.22 TCG, 2 CPUs, 1024 MiB) on Example
-        CPU @ 2.00GHz, by mrelease-exit-race of reaperlab 0.1.0. Medians over n
-        boots of about 12 repetitions each; the change has a 95 % interval over
-        boots:
+        CPU @ 2.00GHz, by mrelease-exit-race of reaperlab 0.1.0. n boots of
+        about 12 repetitions each, in blocks of one boot of each kernel: counts
+        per repetition, medians of times, both of the middle boot; the change
+        has a 95 % interval by ranks within blocks:
                                            before   after     change [95 %]    n
-            contended page-table-lock         358      19  -95 % [-96, -94]  4+4
+            contended page-table-lock         382    20.7  -95 % [-96, -93]  6+6
                 entries
-            reaper + exit_mmap             520 ms  533 ms   +3 % [-15, +13]  4+4
+            reaper + exit_mmap (unprobed)  540 ms  484 ms    -9 % [-35, +5]  6+6
 
-        Not significant at the 5 % level, corrected for several metrics: reaper
-        + exit_mmap.
+        Can't be told from these boots: reaper + exit_mmap (unprobed).
 
         Under emulation counts and the sign of a change carry over to hardware,
         times do not.

@@ -1,6 +1,6 @@
 //! The answer: what came of the run, and what limits it.
 
-use crate::analyse::comparison::{Comparison, Verdict, comparison_line, unprobed_words};
+use crate::analyse::comparison::{Comparison, Verdict, comparison_line};
 use crate::analyse::model::{Report, Status};
 use crate::analyse::scenarios::ScenarioVerdict;
 use crate::report::document::{Block, Reach, Section, Tone};
@@ -76,7 +76,7 @@ fn headline(report: &Report) -> String {
         }
     };
     let primary = report.comparisons.iter().filter(|c| c.primary);
-    let parts: Vec<String> = primary.map(change).collect();
+    let parts: Vec<String> = primary.map(|c| change(c, report.margin)).collect();
     if parts.is_empty() {
         return verdict;
     }
@@ -94,29 +94,44 @@ fn first(reasons: &[String]) -> String {
 /// How soon what decides was decided.
 fn decided(report: &Report) -> Option<String> {
     let after = report.decided_s?;
-    let boots = report.comparisons.iter().find(|c| c.primary)?;
+    let deciding = report.comparisons.iter().filter(|c| c.primary);
+    let blocks = deciding.clone().map(|c| c.blocks).max()?;
+    let early = report
+        .looks
+        .last()
+        .is_some_and(|(limit, _)| blocks < *limit)
+        && deciding.filter_map(|c| c.decided_at).next().is_some();
+    let overstated = match early {
+        true => " Stopped early: the effect is likely overstated.",
+        false => "",
+    };
     Some(format!(
-        "Decided {after:.0} s after the start, by {}+{} boots.",
-        boots.base.boots, boots.patched.boots
+        "Decided {after:.0} s after the start, by {blocks} blocks.{overstated}"
     ))
 }
 
 /// Such as `contended entries improved, down 94 %`.
-fn change(comparison: &Comparison) -> String {
+fn change(comparison: &Comparison, margin: f64) -> String {
     let Comparison { label, verdict, .. } = comparison;
     match (verdict, comparison.ratio) {
         (Verdict::Improved | Verdict::Regressed, Some(ratio)) if ratio <= 2.0 => {
             let word = if ratio < 1.0 { "down" } else { "up" };
             let change = significant((ratio - 1.0).abs() * 100.0);
-            let unprobed = unprobed_words(comparison);
-            format!("{label} {}, {word} {change} %{unprobed}", verdict.as_str())
+            format!("{label} {}, {word} {change} %", verdict.as_str())
         }
         (Verdict::Improved | Verdict::Regressed, Some(ratio)) => {
             let times = significant(ratio);
             format!("{label} {}, {times} times as much", verdict.as_str())
         }
-        (Verdict::NoChange, _) => format!("{label} did not change"),
-        (Verdict::Inconclusive, _) => format!("{label}: inconclusive"),
+        // A count that an absolute margin judges may have any ratio.
+        (Verdict::NoChange, Some(ratio)) if (ratio - 1.0).abs() <= margin => {
+            let margin = significant(margin * 100.0);
+            format!("{label} changed by less than {margin} %")
+        }
+        (Verdict::NoChange, _) => format!("{label} changed by less than matters"),
+        (Verdict::Inconclusive | Verdict::NotTested, _) => {
+            format!("{label}: {}", verdict.as_str())
+        }
         (_, None) => format!("{label} {}", verdict.as_str()),
     }
 }

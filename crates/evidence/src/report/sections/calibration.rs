@@ -1,6 +1,6 @@
 //! What a run's verdicts are worth.
 
-use crate::calibrate::Calibration;
+use crate::calibrate::{BANK, Calibration};
 use crate::words::significant;
 
 /// One metric's, in a sentence.
@@ -14,10 +14,19 @@ pub(crate) fn words(c: &Calibration) -> String {
             format!("a reduction of {least} % is seen in 80 % of tries")
         },
     );
+    let bank = match (c.aa_runs, c.bank_too_small) {
+        (0, _) => "no A/A run: false alarms can't be told".to_owned(),
+        (runs, true) => format!(
+            "{} of {runs} A/A runs called different: too few runs to tell a share of 5 % from \
+             none, which takes {BANK}",
+            c.alarms
+        ),
+        (runs, false) => format!("{} of {runs} A/A runs called different", c.alarms),
+    };
     format!(
-        "{}: {}{unprobed}: {} boots of one kernel, split at random {} times into arms of {}: \
-         called different {} % of the time (by the test alone {} %); the interval held 1 in {} %; \
-         {smallest}.",
+        "{}: {}{unprobed}: {bank}. {} boots of one kernel, drawn {} times into {} blocks with \
+         labels by a coin: called different {} % of the time (by the test alone {} %); the \
+         interval held 1 in {} %; {smallest}.",
         c.scenario,
         c.metric,
         c.boots,

@@ -18,7 +18,7 @@ pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
 
 /// What may be pasted; nothing where nothing was compared.
 pub(crate) fn blocks(report: &Report) -> Vec<Block<'static>> {
-    let shown: Vec<&Comparison> = report.comparisons.iter().filter(|c| c.shown).collect();
+    let shown: Vec<&Comparison> = report.comparisons.iter().filter(|c| c.primary).collect();
     let Some(first) = shown.first() else {
         return Vec::new();
     };
@@ -43,13 +43,7 @@ pub(crate) fn blocks(report: &Report) -> Vec<Block<'static>> {
     };
     if let Some(labels) = named(&|c| c.verdict == Verdict::Inconclusive) {
         blocks.push(Block::Paragraph(format!(
-            "Not significant at the 5 % level, corrected for several metrics: {labels}."
-        )));
-    }
-    if let Some(labels) = named(&|c| c.without_probes.is_some_and(|found| !found.agrees)) {
-        blocks.push(Block::Paragraph(format!(
-            "Measured with probes, which take time themselves; not confirmed without them: \
-             {labels}."
+            "Can't be told from these boots: {labels}."
         )));
     }
     if report.accelerator.kind == Accel::Tcg {
@@ -80,8 +74,9 @@ fn source(report: &Report, first: &Comparison) -> String {
     };
     format!(
         "Measured on Linux {}{below}, in {emulated}x86_64 guests (QEMU {qemu} {accelerator}, {} \
-         CPUs, {} MiB) on {}, by {} of reaperlab {}. Medians over n boots of about {} repetitions \
-         each; the change has a 95 % interval over boots:",
+         CPUs, {} MiB) on {}, by {} of reaperlab {}. n boots of about {} repetitions each, in \
+         blocks of one boot of each kernel: counts per repetition, medians of times, both of the \
+         middle boot; the change has a 95 % interval by ranks within blocks:",
         kernel.version,
         guest.cpus,
         guest.memory_mib,
@@ -95,8 +90,8 @@ fn source(report: &Report, first: &Comparison) -> String {
 fn row(c: &Comparison) -> Row {
     Row::new(vec![
         Cell::from(c.label.as_str()),
-        value(c.unit, c.base.median).into(),
-        value(c.unit, c.patched.median).into(),
+        value(c.unit, c.base.level).into(),
+        value(c.unit, c.patched.level).into(),
         change(c).into(),
         format!("{}+{}", c.base.boots, c.patched.boots).into(),
     ])

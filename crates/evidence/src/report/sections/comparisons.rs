@@ -10,10 +10,12 @@ pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
         return None;
     }
     let mut legend = format!(
-        "Medians over all repetitions, warm-ups left out. The ratio is patched / base with its \
-         95 % interval: boots are resampled, then the repetitions in each. A verdict needs the \
-         interval and a permutation test over boots (5 %) to agree; a change below {} % counts \
-         as none. Metrics marked * decide.",
+        "Counts are rates per repetition, times medians, both of the middle boot; warm-ups are \
+         left out. The ratio is patched / base with its 95 % interval, block by block: a block \
+         is a boot of each arm beside each other. Test and interval are one: ranks within \
+         blocks, exchanged within blocks. Metrics marked * decide, at the looks' shares of 5 %: \
+         counts in probed boots, times in unprobed ones. A change below {} % counts as none. No \
+         other metric is tested.",
         significant(report.margin * 100.0)
     );
     if report.comparisons.iter().any(|c| c.unprobed) {
@@ -44,7 +46,6 @@ fn table(group: &[Comparison], names: [&str; 2]) -> Table {
             Column::text("verdict"),
         ],
         rows: group.iter().map(row).collect(),
-        notes: too_few(group).into_iter().collect(),
         text_notes: group
             .iter()
             .filter(|c| c.shown)
@@ -70,13 +71,14 @@ fn row(c: &Comparison) -> Row {
         Verdict::Regressed => (Tone::Bad, worse),
         Verdict::NoChange => (Tone::Same, '='),
         Verdict::Inconclusive => (Tone::Open, '?'),
+        Verdict::NotTested => (Tone::Open, ' '),
     };
     Row {
         marked: c.primary,
         cells: vec![
             Cell::from(c.label.as_str()),
-            value(c.unit, c.base.median).into(),
-            value(c.unit, c.patched.median).into(),
+            value(c.unit, c.base.level).into(),
+            value(c.unit, c.patched.level).into(),
             ratio_words(c.ratio, c.interval).into(),
             format!("{}+{}", c.base.samples, c.patched.samples).into(),
             Cell {
@@ -87,23 +89,4 @@ fn row(c: &Comparison) -> Row {
             },
         ],
     }
-}
-
-/// Why the metrics that don't decide can't be told, where that is a matter of
-/// their number alone.
-fn too_few(group: &[Comparison]) -> Option<String> {
-    let others = |unprobed: bool| {
-        let of = |c: &&Comparison| !c.primary && c.unprobed == unprobed;
-        let boots = |c: &Comparison| c.base.boots.min(c.patched.boots);
-        let of = group.iter().filter(of);
-        (of.clone().count(), of.map(boots).min())
-    };
-    let (count, boots) = [others(false), others(true)].into_iter().max()?;
-    let fewest = crate::design::fewest(count);
-    (boots? < fewest && group.iter().any(|c| c.primary)).then(|| {
-        format!(
-            "Metrics without * are corrected for their number: they need at least {fewest} boots \
-             per arm."
-        )
-    })
 }

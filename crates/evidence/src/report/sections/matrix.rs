@@ -114,7 +114,7 @@ fn words(metric: &Metric) -> String {
         Verdict::Improved => '+',
         Verdict::Regressed => '!',
         Verdict::NoChange => '=',
-        Verdict::Inconclusive => '?',
+        Verdict::Inconclusive | Verdict::NotTested => '?',
     };
     format!("{ratio} {sign}")
 }

@@ -114,7 +114,7 @@ fn course(report: &Report) -> [(&'static str, String); 5] {
 
 /// How the run decides, and what it spends of its 5 % when.
 fn design(report: &Report) -> String {
-    let mut text = "arms alternate A B B A; the boot is the unit".to_owned();
+    let mut text = "blocks of a boot of each arm; ranks within blocks".to_owned();
     if !report.looks.is_empty() {
         let look = |(boots, share): &(usize, f64)| {
             let percent = significant(share * 100.0);
@@ -122,13 +122,13 @@ fn design(report: &Report) -> String {
         };
         let looks: Vec<String> = report.looks.iter().map(look).collect();
         text.push_str(&format!(
-            "; looks after {} boots of each arm, which share 5 % of false alarms (union bound)",
+            "; looks after {} blocks, which give 5 % of false alarms together",
             looks.join(", ")
         ));
     }
     if report.primary.len() > 1 {
         text.push_str(&format!(
-            "; deciding metrics in a fixed sequence: {}; all others with Holm's correction",
+            "; deciding metrics in a fixed sequence: {}; no other is tested",
             report.primary.join(", ")
         ));
     }
