@@ -1,17 +1,51 @@
 //! One run against another: what has changed since.
+//!
+//! Times of two days are not compared: the host is another. What is compared is
+//! what patched is of base in the one run and in the other, each within its own
+//! blocks. What each arm measured stands beside it, without a verdict.
 
-use crate::analyse::judge;
-use crate::analyse::model::Report;
-use crate::run::{ArmInfo, Run};
 use results::Arm;
+use results::record::Unit;
+
+use crate::analyse::comparison::Verdict;
+use crate::analyse::judge;
+use crate::analyse::model::{Report, Status};
+use crate::analyse::samples::{Measured, Samples, label};
+use crate::design::ALPHA;
+use crate::run::{ArmInfo, Run};
+use crate::stats::{self, Groups, Scale};
 
 /// What the two sides are called.
 const NAMES: [&str; 2] = ["earlier", "later"];
+
+/// How much patched changes, in two runs.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Change {
+    pub scenario: String,
+    pub metric: String,
+    pub unprobed: bool,
+    /// What a report calls it.
+    pub label: String,
+    /// Patched over base in the earlier run, and in the later one.
+    pub ratios: [f64; 2],
+    /// Blocks of each.
+    pub blocks: [usize; 2],
+    /// The later ratio over the earlier one.
+    pub ratio: f64,
+    /// Its 95 % interval; none from so few blocks that nothing could be told.
+    pub interval: Option<[f64; 2]>,
+    /// The two-sided p-value of the rank sums of both runs' blocks.
+    pub p: f64,
+    pub verdict: Verdict,
+}
 
 /// The same arm in two runs.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Between {
     pub arm: Arm,
+    /// Of patched: what changed of what it is to base.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// The earlier run's boots of it as base, the later one's as patched.
     pub report: Report,
 }
@@ -24,9 +58,85 @@ pub fn between(earlier: &Run, later: &Run) -> Vec<Between> {
         .filter(|&arm| earlier.kernel.has(arm) && later.kernel.has(arm))
         .map(|arm| {
             let differences = differences(earlier, later, arm);
-            let report = judge(&joined(earlier, later, arm), NAMES, differences);
-            Between { arm, report }
+            let mut report = judge(&joined(earlier, later, arm), NAMES, differences);
+            let changes = match arm {
+                Arm::Patched => changes(earlier, later),
+                Arm::Base => Vec::new(),
+            };
+            let told = |change: &Change| change.verdict != Verdict::Inconclusive;
+            report.conclusive = !changes.is_empty() && changes.iter().all(told);
+            for change in changes.iter().filter(|c| c.verdict == Verdict::Regressed) {
+                report.status = Status::Failed;
+                report.reasons.push(format!("{} regressed", change.label));
+            }
+            Between {
+                arm,
+                changes,
+                report,
+            }
         })
+        .collect()
+}
+
+/// The metrics that decide in both runs, in their order: each is tested only where
+/// all before it differ.
+fn changes(earlier: &Run, later: &Run) -> Vec<Change> {
+    let [from, to] = [earlier, later].map(Samples::of);
+    let mut keys = to.deciding_keys(later);
+    keys.sort_by_key(|key| to.place(later, key));
+    let mut in_sequence = true;
+    let changes = keys.iter().filter_map(|key| {
+        let [one, other] = [from.get(key)?, to.get(key)?].map(logs);
+        let groups = Groups::of(&one, &other);
+        let ratios = [&one, &other].map(|logs| stats::median(logs).map(f64::exp));
+        let [Some(before), Some(after)] = ratios else {
+            return None;
+        };
+        let interval = groups.interval(ALPHA).map(|ends| ends.map(f64::exp));
+        let ratio = groups.centre()?.exp();
+        let lower_is_better = to.get(key)?.unit != Unit::PerSecond;
+        let differs = in_sequence && interval.is_some_and(|[low, high]| high < 1.0 || low > 1.0);
+        let margin = later.margin;
+        let within = |[low, high]: [f64; 2]| low >= 1.0 - margin && high <= 1.0 + margin;
+        let verdict = match interval {
+            Some(ends) if within(ends) => Verdict::NoChange,
+            Some(_) if differs && (ratio - 1.0).abs() >= margin => {
+                match (ratio < 1.0) == lower_is_better {
+                    true => Verdict::Improved,
+                    false => Verdict::Regressed,
+                }
+            }
+            _ => Verdict::Inconclusive,
+        };
+        in_sequence = differs;
+        Some(Change {
+            scenario: key.scenario.clone(),
+            metric: key.metric.clone(),
+            unprobed: key.unprobed,
+            label: label(later, key),
+            ratios: [before, after],
+            blocks: [one.len(), other.len()],
+            ratio,
+            interval,
+            p: groups.p(0.0),
+            verdict,
+        })
+    });
+    changes.collect()
+}
+
+/// The logarithm of patched over base in each block. A count may be 0: half of one
+/// is added to each boot's sum.
+fn logs(measured: &Measured) -> Vec<f64> {
+    let [base, patched] = measured.pairs();
+    let level = |boot: &Vec<f64>| match measured.scale() {
+        Scale::Counts => measured.summary(boot) + 0.5 / boot.len().max(1) as f64,
+        Scale::Times => measured.summary(boot),
+    };
+    let pairs = base.into_iter().zip(patched);
+    pairs
+        .map(|(base, patched)| (level(patched) / level(base)).ln())
+        .filter(|log| log.is_finite())
         .collect()
 }
 
@@ -59,6 +169,8 @@ fn joined(earlier: &Run, later: &Run, arm: Arm) -> Run {
     run.kernel.arms = sides.into_iter().filter_map(infos).collect();
     run.rounds = rounds;
     run.expect_order = None;
+    // Its arms are of two days, and decide nothing.
+    run.primary.clear();
     run.limit = None;
     run.decided_s = None;
     run.changelog.clear();

@@ -24,4 +24,4 @@ pub use analyse::order::OrderProof;
 pub use analyse::probes::ProbeCost;
 pub use analyse::scenarios::{ScenarioRow, ScenarioVerdict, Tally};
 pub use analyse::{analyse, decided};
-pub use between::{Between, between};
+pub use between::{Between, Change, between};

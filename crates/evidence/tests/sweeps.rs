@@ -247,43 +247,63 @@ fn a_run_against_itself_has_not_changed() {
     let found = between(&run(), &run());
     let arms: Vec<_> = found.iter().map(|one| one.arm).collect();
     assert_eq!(arms, [Arm::Patched, Arm::Base]);
+    let changes = &found[0].changes;
+    assert_eq!(changes.len(), 2);
+    for change in changes {
+        assert!(
+            (change.ratio - 1.0).abs() < 1e-9 && change.p == 1.0,
+            "{change:?}"
+        );
+        assert_ne!(change.verdict, Verdict::Regressed);
+    }
     for one in &found {
         assert_eq!(one.report.names, ["earlier", "later"]);
-        let all = &one.report.comparisons;
-        assert!(all.iter().all(|c| c.ratio.is_none_or(|ratio| ratio == 1.0)));
-        assert!(all.iter().all(|c| c.verdict != Verdict::Regressed));
-        assert!(
-            !one.report
-                .caveats
-                .iter()
-                .any(|c| c.contains("Not the same"))
-        );
+        assert_eq!(one.report.status, evidence::Status::Passed);
+        let mut all = one.report.comparisons.iter();
+        assert!(all.all(|c| c.verdict == Verdict::NotTested));
+        let mut caveats = one.report.caveats.iter();
+        assert!(!caveats.any(|c| c.contains("Not the same")));
     }
+}
+
+/// All samples of these arms, so many times as much.
+fn times(mut run: Run, metric: &str, arms: &[Arm], factor: f64) -> Run {
+    for round in run.rounds.iter_mut().filter(|r| arms.contains(&r.arm)) {
+        for record in &mut round.records {
+            if let Record::Sample(sample) = record
+                && sample.metric == metric
+            {
+                sample.value *= factor;
+            }
+        }
+    }
+    run
 }
 
 #[test]
 fn a_later_run_that_is_worse_is_a_regression() {
-    let mut later = run();
+    let mut later = times(run(), "contended-entries", &[Arm::Patched], 8.0);
     later.compiler = "gcc 14".into();
-    for round in later.rounds.iter_mut().filter(|r| r.arm == Arm::Patched) {
-        for record in &mut round.records {
-            if let Record::Sample(sample) = record
-                && sample.metric == "contended-entries"
-            {
-                sample.value *= 8.0;
-            }
-        }
-    }
     let found = between(&run(), &later);
     let patched = &found[0].report;
-    assert_eq!(patched.comparisons[0].verdict, Verdict::Regressed);
+    assert_eq!(found[0].changes[0].verdict, Verdict::Regressed);
     assert_eq!(patched.status, evidence::Status::Failed);
     let caveat = "Not the same compiler: gcc 12.2.0, then gcc 14.";
     assert!(patched.caveats.iter().any(|text| text == caveat));
-    // The control: base is as it was.
-    assert_eq!(found[1].report.status, evidence::Status::Passed);
+    let words = report::changes(&found[0].changes);
+    insta::assert_snapshot!(words.lines().next().unwrap(), @"contended page-table-lock entries: patched / base was 0.05 in 6 blocks and is 0.41 in 6: later /");
     let text = report::terminal(patched);
     assert!(text.contains("earlier") && text.contains("later"), "{text}");
+}
+
+/// The host is slower on another day, for both arms: nothing has changed.
+#[test]
+fn the_hosts_speed_is_no_regression() {
+    let later = times(run(), "sum", &Arm::BOTH, 1.6);
+    let found = between(&run(), &later);
+    assert_eq!(found[0].report.status, evidence::Status::Passed);
+    let sum = &found[0].changes[1];
+    assert!((sum.ratio - 1.0).abs() < 1e-9, "{sum:?}");
 }
 
 #[test]

@@ -16,8 +16,8 @@ use crate::run::{folder, outcome};
 /// `compare`'s options.
 #[derive(Debug, Args)]
 pub struct Compare {
-    /// One run folder: base against patched. Two: the earlier run against the
-    /// later one, arm by arm. With --calibrate: any number
+    /// One run folder: base against patched. Two: what patched is to base in the
+    /// later run against the earlier one. With --calibrate: any number
     #[arg(required = true, value_parser = run_folder)]
     pub runs: Vec<PathBuf>,
     /// Compare what a changelog claims with what was measured; without a file
@@ -30,9 +30,8 @@ pub struct Compare {
     /// of the same series]
     #[arg(long, value_name = "FOLDER", requires = "claims")]
     pub manifest: Option<String>,
-    /// Measure false alarms: split the boots of one kernel at random into two
-    /// arms, count how often they are called different, and print the smallest
-    /// change that would be detected
+    /// Count the false alarms of A/A runs, say whether there are enough of them, and
+    /// print the smallest change that would be detected
     #[arg(long)]
     pub calibrate: bool,
     /// Print a paragraph for the series' changelog
@@ -129,6 +128,9 @@ fn between(args: &Verdict, earlier: &Run, later: &Run) -> Result {
     } else {
         for one in &found {
             let arm = one.arm.as_str();
+            if !one.changes.is_empty() {
+                print(&format!("{}\n", report::changes(&one.changes)))?;
+            }
             let text = report::terminal(&one.report);
             print(&format!("{arm}, earlier and later\n\n{text}\n"))?;
         }
@@ -155,7 +157,7 @@ fn calibrate(args: &Compare, runs: &[Run]) -> Result {
         return fail(
             Kind::Usage,
             format!(
-                "{}: too few timed boots of one kernel: two arms of 4 need 8",
+                "{}: too few blocks: what decides needs 6",
                 folders.join(", ")
             ),
         );

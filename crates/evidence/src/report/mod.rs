@@ -21,12 +21,13 @@ pub use junit::junit;
 pub use kcidb::kcidb;
 
 use crate::analyse::model::Report;
+use crate::between::Change;
 use crate::calibrate::Calibration;
 use crate::claims::{Check, Claims};
 use crate::run::Run;
 use crate::words::{ascii, one_line, wrap};
 use document::{Document, Section};
-use sections::{calibration, changelog, claims};
+use sections::{between, calibration, changelog, claims};
 
 /// Columns of text that a reply takes.
 const MAIL: usize = 72;
@@ -62,6 +63,15 @@ pub fn claims(claims: &Claims, checks: &[Check]) -> String {
         sections: vec![Section::untitled(claims::blocks(claims, checks))],
     };
     terminal::draw(&document, MAIL)
+}
+
+/// What changed from one run to another; nothing where nothing decides in both.
+pub fn changes(found: &[Change]) -> String {
+    let line = |of: &Change| {
+        let text = ascii(&one_line(&between::words(of)));
+        wrap(&text, terminal::WIDTH, "  ") + "\n"
+    };
+    found.iter().map(line).collect()
 }
 
 /// What a run's verdicts are worth.

@@ -652,6 +652,14 @@ mod tests {
             ),
             (
                 "]\n",
+                "]\n[measure]\nprimary = []\nscenarios = []\n[measure.absolute]\na = -1.0\n",
+            ),
+            (
+                "]\n",
+                "]\n[measure]\nprimary = []\nscenarios = []\n[measure.absolute]\n\"a b\" = 1.0\n",
+            ),
+            (
+                "]\n",
                 "]\n[expect.order]\nbase = \"sideways\"\npatched = \"descending\"\n",
             ),
         ];
@@ -691,6 +699,8 @@ mod tests {
         the manifest's metric "A b" is not made of lower-case letters, digits, - and _
         the manifest's margin "1.5" is not between 0 and 1
         the manifest's margin "NaN" is not between 0 and 1
+        the manifest's absolute margin "-1" is not 0 or more
+        the manifest's metric "a b" is not made of lower-case letters, digits, - and _
         the manifest can't be read: TOML parse error at line 6, column 8
           |
         6 | base = "sideways"

@@ -2,10 +2,11 @@
 //!
 //! A new one has its file, its `mod` and its place in [`document`]. What it shows is
 //! a field of `analyse::model::Report`; which forms show it is its `Reach`. The
-//! sections of a matrix and of a calibration are drawn by `report/matrix.rs` and
-//! `report/mod.rs`.
+//! sections of a matrix, of a calibration and of two runs are drawn by
+//! `report/matrix.rs` and `report/mod.rs`.
 
 pub(super) mod answer;
+pub(super) mod between;
 pub(super) mod calibration;
 pub(super) mod changelog;
 pub(super) mod claims;
