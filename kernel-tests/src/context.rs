@@ -2,12 +2,16 @@
 
 use std::fs::File;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use results::ktap::{Test, Writer};
 use results::plan::Plan;
 use results::record::{Record, Sample, Unit, Walker};
 
-use crate::failure::{Failure, ResultExt};
+use results::turn::Word;
+
+use crate::failure::{Failure, ResultExt, ensure};
+use crate::turns::Turns;
 
 /// The stream to the host. The watchdog and a scenario share it.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub struct Context<'a> {
     pub plan: &'a Plan,
     scenario: &'static str,
     report: &'a Report,
+    /// None where no other guest is to be waited for.
+    turns: Option<&'a Turns>,
     subtests: Mutex<Vec<Test>>,
 }
 
@@ -69,11 +75,17 @@ impl Repetition {
 
 impl<'a> Context<'a> {
     /// A scenario's view of the run.
-    pub fn new(plan: &'a Plan, scenario: &'static str, report: &'a Report) -> Self {
+    pub fn new(
+        plan: &'a Plan,
+        scenario: &'static str,
+        report: &'a Report,
+        turns: Option<&'a Turns>,
+    ) -> Self {
         Self {
             plan,
             scenario,
             report,
+            turns,
             subtests: Mutex::default(),
         }
     }
@@ -93,6 +105,24 @@ impl<'a> Context<'a> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How long a reap takes that has the address space to itself, where an
+    /// earlier boot of the run found out.
+    pub fn solo(&self) -> Option<Duration> {
+        let solo = self.plan.solo_us.get(self.scenario)?;
+        Some(Duration::from_micros(*solo))
+    }
+
+    /// Reports what this boot found of it.
+    pub fn found_solo(&self, solo: Duration) -> Result<Duration, Failure> {
+        let us = solo.as_micros() as u64;
+        self.note(format!("a reap without the other walker takes {us} us"))?;
+        self.record(&Record::Solo {
+            scenario: self.scenario(),
+            us,
+        })?;
+        Ok(solo)
+    }
+
     /// The name under which the scenario reports.
     pub fn scenario(&self) -> String {
         self.scenario.to_owned()
@@ -106,6 +136,48 @@ impl<'a> Context<'a> {
             warmup: index < warmups,
             at: None,
         })
+    }
+
+    /// Runs one repetition: prepares it, and races when it is this guest's turn,
+    /// as often as the host asks for it. `race` gets how long both guests take a
+    /// solo reap to be, where the host knows.
+    pub fn take_turn<P>(
+        &self,
+        repetition: Repetition,
+        mut prepare: impl FnMut() -> Result<P, Failure>,
+        mut race: impl FnMut(P, Option<Duration>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let (scenario, repetition) = (self.scenario(), repetition.index);
+        loop {
+            let prepared = prepare()?;
+            let Some(turns) = self.turns else {
+                return race(prepared, None);
+            };
+            self.record(&Record::Ready {
+                scenario: scenario.clone(),
+                repetition,
+            })?;
+            let word = turns.wait()?;
+            let Word::Go { solo_us } = word else {
+                return Err(Failure::unmet(format!("the host said {word:?} too early")));
+            };
+            race(prepared, solo_us.map(Duration::from_micros))?;
+            self.record(&Record::Raced {
+                scenario: scenario.clone(),
+                repetition,
+            })?;
+            let word = turns.wait()?;
+            if word == Word::Next {
+                return Ok(());
+            }
+            ensure(word == Word::Again, || {
+                format!("the host said {word:?} too late")
+            })?;
+            self.record(&Record::Void {
+                scenario: scenario.clone(),
+                repetition,
+            })?;
+        }
     }
 
     /// Reports a sample that belongs to no single walker.

@@ -46,12 +46,14 @@ pub fn plan() -> Result<Plan, Failure> {
     serde_json::from_str(&text).while_doing(|| format!("reading {PATH}"))
 }
 
-/// Opens the port that carries the results, as soon as its driver has it.
+/// Opens the port that carries the results and the host's words, as soon as its
+/// driver has it.
 pub fn port() -> Result<File, Failure> {
     let deadline = Instant::now() + scaled(Duration::from_secs(5));
     loop {
         if let Some(device) = find_port() {
             return OpenOptions::new()
+                .read(true)
                 .write(true)
                 .open(&device)
                 .while_doing(|| format!("opening {}", device.display()));

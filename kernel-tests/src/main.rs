@@ -25,6 +25,7 @@ mod smaps;
 mod sys;
 mod timeout_scale;
 mod trace;
+mod turns;
 mod victim;
 mod zram;
 

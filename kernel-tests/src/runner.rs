@@ -1,9 +1,9 @@
 //! Runs a plan: each scenario in a thread of its own under a deadline, so that
 //! neither its failure nor a stuck child of its stops the others.
 
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::utsname::uname;
 use nix::unistd::{SysconfVar, sysconf};
@@ -20,6 +20,7 @@ use crate::procfs;
 use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::timeout_scale::scaled;
+use crate::turns::Turns;
 
 /// Why a guest skips what comes after a failure: another guest, to which
 /// nothing has happened, runs it.
@@ -27,6 +28,9 @@ const HANDED_OVER: &str = "not run: left to a fresh guest after a failure";
 
 /// How long a scenario whose processes were killed may take to notice.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How often is looked for the end of a wait that outlasts a deadline.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs the whole plan and powers off.
 pub fn run(plan: &Plan) -> Result<(), Failure> {
@@ -46,13 +50,17 @@ pub fn run(plan: &Plan) -> Result<(), Failure> {
         );
     }
     let planned = u32::try_from(entries.len()).map_err(|_| Failure::unmet("too many scenarios"))?;
-    let report = Report::new(guest::port()?, planned)?;
+    let port = guest::port()?;
+    let words = port.try_clone();
+    let words = words.while_doing(|| "opening the port again".into())?;
+    let turns = plan.by_turns.then(|| Turns::new(words));
+    let report = Report::new(port, planned)?;
     report.record(&begin(plan)?)?;
 
     thread::scope(|scope| {
         let mut entries = entries.into_iter().enumerate();
         for (index, entry) in entries.by_ref() {
-            let go_on = run_entry(scope, plan, &report, &entry)?;
+            let go_on = run_entry(scope, plan, &report, turns.as_ref(), &entry)?;
             if index == 0 && plan.fault == Some(Fault::Panic) {
                 procfs::write("/proc/sysrq-trigger", "c")?;
             }
@@ -108,6 +116,7 @@ fn run_entry<'scope, 'env: 'scope>(
     scope: &'scope thread::Scope<'scope, 'env>,
     plan: &'env Plan,
     report: &'scope Report,
+    turns: Option<&'scope Turns>,
     entry: &Entry<'_>,
 ) -> Result<bool, Failure> {
     let Some(scenario) = entry.scenario else {
@@ -130,7 +139,7 @@ fn run_entry<'scope, 'env: 'scope>(
 
     let (done, end) = channel();
     let thread = scope.spawn(move || {
-        let context = Context::new(plan, name, report);
+        let context = Context::new(plan, name, report, turns);
         // The receiver is gone only when the guest is about to end.
         let result = (scenario.run)(&context);
         let _ = done.send((result, context.into_subtests()));
@@ -138,7 +147,7 @@ fn run_entry<'scope, 'env: 'scope>(
     let mut reasons = Vec::new();
     let mut skipped = None;
     let mut subtests = Vec::new();
-    match end.recv_timeout(deadline) {
+    match within(&end, deadline, turns) {
         Ok((result, parts)) => {
             subtests = parts;
             match result {
@@ -180,6 +189,24 @@ fn run_entry<'scope, 'env: 'scope>(
         ..ended(name, status, &why)
     })?;
     Ok(held)
+}
+
+/// What comes within a deadline, in which waiting for another guest is no part.
+fn within<T>(
+    end: &Receiver<T>,
+    deadline: Duration,
+    turns: Option<&Turns>,
+) -> Result<T, RecvTimeoutError> {
+    let waited = || turns.map(Turns::waited).unwrap_or_default();
+    let (start, before) = (Instant::now(), waited());
+    loop {
+        let late = deadline + (waited() - before);
+        let left = late.saturating_sub(start.elapsed());
+        match end.recv_timeout(left.max(LOOK)) {
+            Err(RecvTimeoutError::Timeout) if start.elapsed() < deadline + (waited() - before) => {}
+            other => return other,
+        }
+    }
 }
 
 /// A test without parts.

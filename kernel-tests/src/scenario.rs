@@ -24,6 +24,9 @@ pub struct Scenario {
     pub metrics: &'static [Metric],
     /// Whether it proves the order of the reaper's walk.
     pub proves_order: bool,
+    /// Whether it races by turns where the plan says so
+    /// ([`Context::take_turn`]).
+    pub takes_turns: bool,
     /// Whether it measures over a range of something, which takes long and is
     /// run on demand only.
     pub sweeps: bool,
@@ -45,6 +48,7 @@ impl Scenario {
         deadline_s: 0,
         metrics: &[],
         proves_order: false,
+        takes_turns: false,
         sweeps: false,
         selftest: None,
         run: |_| Err(Failure::unmet("the scenario has no function")),

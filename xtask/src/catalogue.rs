@@ -23,6 +23,8 @@ pub struct Scenario {
     pub deadline_s: u64,
     /// Whether it proves the order of the reaper's walk.
     pub proves_order: bool,
+    /// Whether it can race by turns with the guest of the other arm.
+    pub takes_turns: bool,
     /// Whether it measures over a range, which takes long.
     pub sweeps: bool,
     /// Which of the kernel's own tests it runs.
@@ -56,6 +58,15 @@ impl Catalogue {
         self.0
             .iter()
             .any(|s| s.proves_order && names.contains(&s.name))
+    }
+
+    /// Whether all of these scenarios can race by turns.
+    pub fn take_turns(&self, names: &[String]) -> bool {
+        let takes = |name: &String| {
+            let mut named = self.0.iter().filter(|s| s.name == *name);
+            named.any(|s| s.takes_turns)
+        };
+        names.iter().all(takes)
     }
 
     /// The scenarios that measure over a range.

@@ -127,6 +127,8 @@ fn hello() -> Plan {
         probes: Vec::new(),
         purpose: Purpose::Unprobed,
         timeout_scale: 1,
+        by_turns: false,
+        solo_us: Default::default(),
         fault: None,
     }
 }

@@ -128,14 +128,16 @@ fn changes(earlier: &Run, later: &Run) -> Vec<Change> {
 /// The logarithm of patched over base in each block. A count may be 0: half of one
 /// is added to each boot's sum.
 fn logs(measured: &Measured) -> Vec<f64> {
-    let [base, patched] = measured.pairs();
-    let level = |boot: &Vec<f64>| match measured.scale() {
-        Scale::Counts => measured.summary(boot) + 0.5 / boot.len().max(1) as f64,
-        Scale::Times => measured.summary(boot),
+    let [base, patched] = match measured.scale() {
+        Scale::Times => measured.levels(),
+        Scale::Counts => measured.pairs().map(|arm| {
+            let level = |boot: &Vec<f64>| measured.summary(boot) + 0.5 / boot.len().max(1) as f64;
+            arm.into_iter().map(level).collect()
+        }),
     };
     let pairs = base.into_iter().zip(patched);
     pairs
-        .map(|(base, patched)| (level(patched) / level(base)).ln())
+        .map(|(base, patched)| (patched / base).ln())
         .filter(|log| log.is_finite())
         .collect()
 }

@@ -87,13 +87,19 @@ pub fn calibrate(runs: &[Run], tries: u32) -> Vec<Calibration> {
         .collect()
 }
 
-/// Blocks of one kernel: those of an A/A run, else neighbouring boots of base.
+/// Blocks of one kernel: those of an A/A run; those of a run by turns without what
+/// patched changes in the middle; else neighbouring boots of base.
 fn twins(run: &Run, measured: &Measured) -> Vec<(f64, f64)> {
     let summary = |boot: &Vec<f64>| measured.summary(boot);
+    let [base, patched] = measured.levels();
     if run.is_same_kernel() {
-        let [base, patched] = measured.pairs();
+        return base.into_iter().zip(patched).collect();
+    }
+    if run.by_turns && measured.scale() == Scale::Times {
+        let centre = Blocks::ratios(&base, &patched, Scale::Times).centre();
+        let centre = centre.filter(|centre| *centre > 0.0).unwrap_or(1.0);
         let pairs = base.into_iter().zip(patched);
-        return pairs.map(|(a, b)| (summary(a), summary(b))).collect();
+        return pairs.map(|(a, b)| (a, b / centre)).collect();
     }
     let twos = measured.base.chunks_exact(2);
     twos.map(|two| (summary(&two[0]), summary(&two[1])))

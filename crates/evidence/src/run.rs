@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use results::console::{self, Event};
 use results::machine::Accelerator;
 use results::plan::Order;
-use results::record::Record;
+use results::record::{Record, Sample, Turn};
 use results::{Arm, Purpose, ktap};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -69,12 +69,19 @@ pub struct Run {
     /// Whether it was to boot so many whatever they showed, and looked once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exactly: bool,
+    /// Whether the boots that measured were pairs, of a guest of each arm at the same
+    /// time, whose repetitions took turns.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_turns: bool,
     /// Seconds from the command's start until the metrics that decide were
     /// decided; none where they never were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_s: Option<f64>,
     /// The relative change below which nobody cares: 0.05 is five percent.
     pub margin: f64,
+    /// The metric that reviewers ask for first; its unprobed boots answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// For some metrics the change, in the metric's unit, below which nobody
     /// cares, whatever share that is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -310,6 +317,40 @@ impl Round {
         self.records
             .iter()
             .any(|record| matches!(record, Record::HandedOver { scenario } if scenario == name))
+    }
+
+    /// The samples that count, warm-ups included: not those of a repetition that was
+    /// run again, nor of one that the host disturbed to the last.
+    pub fn samples(&self) -> impl Iterator<Item = &Sample> {
+        // Whatever comes before such a record is void.
+        let mut void: BTreeMap<(&str, u32), usize> = BTreeMap::new();
+        for (at, record) in self.records.iter().enumerate() {
+            let of = match record {
+                Record::Void {
+                    scenario,
+                    repetition,
+                } => (scenario.as_str(), *repetition),
+                Record::Turn(turn) if turn.disturbed => (turn.scenario.as_str(), turn.repetition),
+                _ => continue,
+            };
+            void.insert(of, at);
+        }
+        let records = self.records.iter().enumerate();
+        records.filter_map(move |(at, record)| match record {
+            Record::Sample(sample) => {
+                let void = void.get(&(sample.scenario.as_str(), sample.repetition));
+                void.is_none_or(|void| *void < at).then_some(sample)
+            }
+            _ => None,
+        })
+    }
+
+    /// The turns that its guest took.
+    pub fn turns(&self) -> impl Iterator<Item = &Turn> {
+        self.records.iter().filter_map(|record| match record {
+            Record::Turn(turn) => Some(turn),
+            _ => None,
+        })
     }
 
     /// The last scenario that began and gave no result.

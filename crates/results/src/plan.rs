@@ -2,6 +2,8 @@
 //! initramfs beside the runner, so that nothing has to be quoted on a kernel
 //! command line.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::purpose::Purpose;
@@ -39,6 +41,14 @@ pub struct Plan {
     pub timeout_scale: u32,
     /// What the boot is for, and so what is probed and traced.
     pub purpose: Purpose,
+    /// Whether each repetition waits for the host's word ([`crate::turn`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_turns: bool,
+    /// How long a solo reap takes in each scenario, in microseconds, as an earlier
+    /// boot of the run found: head starts are parts of it, so that they are the
+    /// same in all boots. A scenario that is not named finds out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub solo_us: BTreeMap<String, u64>,
     /// A fault the guest must commit, to prove that the host names it rightly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,

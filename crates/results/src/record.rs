@@ -45,6 +45,36 @@ pub enum Record {
     },
     /// A sample.
     Sample(Sample),
+    /// How long a reap takes here that has the address space to itself.
+    Solo {
+        /// The scenario.
+        scenario: String,
+        /// Microseconds.
+        us: u64,
+    },
+    /// A repetition is prepared, and waits for its turn.
+    Ready {
+        /// The scenario.
+        scenario: String,
+        /// Which repetition.
+        repetition: u32,
+    },
+    /// A repetition has had its turn, and its samples are reported.
+    Raced {
+        /// The scenario.
+        scenario: String,
+        /// Which repetition.
+        repetition: u32,
+    },
+    /// What was reported of a repetition so far does not count: it is run again.
+    Void {
+        /// The scenario.
+        scenario: String,
+        /// Which repetition.
+        repetition: u32,
+    },
+    /// What the host saw of a turn.
+    Turn(Turn),
     /// An address trace.
     Walk(Walk),
     /// Where walkers waited for spinlocks.
@@ -104,6 +134,32 @@ pub struct Sample {
     /// second walker started, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<f64>,
+}
+
+/// What the host saw of one guest's turn, from its word to the last sample.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// The scenario.
+    pub scenario: String,
+    /// Which repetition.
+    pub repetition: u32,
+    /// When it began, in milliseconds since both guests were started.
+    pub at_ms: u64,
+    /// How long it took, in microseconds.
+    pub took_us: u64,
+    /// How long QEMU's threads stood ready meanwhile without a CPU of the host, in
+    /// microseconds.
+    pub run_delay_us: u64,
+    /// Whether that was too long: it is no sample.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disturbed: bool,
+    /// How long a walk of fixed length through the host's memory took just before
+    /// and just after it, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weather_us: Option<[u64; 2]>,
+    /// What both guests took for the duration of a solo reap, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solo_us: Option<u64>,
 }
 
 /// The unit of a sample.

@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         &guest,
         &cancel,
         &mut std::io::stderr(),
-        &mut |line| {
+        &mut |_, line| {
             println!("> {line}");
             match line.split_once(' ').unwrap_or((line, "")) {
                 ("up", _) => Progress::Up,

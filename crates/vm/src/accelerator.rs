@@ -127,7 +127,7 @@ fn prove(
         },
         ..probe.clone()
     };
-    let outcome = boot(virtme, &guest, cancel, &mut io::sink(), &mut |_| {
+    let outcome = boot(virtme, &guest, cancel, &mut io::sink(), &mut |_, _| {
         Progress::Done
     })?;
     if outcome.end == End::Interrupted {

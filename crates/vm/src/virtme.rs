@@ -232,6 +232,8 @@ fn machine(composed: Vec<OsString>, guest: &Guest, results: RawFd) -> Vec<OsStri
         "-machine".into(),
         format!("{machine}accel={}", guest.accel).into(),
     ]);
+    // Threads that run virtual CPUs are told by their names (boot/link.rs).
+    args.extend(["-name".into(), "reaperlab,debug-threads=on".into()]);
     args.extend(["-device".into(), "virtio-serial-pci,id=reaperlab".into()]);
     args.extend([
         "-chardev".into(),
@@ -439,6 +441,8 @@ mod tests {
         -no-reboot
         -machine
         q35,accel=kvm
+        -name
+        reaperlab,debug-threads=on
         -device
         virtio-serial-pci,id=reaperlab
         -chardev

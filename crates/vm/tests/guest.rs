@@ -21,7 +21,7 @@ use results::console::Kind;
 use results::machine::Accel;
 use tempfile::TempDir;
 use vm::process::Cancel;
-use vm::{Deadlines, End, Error, Guest, Outcome, Progress, Virtme, boot};
+use vm::{Deadlines, End, Error, Guest, Link, Outcome, Progress, Virtme, boot};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(120);
@@ -80,7 +80,7 @@ fn tools() -> Virtme {
     Virtme::find_in(None, fake.as_os_str()).unwrap()
 }
 
-fn meaning(line: &str) -> Progress {
+fn meaning(_: &Link, line: &str) -> Progress {
     match line {
         "up" => Progress::Up,
         "expect" => Progress::ExpectWithin(Duration::ZERO),
@@ -107,6 +107,28 @@ fn a_guest_that_is_done_has_completed() {
 }
 
 #[test]
+fn a_guest_hears_what_it_is_told() {
+    let lab = Lab::new("say up; read -r word <&$results; say \"heard $word\"; say done");
+    let mut heard = Vec::new();
+    let outcome = boot(
+        &tools(),
+        &lab.guest,
+        &Cancel::new().unwrap(),
+        &mut io::sink(),
+        &mut |link, line| {
+            heard.push(line.to_owned());
+            if line == "up" {
+                link.again().unwrap().say("go 24").unwrap();
+            }
+            meaning(link, line)
+        },
+    )
+    .unwrap();
+    assert_eq!(outcome.end, End::Completed);
+    assert_eq!(heard, ["up", "heard go 24", "done"]);
+}
+
+#[test]
 fn a_guest_that_is_done_need_not_power_off() {
     assert_eq!(end_of("say up; say done; exec sleep 1000"), End::Completed);
 }
@@ -120,9 +142,9 @@ fn lines_before_the_end_arrive_however_it_ends() {
         &lab.guest,
         &Cancel::new().unwrap(),
         &mut io::sink(),
-        &mut |line| {
+        &mut |link, line| {
             lines.push(line.to_owned());
-            meaning(line)
+            meaning(link, line)
         },
     )
     .unwrap();
@@ -273,9 +295,9 @@ fn cancelling_ends_it_and_everything_it_started() {
         &lab.guest,
         &cancel,
         &mut io::sink(),
-        &mut |line| {
+        &mut |link, line| {
             cancel.cancel();
-            meaning(line)
+            meaning(link, line)
         },
     )
     .unwrap();

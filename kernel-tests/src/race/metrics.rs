@@ -37,11 +37,19 @@ pub const MEMORY_BACK: Metric = Metric::us("memory-back");
 /// The call's own time.
 pub const MRELEASE: Metric = Metric::us("mrelease");
 
+/// The call's own time where the victim is held until it is over: what the walk
+/// costs where nobody races.
+pub const SOLO: Metric = Metric::us("mrelease-solo");
+/// From the reaper's start until the victim is let go.
+pub const HEAD_START: Metric = Metric::us("head-start");
+
 /// What is known of a race without looking into the kernel.
 #[derive(Debug, Clone, Copy)]
 pub struct Timed {
     /// What the reaper's own time is called, and how long it was.
     pub reap: (Metric, Duration),
+    /// The reaper's [`HEAD_START`]; none where the victim was not held.
+    pub head_start: Option<Duration>,
     pub release_to_gone: Duration,
     pub kill_to_gone: Duration,
     /// The reaper's [`CPU`].

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use results::record::{Record, Step, Walk, Walker};
 
-use super::metrics::{CPU, EXIT_MMAP, KILL_TO_GONE, RELEASE_TO_GONE, SUM, SUM_TO_GONE, Timed};
+use super::metrics::{
+    CPU, EXIT_MMAP, HEAD_START, KILL_TO_GONE, RELEASE_TO_GONE, SUM, SUM_TO_GONE, Timed,
+};
 use super::stacks::Stacks;
 use super::waits::{Seen, Waits};
 use super::walkers::Walkers;
@@ -114,6 +116,9 @@ impl Observer {
         context.walker_sample(repetition, CPU, reaper, Some(Walker::Reaper))?;
         context.walker_sample(repetition, CPU, exit, Some(Walker::Exit))?;
         context.sample(repetition, CPU, reaper + exit)?;
+        if let Some(head_start) = timed.head_start {
+            context.sample(repetition, HEAD_START, micros(head_start))?;
+        }
         let release_to_gone = micros(timed.release_to_gone);
         context.sample(repetition, RELEASE_TO_GONE, release_to_gone)?;
         context.sample(repetition, SUM_TO_GONE, reap + release_to_gone)?;

@@ -58,6 +58,7 @@ struct Job {
 struct Answer {
     tid: Pid,
     result: Result<(), Errno>,
+    began: Instant,
     took: Duration,
     cpu: Duration,
 }
@@ -97,25 +98,30 @@ impl Releaser<'_> {
         self.tid
     }
 
-    /// The duration of a reap that has the address space to itself.
+    /// The least duration of three reaps that have the address space to
+    /// themselves. The first one pays for what is used for the first time.
     pub fn solo(&self, spec: &Spec) -> Result<Duration, Failure> {
-        let mut times = Vec::new();
-        // The first one pays for what is used for the first time.
-        for _ in 0..3 {
-            let mut victim = Victim::spawn(spec)?;
-            victim.pin()?;
-            self.prepare(&victim, None)?;
-            victim.kill()?;
-            victim.wait_pinned()?;
-            self.start();
-            times.extend(self.answer()?.in_time()?.map(|answer| answer.took));
-            victim.release()?;
-            victim.wait_killed()?;
-        }
+        let solo = |_| self.reap_alone(Victim::spawn(spec)?);
+        let times: Vec<_> = (0..3).map(solo).collect::<Result<_, _>>()?;
         times
             .into_iter()
             .min()
             .ok_or_else(|| Failure::unmet("no solo reap was timed"))
+    }
+
+    /// The duration of one: the victim is held until it is over.
+    pub fn reap_alone(&self, mut victim: Victim) -> Result<Duration, Failure> {
+        victim.pin()?;
+        self.prepare(&victim, None)?;
+        victim.kill()?;
+        victim.wait_pinned()?;
+        self.start();
+        let answer = self.answer()?.in_time()?;
+        victim.release()?;
+        victim.wait_killed()?;
+        answer
+            .map(|answer| answer.took)
+            .ok_or_else(|| Failure::unmet("a victim that was held was found without memory"))
     }
 
     /// One race. Returns none if the call was too late to meet the other walker.
@@ -151,6 +157,10 @@ impl Releaser<'_> {
         let answer = self.answer()?.in_time()?;
         Ok(answer.map(|answer| Timed {
             reap: (MRELEASE, answer.took),
+            head_start: match start {
+                Start::AtOnce => None,
+                Start::Held(_) => Some(released.saturating_duration_since(answer.began)),
+            },
             release_to_gone: gone - released,
             kill_to_gone: gone - killed,
             reaper_cpu: answer.cpu,
@@ -164,9 +174,8 @@ impl Releaser<'_> {
     ///
     /// A CPU keeps many megabytes of what it frees for itself, but not while
     /// memory is short. The test is about that case, so here it may not either.
-    pub fn memory_back(&self, spec: &Spec) -> Result<Option<Duration>, Failure> {
+    pub fn memory_back(&self, mut victim: Victim) -> Result<Option<Duration>, Failure> {
         let _lists = ShortLists::new()?;
-        let mut victim = Victim::spawn(spec)?;
         victim.pin()?;
         self.prepare(&victim, None)?;
         let held = procfs::resident(victim.pid())? * PAGE;
@@ -245,6 +254,7 @@ fn serve(jobs: Receiver<Job>, answers: Sender<Answer>, state: &AtomicU8) {
     let here = Answer {
         tid,
         result: Ok(()),
+        began: Instant::now(),
         took: Duration::ZERO,
         cpu: Duration::ZERO,
     };
@@ -266,6 +276,7 @@ fn serve(jobs: Receiver<Job>, answers: Sender<Answer>, state: &AtomicU8) {
         let answer = Answer {
             tid,
             result,
+            began: start,
             took,
             cpu,
         };

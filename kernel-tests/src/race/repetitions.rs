@@ -62,6 +62,8 @@ mod tests {
             probes: Vec::new(),
             purpose: Purpose::Probed,
             timeout_scale: 1,
+            by_turns: false,
+            solo_us: Default::default(),
             fault: None,
         };
         let sweep = repetitions(&plan, u32::MAX);

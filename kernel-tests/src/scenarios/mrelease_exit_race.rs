@@ -1,9 +1,12 @@
 //! 22: `process_mrelease` against `exit_mmap`, the A/B that the series is
 //! about.
 
-use nix::unistd::Pid;
+use std::time::Duration;
 
-use crate::context::{Context, Repetition};
+use nix::unistd::Pid;
+use results::plan::Plan;
+
+use crate::context::{Context, Metric, Repetition};
 use crate::failure::Failure;
 use crate::needs::Need;
 use crate::race::{self, Observer, Releaser, Start, VICTIM_CPU, Walkers, metrics};
@@ -32,7 +35,10 @@ pub const SCENARIO: Scenario = Scenario {
         metrics::RELEASE_TO_GONE,
         metrics::SUM_TO_GONE,
         metrics::KILL_TO_GONE,
+        metrics::SOLO,
+        metrics::HEAD_START,
     ],
+    takes_turns: true,
     run,
     ..Scenario::DEFAULT
 };
@@ -42,29 +48,37 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     let observer = Observer::new(context)?;
     let spec = spec(race::areas());
     Releaser::run(|releaser| {
-        let solo = releaser.solo(&spec)?;
-        context.note(format!(
-            "a reap without the other walker takes {} us",
-            solo.as_micros()
-        ))?;
+        let solo = match context.solo() {
+            Some(solo) => solo,
+            None => context.found_solo(releaser.solo(&spec)?)?,
+        };
+        let victim = || Victim::spawn(&spec);
         let mut late = 0;
         for repetition in race::repetitions(context.plan, u32::MAX) {
-            let start = Start::Held(race::delay(repetition, solo));
-            late += race_once(context, &observer, releaser, repetition, &spec, start)?;
+            context.take_turn(repetition, victim, |victim, agreed| {
+                let solo = agreed.unwrap_or(solo);
+                let start = Start::Held(race::delay(repetition, solo));
+                late += race_once(
+                    context, &observer, releaser, repetition, &spec, victim, start,
+                )?;
+                Ok(())
+            })?;
         }
         if !context.plan.purpose.is_traced() {
-            // A third of the others: each yields but this one sample.
-            let warmups = context.plan.warmups.min(1);
-            let looks = warmups + context.plan.repetitions.div_ceil(3);
-            for repetition in context.repetitions().take(looks as usize) {
-                let repetition = Repetition {
-                    warmup: repetition.index < warmups,
-                    ..repetition
-                };
-                if let Some(back) = releaser.memory_back(&spec)? {
-                    let micros = back.as_micros() as f64;
-                    context.sample(repetition, metrics::MEMORY_BACK, micros)?;
-                }
+            let all = context.repetitions().count() as u32;
+            let back = fewer(context.plan, all);
+            let behind = all + back.len() as u32;
+            for repetition in back {
+                context.take_turn(repetition, victim, |victim, _| {
+                    let back = releaser.memory_back(victim)?;
+                    sample(context, repetition, metrics::MEMORY_BACK, back)
+                })?;
+            }
+            for repetition in fewer(context.plan, behind) {
+                context.take_turn(repetition, victim, |victim, _| {
+                    let took = releaser.reap_alone(victim)?;
+                    sample(context, repetition, metrics::SOLO, Some(took))
+                })?;
             }
         }
         if late > 0 {
@@ -73,6 +87,29 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
             ))?;
         }
         observer.finish(context)
+    })
+}
+
+/// A third of the usual repetitions, counted from `first`, for what yields but
+/// one sample each.
+fn fewer(plan: &Plan, first: u32) -> Vec<Repetition> {
+    let warmups = plan.warmups.min(1);
+    let all = (0..warmups + plan.repetitions.div_ceil(3)).map(|nth| Repetition {
+        index: first + nth,
+        warmup: nth < warmups,
+        at: None,
+    });
+    all.collect()
+}
+
+fn sample(
+    context: &Context<'_>,
+    repetition: Repetition,
+    metric: Metric,
+    took: Option<Duration>,
+) -> Result<(), Failure> {
+    took.map_or(Ok(()), |took| {
+        context.sample(repetition, metric, took.as_micros() as f64)
     })
 }
 
@@ -93,23 +130,27 @@ pub(super) fn spec(areas: Vec<crate::victim::Area>) -> Spec {
     }
 }
 
-/// One repetition. Returns how many calls came too late.
+/// One repetition with this victim, or, where the call came too late, with
+/// another one. Returns how many calls came too late.
 pub(super) fn race_once(
     context: &Context<'_>,
     observer: &Observer,
     releaser: &Releaser<'_>,
     repetition: Repetition,
     spec: &Spec,
+    mut victim: Victim,
     start: Start,
 ) -> Result<u32, Failure> {
     for late in 0..TRIES {
-        let victim = Victim::spawn(spec)?;
         let walkers = Walkers::new(releaser.tid(), &victim);
         observer.start()?;
         if let Some(timed) = releaser.race(victim, start)? {
             observer.report(context, repetition, &walkers, timed)?;
             return Ok(late);
         }
+        victim = Victim::spawn(spec)?;
     }
-    Ok(TRIES)
+    Err(Failure::unmet(format!(
+        "{TRIES} calls in a row found the victim's memory gone (ESRCH)"
+    )))
 }

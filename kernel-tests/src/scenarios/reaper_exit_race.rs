@@ -46,6 +46,7 @@ pub const SCENARIO: Scenario = Scenario {
         metrics::RELEASE_TO_GONE,
         metrics::SUM_TO_GONE,
         metrics::KILL_TO_GONE,
+        metrics::HEAD_START,
     ],
     run,
     ..Scenario::DEFAULT
@@ -58,11 +59,10 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     let mut watch = ReaperWatch::new(context)?;
     let observer = Observer::new(context)?;
 
-    let solo = solo(&mut watch)?;
-    context.note(format!(
-        "a reap without the other walker takes {} us",
-        solo.as_micros()
-    ))?;
+    let solo = match context.solo() {
+        Some(solo) => solo,
+        None => context.found_solo(solo(&mut watch)?)?,
+    };
     let mut late = 0;
     let mut repetitions = race::repetitions(context.plan, REPETITIONS).into_iter();
     let mut next = repetitions.next();
@@ -76,6 +76,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         let before = cpu::of_process(pid)?;
         // The reaper is awake, on the other CPU: the race is on.
         watch.woken(pid)?;
+        let woken = Instant::now();
         let delay = race::delay(repetition, solo);
         if !delay.is_zero() {
             thread::sleep(delay);
@@ -93,6 +94,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         };
         let timed = Timed {
             reap: (REAP, reap),
+            head_start: Some(released.saturating_duration_since(woken)),
             release_to_gone: gone - released,
             kill_to_gone: gone - killed,
             reaper_cpu: cpu::of_process(reaper)?.saturating_sub(reaper_before),

@@ -11,7 +11,7 @@ use crate::context::{Context, Repetition};
 use crate::failure::Failure;
 use crate::race::{Observer, Releaser, Start, VICTIM_CPU, metrics};
 use crate::scenario::Scenario;
-use crate::victim::{Area, Kind, Spec, bind};
+use crate::victim::{Area, Kind, Spec, Victim, bind};
 
 /// How many VMAs the victim has.
 pub const VMAS: Scenario = Scenario {
@@ -98,6 +98,7 @@ const SWEEP: Scenario = Scenario {
         metrics::RELEASE_TO_GONE,
         metrics::SUM_TO_GONE,
         metrics::KILL_TO_GONE,
+        metrics::HEAD_START,
     ],
     sweeps: true,
     ..Scenario::DEFAULT
@@ -152,7 +153,8 @@ fn run(
                     at: Some(f64::from(*point)),
                     ..repetition
                 };
-                late += race_once(context, &observer, releaser, at, spec, *start)?;
+                let victim = Victim::spawn(spec)?;
+                late += race_once(context, &observer, releaser, at, spec, victim, *start)?;
             }
         }
         if late > 0 {

@@ -70,6 +70,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
             },
             plan: &plan,
             folder: &place.join(evidence::run::folder(name, Arm::Patched, index)),
+            turns: None,
             kill_qemu: false,
         };
         job.progress.stage(&format!("Booting {}", one.built.name));

@@ -391,6 +391,7 @@ impl Bench<'_> {
             },
             plan: &plan,
             folder: place,
+            turns: None,
             kill_qemu: false,
         };
         let guests = Guests {

@@ -28,6 +28,11 @@ pub struct Wanted {
     #[arg(long, value_name = "N", conflicts_with = "rounds")]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub exactly: Option<u32>,
+    /// Measure one guest at a time, in boots that alternate. Usually a guest of each
+    /// arm is up at once and they race by turns, which needs memory for both and is
+    /// more precise
+    #[arg(long)]
+    pub alternate: bool,
     /// Only the scenarios whose name matches (* and ?; repeatable)
     #[arg(long = "scenario", value_name = "GLOB")]
     pub scenarios: Vec<String>,
@@ -77,6 +82,7 @@ impl Wanted {
             aa: self.aa,
             rounds: self.rounds,
             exactly: self.exactly,
+            alternate: self.alternate,
             minutes: self.minutes,
             repeat: self.repeat,
             shuffle: self.shuffle,

@@ -7,10 +7,11 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use evidence::run::Round;
-use results::Purpose;
+use results::{Arm, Purpose};
 
 use super::plan::{self, Boot};
 use super::record::Record;
+use super::turns::Turns;
 use crate::exit::Result;
 
 /// Whoever boots guests.
@@ -20,7 +21,8 @@ pub trait Booter: Sync {
     /// Waits for the host: for all of it, or for a part. It is ours until what
     /// this returns is dropped.
     fn host(&self, alone: bool) -> Result<Box<dyn Any>>;
-    fn boot(&self, boot: &Numbered<'_>) -> Result<Booted>;
+    /// Boots one. Where its plan has it wait, it is for the word of `turns`.
+    fn boot(&self, boot: &Numbered<'_>, turns: Option<&Turns>) -> Result<Booted>;
     /// Fails where the command was cancelled.
     fn alive(&self) -> Result;
     fn now(&self) -> Instant;
@@ -95,7 +97,11 @@ pub fn execute(
         let index = record.run().rounds.len();
         let total = index + boots.len();
         let at_once = plan::side_by_side(&boots, booter.room());
-        let group: Vec<Boot> = boots.drain(..at_once).collect();
+        let mut group: Vec<Boot> = boots.drain(..at_once).collect();
+        let solo_us = plan::solo_us(record.run());
+        for boot in &mut group {
+            boot.plan.solo_us.clone_from(&solo_us);
+        }
         let group: Vec<Numbered<'_>> = group
             .iter()
             .zip(index..)
@@ -170,10 +176,11 @@ fn boot_all(
         true => None,
         false => Some(booter.host(group.iter().any(timed))?),
     };
+    let turns = turns(group, &recorded);
     let boot = |boot: &Numbered<'_>, recorded: Option<Round>| match recorded {
         Some(round) => Ok(Booted { round, lost: None }),
         None => {
-            let mut booted = booter.boot(boot)?;
+            let mut booted = booter.boot(boot, turns.as_ref())?;
             booted.round.block = boot.boot.block;
             Ok(booted)
         }
@@ -184,7 +191,10 @@ fn boot_all(
         _ => std::thread::scope(|scope| {
             let threads: Vec<_> = pairs
                 .by_ref()
-                .map(|(one, recorded)| scope.spawn(move || boot(one, recorded)))
+                .map(|(one, recorded)| {
+                    let boot = &boot;
+                    scope.spawn(move || boot(one, recorded))
+                })
                 .collect();
             let joined = threads.into_iter().map(|thread| match thread.join() {
                 Ok(booted) => booted,
@@ -195,6 +205,19 @@ fn boot_all(
     };
     drop(host);
     Ok(booted)
+}
+
+/// The turns of those of a group that are booted.
+fn turns(group: &[Numbered<'_>], recorded: &[Option<Round>]) -> Option<Turns> {
+    let booted = group.iter().zip(recorded).filter(|(_, it)| it.is_none());
+    let waiting: Vec<&Boot> = booted
+        .map(|(one, _)| one.boot)
+        .filter(|boot| boot.plan.by_turns)
+        .collect();
+    let plan = &waiting.first()?.plan;
+    let arms: Vec<Arm> = waiting.iter().map(|boot| boot.arm).collect();
+    let solo_us = plan.solo_us.clone();
+    Some(Turns::new(&arms, &plan.scenarios, solo_us, plan.seed))
 }
 
 #[cfg(test)]
@@ -242,6 +265,8 @@ mod tests {
     struct State {
         booted: Vec<(Arm, Purpose, Vec<String>)>,
         hosts: Vec<bool>,
+        /// Whether each boot had somebody to take turns with.
+        turns: Vec<bool>,
         cancelled: bool,
     }
 
@@ -270,9 +295,10 @@ mod tests {
             Ok(Box::new(()))
         }
 
-        fn boot(&self, boot: &Numbered<'_>) -> Result<Booted> {
+        fn boot(&self, boot: &Numbered<'_>, turns: Option<&Turns>) -> Result<Booted> {
             let act = (self.script)(boot.index);
             let mut state = self.state.lock().unwrap();
+            state.turns.push(turns.is_some());
             let names = boot.boot.plan.scenarios.clone();
             let purpose = boot.boot.plan.purpose;
             state.booted.push((boot.boot.arm, purpose, names));
@@ -364,6 +390,8 @@ mod tests {
                 probes: Vec::new(),
                 purpose,
                 timeout_scale: 1,
+                by_turns: false,
+                solo_us: Default::default(),
                 fault: None,
             },
             kill_qemu: false,
@@ -583,6 +611,24 @@ mod tests {
         );
         let loaded = folder::save(ended.folder.path(), &ended.run);
         assert!(loaded.is_ok());
+    }
+
+    #[test]
+    fn a_pair_takes_turns_and_has_the_host_to_itself() {
+        let mut fake = Fake::new(|_| Act::Pass);
+        fake.room = 2;
+        let kinds = [Purpose::Probed, Purpose::Unprobed].into_iter();
+        let pairs = kinds.flat_map(|kind| Arm::BOTH.map(|arm| boot(arm, kind, &["race"])));
+        let mut plan: VecDeque<Boot> = pairs.collect();
+        for boot in &mut plan {
+            (boot.block, boot.plan.by_turns) = (Some(0), true);
+        }
+        plan.push_back(boot(Arm::Base, Purpose::Correctness, &["a"]));
+        let ended = go(&fake, plan, None, None);
+        assert_eq!(ended.run.rounds.len(), 5);
+        let state = fake.state.lock().unwrap();
+        assert_eq!(state.hosts, [true, true, false]);
+        assert_eq!(state.turns, [true, true, true, true, false]);
     }
 
     #[test]

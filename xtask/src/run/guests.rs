@@ -15,10 +15,11 @@ use results::record::Record;
 use results::text::{hex, printable};
 use results::{Arm, Purpose};
 use sha1::{Digest, Sha1};
-use vm::{End, Progress};
+use vm::{End, Link, Progress};
 
 use super::execute::{Booted, Booter, Numbered};
 use super::folder;
+use super::turns::Turns;
 use crate::exit::{Classify, Failure, Kind, Result};
 use crate::guest::Program;
 use crate::job::Job;
@@ -42,6 +43,8 @@ pub struct Guest<'a> {
     pub plan: &'a Plan,
     /// Where its console and results go; made if it is not there.
     pub folder: &'a Path,
+    /// Whose word it waits for, where its plan has it wait.
+    pub turns: Option<&'a Turns>,
     /// Kill QEMU once the first test has ended.
     pub kill_qemu: bool,
 }
@@ -105,9 +108,12 @@ impl Guests<'_> {
         } = guest.kernel;
         self.program.initramfs(plan, modules, selftests, &initrd)?;
         let names = plan.scenarios.iter();
-        let work = names
+        let work: Duration = names
             .map(|name| self.program.catalogue.deadline(name))
             .sum();
+        // Its own time, the other one's, and what the host takes to see that the
+        // other one is gone.
+        let work = if plan.by_turns { 3 * work } else { work };
         let machine = self
             .machine
             .guest(image.to_owned(), initrd, work, plan.timeout_scale);
@@ -115,20 +121,30 @@ impl Guests<'_> {
         let mut console =
             fs_err::File::create(guest.folder.join("console.log")).kind(Kind::Infrastructure)?;
         let mut said = Said::new(&plan.nonce);
+        let turns = guest.turns.filter(|_| plan.by_turns);
         let outcome = vm::boot(
             &self.machine.virtme,
             &machine,
             &self.job.cancel,
             &mut console,
-            &mut |line| {
-                let progress = said.line(line, on_step);
+            &mut |link, line| {
+                let seat = turns.map(|turns| Seat {
+                    turns,
+                    link,
+                    arm: guest.arm,
+                });
+                let progress = said.line(line, seat, on_step);
                 if guest.kill_qemu && said.tests == 1 {
                     return Progress::Kill;
                 }
                 progress
             },
         )
-        .kind(Kind::Infrastructure)?;
+        .kind(Kind::Infrastructure);
+        if let Some(turns) = turns {
+            turns.left(guest.arm);
+        }
+        let outcome = outcome?;
 
         let ktap = ktap::read(said.ktap.as_bytes()).kind(Kind::Infrastructure)?;
         let round = Round {
@@ -182,7 +198,7 @@ impl Booter for RunBooter<'_> {
         }
     }
 
-    fn boot(&self, boot: &Numbered<'_>) -> Result<Booted> {
+    fn boot(&self, boot: &Numbered<'_>, turns: Option<&Turns>) -> Result<Booted> {
         let place = run::folder(self.name, boot.boot.arm, boot.index as u32);
         let guest = Guest {
             index: boot.index as u32,
@@ -190,6 +206,7 @@ impl Booter for RunBooter<'_> {
             kernel: (self.kernel)(boot.boot.arm)?,
             plan: &boot.boot.plan,
             folder: &self.folder.join(place),
+            turns,
             kill_qemu: boot.boot.kill_qemu,
         };
         let step = |detail: &str| {
@@ -280,6 +297,22 @@ struct Said {
     ktap: String,
     records: Vec<Record>,
     tests: u32,
+    /// What the scenario that runs may take.
+    deadline: Duration,
+}
+
+/// A guest's place among those that take turns.
+#[derive(Clone, Copy)]
+struct Seat<'a> {
+    turns: &'a Turns,
+    link: &'a Link,
+    arm: Arm,
+}
+
+/// How long a guest waits for the other one at most: that one's scenario is over
+/// by then, or it is found to hang.
+fn longest_wait(deadline: Duration) -> Duration {
+    2 * deadline + Duration::from_secs(60)
 }
 
 impl Said {
@@ -290,10 +323,16 @@ impl Said {
             ktap: String::new(),
             records: Vec::new(),
             tests: 0,
+            deadline: Duration::ZERO,
         }
     }
 
-    fn line(&mut self, line: &str, on_step: &mut dyn FnMut(Step<'_>)) -> Progress {
+    fn line(
+        &mut self,
+        line: &str,
+        seat: Option<Seat<'_>>,
+        on_step: &mut dyn FnMut(Step<'_>),
+    ) -> Progress {
         let record = match Record::from_line(line) {
             Some(Ok(record)) => record,
             // A record that can't be read stays in the log, where one sees it.
@@ -321,7 +360,35 @@ impl Said {
                 deadline_s,
             } if self.begun => {
                 on_step(Step::Began(scenario));
-                Progress::ExpectWithin(Duration::from_secs(u64::from(*deadline_s)))
+                self.deadline = Duration::from_secs(u64::from(*deadline_s));
+                Progress::ExpectWithin(self.deadline)
+            }
+            Record::Solo { scenario, us } => {
+                if let Some(seat) = seat {
+                    seat.turns.solo(scenario, *us);
+                }
+                Progress::Ignore
+            }
+            Record::Ready {
+                scenario,
+                repetition,
+            } => {
+                if let Some(seat) = seat {
+                    seat.turns.ready(seat.arm, seat.link, scenario, *repetition);
+                }
+                // What it waits for is not its own doing. It is no news either.
+                return Progress::ExpectWithin(longest_wait(self.deadline));
+            }
+            Record::Raced {
+                scenario,
+                repetition,
+            } => {
+                let turn = seat.and_then(|seat| {
+                    let Seat { turns, arm, .. } = seat;
+                    turns.raced(arm, scenario, *repetition)
+                });
+                self.records.extend(turn.map(Record::Turn));
+                return Progress::ExpectWithin(longest_wait(self.deadline));
             }
             Record::End { nonce } if self.begun && *nonce == self.nonce => Progress::Done,
             _ => Progress::Ignore,
@@ -337,7 +404,10 @@ mod tests {
 
     fn feed(lines: &[&str]) -> (Said, Vec<Progress>) {
         let mut said = Said::new("n1");
-        let progress = lines.iter().map(|l| said.line(l, &mut |_| {})).collect();
+        let progress = lines
+            .iter()
+            .map(|l| said.line(l, None, &mut |_| {}))
+            .collect();
         (said, progress)
     }
 
@@ -368,7 +438,7 @@ mod tests {
         let mut said = Said::new("n1");
         let mut told = Vec::new();
         for line in ["1..2", "ok 1 order", "not ok 2 memcg-limit", "not ok"] {
-            said.line(line, &mut |step| told.push(format!("{step:?}")));
+            said.line(line, None, &mut |step| told.push(format!("{step:?}")));
         }
         assert_eq!(told, [r#"Failed("memcg-limit")"#]);
         assert_eq!(said.tests, 2);

@@ -11,6 +11,8 @@ pub mod outcome;
 pub mod plan;
 pub mod record;
 pub mod request;
+pub mod turns;
+mod weather;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -116,7 +118,14 @@ pub fn run(
         Some(earlier) => earlier.seed,
         None => request.seed.unwrap_or(started.as_second() as u64),
     };
-    let mut boots = tasks.boots(request, &series.manifest, seed);
+    let by_turns = match &earlier {
+        Some(earlier) => earlier.by_turns,
+        None => {
+            let wanted = !request.alternate && tasks.take_turns;
+            wanted && machine.room() >= Arm::BOTH.len()
+        }
+    };
+    let mut boots = tasks.boots(request, &series.manifest, seed, by_turns);
     if let Some(fault) = fault {
         plan::provoke(&mut boots, fault);
     }
@@ -125,6 +134,7 @@ pub fn run(
     if let Some(claims) = claims {
         described.changelog = claims;
     }
+    described.by_turns = boots.iter().any(|boot| boot.plan.by_turns);
     let folder = match place {
         Place::New(out) => folder::create(out, &started)?,
         Place::Resumed(folder) => folder.to_owned(),

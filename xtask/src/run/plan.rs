@@ -1,7 +1,7 @@
 //! What a run boots: from what was asked for, what the series says and what the
 //! guest can do. Pure.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use evidence::design::FEWEST;
 use evidence::run::{ExpectOrder, Round, Run};
@@ -48,6 +48,8 @@ pub struct Tasks {
     pub scenarios: Vec<String>,
     /// Those of them that measure.
     measuring: Vec<String>,
+    /// Whether those can race by turns.
+    pub take_turns: bool,
     /// The most blocks.
     pub rounds: u32,
     /// Correctness boots of each arm.
@@ -77,12 +79,14 @@ impl Tasks {
             .filter(|name| whole || !request.scenarios.is_empty() || !catalogue.is_selftest(name))
             .collect();
         let expects = !request.aa && catalogue.proves_order(&scenarios);
+        let measuring: Vec<String> = measuring
+            .iter()
+            .filter(|name| scenarios.contains(name))
+            .cloned()
+            .collect();
         let tasks = Self {
-            measuring: measuring
-                .iter()
-                .filter(|name| scenarios.contains(name))
-                .cloned()
-                .collect(),
+            take_turns: catalogue.take_turns(&measuring),
+            measuring,
             rounds,
             correctness: request.repeat,
             sweeps: match request.sweep {
@@ -109,7 +113,15 @@ impl Tasks {
     /// is what one waits for. They come in blocks of a probed and an unprobed boot
     /// of each arm: a drift of the host falls on neighbours alike, and the order,
     /// drawn anew for each block, gives nobody the better place.
-    pub fn boots(&self, request: &Request, manifest: &Manifest, seed: u64) -> VecDeque<Boot> {
+    ///
+    /// `by_turns`: both arms of a kind live at the same time and race by turns.
+    pub fn boots(
+        &self,
+        request: &Request,
+        manifest: &Manifest,
+        seed: u64,
+        by_turns: bool,
+    ) -> VecDeque<Boot> {
         let arms = request.arms();
         let mut rng = Rng::new(seed);
         let blocks = if self.measuring.is_empty() {
@@ -147,6 +159,7 @@ impl Tasks {
                     block,
                     plan: Plan {
                         timeout_scale: request.flavour.timeout_scale(),
+                        by_turns: by_turns && block.is_some() && arms.len() > 1,
                         ..usual
                     },
                     kill_qemu: false,
@@ -196,6 +209,8 @@ pub fn guest(
         probes: manifest.probes.clone(),
         purpose,
         timeout_scale: 1,
+        by_turns: false,
+        solo_us: Default::default(),
         fault: None,
     }
 }
@@ -260,10 +275,19 @@ fn alternate(arms: &[Arm], pairs: u32) -> impl Iterator<Item = Arm> {
     })
 }
 
-/// How many of the boots to come run at once: correctness boots, one of each arm,
-/// where the host has the room. They wait for the kernel's own delays most of the
-/// time; what is measured has the host to itself.
+/// How many of the boots to come run at once, where the host has the room: both
+/// arms of a kind that take turns; and correctness boots, one of each arm, which
+/// wait for the kernel's own delays most of the time. What else is measured has the
+/// host to itself.
 pub fn side_by_side(boots: &VecDeque<Boot>, room: usize) -> usize {
+    let kind = |boot: &Boot| (boot.block, boot.plan.purpose, boot.plan.by_turns);
+    if let (Some(first), Some(second)) = (boots.front(), boots.get(1))
+        && first.plan.by_turns
+        && kind(first) == kind(second)
+        && first.arm != second.arm
+    {
+        return 2.min(room.max(1));
+    }
     let mut arms = Vec::new();
     for boot in boots.iter().take(room) {
         let checks_itself = boot.plan.timeout_scale > 1;
@@ -304,6 +328,25 @@ pub fn measured(run: &Run, boots: &VecDeque<Boot>) -> Option<usize> {
         base.intersection(&patched).count()
     });
     blocks.into_iter().min()
+}
+
+/// How long solo reaps take, by scenario in microseconds, as the run has it so far:
+/// what the first pair agreed on, else what the first boot found.
+pub fn solo_us(run: &Run) -> BTreeMap<String, u64> {
+    let records = || run.rounds.iter().flat_map(|round| &round.records);
+    let agreed = records().filter_map(|record| match record {
+        Record::Turn(turn) => Some((turn.scenario.clone(), turn.solo_us?)),
+        _ => None,
+    });
+    let found = records().filter_map(|record| match record {
+        Record::Solo { scenario, us } => Some((scenario.clone(), *us)),
+        _ => None,
+    });
+    let mut solo = BTreeMap::new();
+    for (scenario, us) in agreed.chain(found) {
+        solo.entry(scenario).or_insert(us);
+    }
+    solo
 }
 
 /// Whether `run` looks at what it has measured after so many blocks.
@@ -372,6 +415,7 @@ mod tests {
             aa: false,
             rounds: None,
             exactly: None,
+            alternate: false,
             minutes: None,
             repeat: 1,
             shuffle: false,
@@ -403,6 +447,8 @@ mod tests {
                 probes: Vec::new(),
                 purpose: Purpose::Correctness,
                 timeout_scale: 1,
+                by_turns: false,
+                solo_us: Default::default(),
                 fault: None,
             },
             kill_qemu: false,
@@ -569,6 +615,17 @@ mod tests {
         assert_eq!(count(&[(A, Correctness), (A, Correctness)], 9), 1);
         assert_eq!(count(&[(A, Probed), (B, Probed)], 9), 1);
         assert_eq!(count(&[(B, Correctness), (A, Unprobed)], 9), 1);
+        // A pair that takes turns is a block's, of one kind.
+        let pair = |arm, block, purpose| {
+            let mut boot = of(arm, purpose);
+            (boot.block, boot.plan.by_turns) = (Some(block), true);
+            boot
+        };
+        let turns = |boots: [Boot; 2], room| side_by_side(&boots.into(), room);
+        assert_eq!(turns([pair(A, 0, Probed), pair(B, 0, Probed)], 2), 2);
+        assert_eq!(turns([pair(A, 0, Probed), pair(B, 0, Probed)], 1), 1);
+        assert_eq!(turns([pair(A, 0, Probed), pair(B, 1, Probed)], 9), 1);
+        assert_eq!(turns([pair(A, 0, Probed), pair(B, 0, Unprobed)], 9), 1);
         let mut debug = planned(&["a"]);
         debug.plan.timeout_scale = 8;
         let other = Boot {
@@ -576,6 +633,33 @@ mod tests {
             ..debug.clone()
         };
         assert_eq!(side_by_side(&[debug, other].into(), 9), 1);
+    }
+
+    #[test]
+    fn a_solo_reap_is_what_the_first_pair_agreed_on() {
+        let mut run = crate::run::execute::described("sum");
+        assert!(solo_us(&run).is_empty());
+        let turn = |solo_us| {
+            Record::Turn(results::record::Turn {
+                scenario: "race".into(),
+                repetition: 0,
+                at_ms: 0,
+                took_us: 1,
+                run_delay_us: 0,
+                disturbed: false,
+                weather_us: None,
+                solo_us,
+            })
+        };
+        let found = |scenario: &str, us| Record::Solo {
+            scenario: scenario.into(),
+            us,
+        };
+        run.rounds = vec![round("", &[]), round("", &[])];
+        run.rounds[0].records = vec![found("race", 30), found("other", 7), turn(Some(24))];
+        run.rounds[1].records = vec![found("other", 9), turn(Some(25))];
+        let solo = solo_us(&run);
+        assert_eq!((solo["race"], solo["other"]), (24, 7));
     }
 
     #[test]

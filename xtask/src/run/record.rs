@@ -199,6 +199,8 @@ pub fn describe(
         margin: measure.map_or(0.05, |m| m.margin),
         limit: Some(tasks.rounds).filter(|rounds| *rounds > 0),
         exactly: request.exactly.is_some(),
+        by_turns: false,
+        asked: measure.and_then(|m| m.asked.clone()),
         absolute: measure.map(|m| m.absolute.clone()).unwrap_or_default(),
         decided_s: None,
         changelog: series

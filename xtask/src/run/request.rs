@@ -32,6 +32,9 @@ pub struct Request {
     /// So many blocks, whatever they show.
     #[serde(default)]
     pub exactly: Option<u32>,
+    /// Whether boots that measure alternate, one guest at a time.
+    #[serde(default)]
+    pub alternate: bool,
     /// Minutes of booting after which no measuring boot begins.
     pub minutes: Option<u32>,
     /// Correctness boots of each arm.

@@ -6,6 +6,7 @@ use results::machine::Accel;
 use results::record::Record;
 use results::{Arm, Purpose};
 
+use super::turns::Turns;
 use crate::design::FEWEST;
 use crate::run::{Round, Run};
 
@@ -79,6 +80,7 @@ pub(super) fn caveats(run: &Run) -> Vec<String> {
              significant."
         ));
     }
+    caveats.extend(Turns::of(run).and_then(|turns| turns.caveat()));
     let unsound = run
         .rounds
         .iter()

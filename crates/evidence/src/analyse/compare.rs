@@ -114,9 +114,7 @@ impl Figures {
             false => Role::Stands,
         };
         let pairs = measured.pairs();
-        let [from, to] = pairs
-            .each_ref()
-            .map(|arm| -> Vec<f64> { arm.iter().map(|boot| measured.summary(boot)).collect() });
+        let [from, to] = measured.levels();
         let blocks = from.len();
         let looks = run.looks(blocks);
         let (level, differs_at) = match role {

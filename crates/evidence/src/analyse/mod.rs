@@ -11,6 +11,7 @@ pub(crate) mod scenarios;
 pub(crate) mod stacks;
 mod status;
 pub(crate) mod sweep;
+pub(crate) mod turns;
 
 use crate::breakdown::OnBothArms;
 use crate::claims::Claimed;
@@ -18,6 +19,7 @@ use crate::run::Run;
 pub use compare::decided;
 use model::Report;
 use samples::Samples;
+use turns::Turns;
 
 /// Judges a run.
 pub fn analyse(run: &Run) -> Report {
@@ -77,6 +79,8 @@ pub(crate) fn judge(run: &Run, names: [&'static str; 2], more: Vec<String>) -> R
         seed: run.seed,
         margin: run.margin,
         primary: run.primary.clone(),
+        turns: Turns::of(run),
+        asked: run.asked.clone(),
         looks: run.limit.map_or_else(Vec::new, |limit| {
             let looks = run.looks(limit as usize);
             looks

@@ -10,6 +10,7 @@ use super::probes::ProbeCost;
 use super::scenarios::ScenarioRow;
 use super::stacks::StackRow;
 use super::sweep::Sweep;
+use super::turns::Turns;
 use crate::claims::Claimed;
 use crate::run::{Guest, Host, KernelInfo, Question, Round, RoundStatus, SeriesInfo};
 
@@ -87,6 +88,12 @@ pub struct Report {
     pub margin: f64,
     /// The metrics that decide, in the order in which they are tested.
     pub primary: Vec<String>,
+    /// What the host was like while guests took turns; none where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turns: Option<Turns>,
+    /// The metric that reviewers ask for first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// The looks that the run planned: blocks, and the share of false alarms
     /// that each may give.
     pub looks: Vec<(usize, f64)>,

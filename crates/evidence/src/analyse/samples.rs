@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use results::Arm;
-use results::record::{Record, Sample, Unit, Walker};
+use results::record::{Sample, Unit, Walker};
 
 use crate::run::Run;
 use crate::stats::{self, Scale};
@@ -54,6 +54,8 @@ pub(crate) struct Measured {
     pub patched: Vec<Vec<f64>>,
     /// The block of each boot of base, then of patched.
     blocks: [Vec<u32>; 2],
+    /// For each block whose guests took turns, what patched is of base.
+    by_turns: BTreeMap<u32, f64>,
 }
 
 impl Measured {
@@ -63,6 +65,7 @@ impl Measured {
             base: Vec::new(),
             patched: Vec::new(),
             blocks: [Vec::new(), Vec::new()],
+            by_turns: BTreeMap::new(),
         }
     }
 
@@ -97,6 +100,38 @@ impl Measured {
         together(&self.by_block(Arm::Base), &self.by_block(Arm::Patched))
     }
 
+    /// What each block comes to, base and patched. Where guests took turns, two
+    /// repetitions that were neighbours are compared with each other: patched comes
+    /// to base times the middle of their ratios.
+    pub(crate) fn levels(&self) -> [Vec<f64>; 2] {
+        let base = self.by_block(Arm::Base);
+        let patched = self.by_block(Arm::Patched);
+        let both = base
+            .iter()
+            .filter_map(|(block, boot)| Some((block, *boot, *patched.get(block)?)));
+        let levels = both.map(|(block, base, patched)| {
+            let from = self.summary(base);
+            match self.by_turns.get(block) {
+                Some(ratio) => (from, from * ratio),
+                None => (from, self.summary(patched)),
+            }
+        });
+        let (base, patched) = levels.unzip();
+        [base, patched]
+    }
+
+    /// Compares the repetitions of a block whose guests took turns.
+    fn pair(&mut self, block: u32, base: &Repetitions, patched: &Repetitions) {
+        let ratios: Vec<f64> = base
+            .iter()
+            .filter_map(|(nth, base)| Some((patched.get(nth)? / base).ln()))
+            .filter(|ratio| ratio.is_finite())
+            .collect();
+        if let Some(middle) = stats::median(&ratios) {
+            self.by_turns.insert(block, middle.exp());
+        }
+    }
+
     /// The blocks in which this arm measured both this and another metric.
     pub(crate) fn neighbours<'a>(&'a self, other: &'a Self, arm: Arm) -> [Vec<&'a Vec<f64>>; 2] {
         together(&self.by_block(arm), &other.by_block(arm))
@@ -115,6 +150,9 @@ impl Measured {
         }
     }
 }
+
+/// The values of a boot, by repetition.
+type Repetitions = BTreeMap<u32, f64>;
 
 pub(crate) fn summary(unit: Unit, boot: &[f64]) -> f64 {
     match unit {
@@ -148,18 +186,22 @@ impl Samples {
     /// what is not a finite number left out.
     pub(crate) fn of(run: &Run) -> Self {
         let mut all: BTreeMap<Key, Measured> = BTreeMap::new();
+        let mut nth: BTreeMap<(Key, u32), BTreeMap<Arm, Repetitions>> = BTreeMap::new();
         for (block, round) in run.blocks().filter(|(_, r)| {
             r.status.has_sound_samples() && !r.purpose.is_traced() && !r.purpose.is_sweep()
         }) {
             let mut boot: BTreeMap<Key, (Unit, Vec<f64>)> = BTreeMap::new();
-            for record in &round.records {
-                let Record::Sample(sample) = record else {
-                    continue;
-                };
+            for sample in round.samples() {
                 if sample.warmup || !sample.value.is_finite() {
                     continue;
                 }
-                boot.entry(Key::of(sample, round.purpose.is_unprobed()))
+                let key = Key::of(sample, round.purpose.is_unprobed());
+                if run.by_turns {
+                    let arms = nth.entry((key.clone(), block)).or_default();
+                    let arm = arms.entry(round.arm).or_default();
+                    arm.insert(sample.repetition, sample.value);
+                }
+                boot.entry(key)
                     .or_insert((sample.unit, Vec::new()))
                     .1
                     .push(sample.value);
@@ -168,6 +210,14 @@ impl Samples {
                 all.entry(key)
                     .or_insert_with(|| Measured::new(unit))
                     .add(round.arm, block, values);
+            }
+        }
+        for ((key, block), arms) in nth {
+            let measured = all.get_mut(&key).filter(|it| it.scale() == Scale::Times);
+            if let Some(measured) = measured
+                && let (Some(base), Some(patched)) = (arms.get(&Arm::Base), arms.get(&Arm::Patched))
+            {
+                measured.pair(block, base, patched);
             }
         }
         let mut samples = Self(all);

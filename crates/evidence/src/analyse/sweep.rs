@@ -125,10 +125,7 @@ fn collect(run: &Run) -> BTreeMap<(Key, At), Measured> {
     let sweeps = run.rounds.iter().filter(|round| round.purpose.is_sweep());
     for round in sweeps.filter(|round| round.status.has_sound_samples()) {
         let mut boot: BTreeMap<(Key, At), (Unit, Vec<f64>)> = BTreeMap::new();
-        for record in &round.records {
-            let Record::Sample(sample) = record else {
-                continue;
-            };
+        for sample in round.samples() {
             let Some(at) = sample.at.filter(|at| at.is_finite()) else {
                 continue;
             };

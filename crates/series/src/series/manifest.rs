@@ -35,6 +35,7 @@
 //! primary = ["contended-entries"]      # the metrics that decide
 //! scenarios = ["mrelease-exit-race"]   # the scenarios that measure them
 //! margin = 0.05                        # below this change nobody cares
+//! asked = "memory-back"                # what reviewers ask first: the answer has it first
 //!
 //! [measure.absolute]                   # the same in a metric's unit
 //! contended-entries = 2.0
@@ -204,6 +205,10 @@ pub struct Measure {
     /// The relative change below which nobody cares, between 0 and 1.
     #[serde(default = "default_margin")]
     pub margin: f64,
+    /// The metric that reviewers ask for first, decided or not: the answer has it
+    /// before all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// The change below which nobody cares, by metric and in its unit, whatever
     /// share that is: 0 or more.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -492,7 +497,7 @@ impl Manifest {
 impl Measure {
     fn check(&self) -> Result<(), Error> {
         let metrics = self.primary.iter().chain(self.unprobed.values());
-        for metric in metrics.chain(self.absolute.keys()) {
+        for metric in metrics.chain(self.absolute.keys()).chain(&self.asked) {
             check_name("metric", metric)?;
         }
         for margin in self.absolute.values() {

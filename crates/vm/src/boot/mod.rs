@@ -1,5 +1,6 @@
 //! One guest, from its first instruction to its end.
 
+mod link;
 mod outcome;
 mod watch;
 
@@ -22,6 +23,7 @@ use crate::process::{Cancel, DRAIN, Group, Source, number, ready};
 use crate::virtme::Virtme;
 use watch::{Cause, Watch};
 
+pub use link::Link;
 pub use outcome::{End, Outcome};
 pub use watch::Progress;
 
@@ -37,8 +39,8 @@ const TAIL_LINE: usize = 1000;
 const TAIL: usize = 20;
 
 /// Boots a guest and watches it to its end. Results are handed to `on_line` as
-/// they come (without newline, invalid UTF-8 replaced, cut at 1 MiB), console
-/// bytes to `console`. When this returns, nothing of the guest is left.
+/// they come (without newline, invalid UTF-8 replaced, cut at 1 MiB), with the
+/// link to answer them; console bytes to `console`. When this returns, nothing of the guest is left.
 ///
 /// The thread that calls this must not end before it returns: QEMU dies with
 /// the thread that started it.
@@ -51,7 +53,7 @@ pub fn boot(
     guest: &Guest,
     cancel: &Cancel,
     console: &mut dyn Write,
-    on_line: &mut dyn FnMut(&str) -> Progress,
+    on_line: &mut dyn FnMut(&Link, &str) -> Progress,
 ) -> Result<Outcome, Error> {
     let called = Instant::now();
     let mut guest = guest.clone();
@@ -75,8 +77,10 @@ pub fn boot(
         Group::spawn(&mut command, Some(number(&theirs))).map_err(Error::system("start QEMU"))?;
     drop(theirs);
     let watch = Watch::new(Instant::now(), guest.deadlines);
+    let link = Link::new(&ours, group.child.id()).map_err(Error::system("copy a socket"))?;
     let mut running = Running::new(group, ours.into(), watch);
-    let cause = running.follow(cancel, console, on_line)?;
+    let mut on_line = |line: &str| on_line(&link, line);
+    let cause = running.follow(cancel, console, &mut on_line)?;
     let status = running
         .group
         .end()

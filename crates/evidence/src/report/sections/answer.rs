@@ -1,5 +1,7 @@
 //! The answer: what came of the run, and what limits it.
 
+use results::record::Unit;
+
 use crate::analyse::comparison::{Comparison, Verdict, comparison_line};
 use crate::analyse::model::{Report, Status};
 use crate::analyse::scenarios::ScenarioVerdict;
@@ -14,8 +16,8 @@ pub(crate) fn answer(report: &Report) -> Section<'_> {
         Status::Infrastructure | Status::NotJudged => Tone::Open,
     };
     let mut blocks = vec![
-        Block::Caveats(report.caveats.clone()),
         Block::Answer(tone, headline(report)),
+        Block::Caveats(report.caveats.clone()),
     ];
     // Spoken of only where somebody asked.
     if report.order.expected.is_some() {
@@ -77,10 +79,51 @@ fn headline(report: &Report) -> String {
     };
     let primary = report.comparisons.iter().filter(|c| c.primary);
     let parts: Vec<String> = primary.map(|c| change(c, report.margin)).collect();
-    if parts.is_empty() {
-        return verdict;
+    let mut sentences = vec![verdict];
+    sentences.extend(asked(report));
+    if !parts.is_empty() {
+        sentences.push(format!("{}.", capitalise(&parts.join("; "))));
     }
-    format!("{verdict} {}.", capitalise(&parts.join("; ")))
+    sentences.join(" ")
+}
+
+/// What reviewers ask for first: how much it changed, and how sure that is.
+fn asked(report: &Report) -> impl Iterator<Item = String> {
+    let wanted = |c: &&Comparison| {
+        c.unprobed && c.walker.is_none() && report.asked.as_ref() == Some(&c.metric)
+    };
+    let found: Vec<&Comparison> = report.comparisons.iter().filter(wanted).collect();
+    let several = found.len() > 1;
+    found.into_iter().filter_map(move |c| {
+        let [low, high] = c.interval?;
+        let percent = |ratio: f64| significant((100.0 * (ratio - 1.0)).abs());
+        let (less, more) = match c.unit {
+            Unit::Us => ("shorter", "longer"),
+            Unit::Count | Unit::PerSecond => ("less", "more"),
+        };
+        let between = |word: &str, near: f64, far: f64| {
+            format!("{word} by {} to {} %", percent(near), percent(far))
+        };
+        let how = match (low < 1.0, high > 1.0) {
+            (true, false) => between(less, high, low),
+            (false, true) => between(more, low, high),
+            _ => format!(
+                "no difference seen, between {} % {less} and {} % {more}",
+                percent(low),
+                percent(high)
+            ),
+        };
+        let of = match several {
+            true => format!(" in {}", c.scenario),
+            false => String::new(),
+        };
+        let [base, patched] =
+            [&c.base, &c.patched].map(|arm| crate::words::value(c.unit, arm.level));
+        let label = capitalise(&c.label);
+        Some(format!(
+            "{label}{of}: {how} ({base} -> {patched}; 95 % interval)."
+        ))
+    })
 }
 
 fn first(reasons: &[String]) -> String {

@@ -1,15 +1,18 @@
 //! How it was measured: what a reader needs to judge the run, and to repeat it.
 
 use results::Arm;
+use results::record::Unit;
 
 use crate::analyse::model::{Report, RoundRow};
+use crate::analyse::turns::Turns;
 use crate::report::document::{Block, Reach, Section};
 use crate::run::ArmInfo;
-use crate::words::significant;
+use crate::words::{significant, value};
 
 pub(crate) fn section(report: &Report) -> Section<'_> {
     let mut pairs = tested(report);
     pairs.extend(machine(report));
+    pairs.extend(report.turns.iter().flat_map(turns));
     pairs.extend(course(report));
     let notes = report.notes.iter();
     pairs.extend(notes.map(|note| ("Note", note.clone())));
@@ -57,6 +60,26 @@ fn arm(arm: &ArmInfo) -> (&'static str, String) {
         short(&arm.image_sha)
     );
     (name, text)
+}
+
+/// What the host was like while guests took turns.
+fn turns(turns: &Turns) -> Vec<(&'static str, String)> {
+    let [base, patched] = turns.disturbed;
+    let mut pairs = vec![(
+        "Turns",
+        format!(
+            "{}, disturbed by the host: {base} of base, {patched} of patched",
+            turns.count
+        ),
+    )];
+    if let Some(weather) = turns.weather_us {
+        let [low, middle, high] = weather.map(|us| value(Unit::Us, us));
+        pairs.push((
+            "Host's memory",
+            format!("{middle} for a walk of fixed length, {low} to {high} in 8 of 10 looks"),
+        ));
+    }
+    pairs
 }
 
 /// What ran the guests, and what they were given.

@@ -1,0 +1,413 @@
+//! Two guests that live at the same time measure by turns: while one races, the
+//! other is still. So both have the same weather of the host.
+//!
+//! Each prepares a repetition and waits. Once both have, the referee draws who
+//! goes first, and in the next pair the other one does: who waits longer races up to
+//! a tenth slower, since its memory has left the caches. When both have raced, the repetition counts, or, where the host gave
+//! one of them too little of its CPUs, both run it again.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use evidence::stats::Rng;
+use results::Arm;
+use results::record::Turn;
+use results::turn::Word;
+use vm::Link;
+
+use super::weather::Chase;
+
+/// How often a disturbed repetition is run in all.
+const MOST: u32 = 4;
+
+/// How long a guest's virtual CPUs may wait for CPUs of the host in a turn, all
+/// together: a part of the turn, and in any case this long. On a quiet host of two
+/// CPUs they wait for a tenth of it, with another busy task on each for all of it.
+const PART: f64 = 0.3;
+const LEAST: Duration = Duration::from_millis(5);
+
+/// The guests of a pair, and whose turn it is.
+pub struct Turns {
+    began: Instant,
+    state: Mutex<State>,
+}
+
+struct State {
+    referee: Referee,
+    links: BTreeMap<Arm, Link>,
+    weather: Chase,
+    turn: Option<Begun>,
+}
+
+/// The turn that is being taken.
+struct Begun {
+    at: Instant,
+    /// The run delay of its guest until then.
+    run_delay: Duration,
+    weather: Duration,
+}
+
+impl Turns {
+    /// Guests of these arms, with these scenarios to run in their order. What is
+    /// known of solo reaps in microseconds holds for both.
+    pub fn new(
+        arms: &[Arm],
+        scenarios: &[String],
+        solo_us: BTreeMap<String, u64>,
+        seed: u64,
+    ) -> Self {
+        let state = State {
+            referee: Referee::new(arms, scenarios, solo_us, Rng::new(seed)),
+            links: BTreeMap::new(),
+            weather: Chase::new(),
+            turn: None,
+        };
+        Self {
+            began: Instant::now(),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// A guest found how long a solo reap takes.
+    pub fn solo(&self, scenario: &str, us: u64) {
+        let mut state = self.state();
+        state.referee.solo(scenario, us);
+    }
+
+    /// A guest has prepared a repetition.
+    pub fn ready(&self, arm: Arm, link: &Link, scenario: &str, repetition: u32) {
+        let mut state = self.state();
+        match link.again() {
+            Ok(link) => drop(state.links.insert(arm, link)),
+            // It will never hear from us, and is ended by its deadline.
+            Err(_) => return,
+        }
+        let words = state.referee.ready(arm, scenario, repetition);
+        state.say(words);
+    }
+
+    /// A guest has raced. What was seen of its turn.
+    pub fn raced(&self, arm: Arm, scenario: &str, repetition: u32) -> Option<Turn> {
+        let mut state = self.state();
+        let begun = state.turn.take()?;
+        let took = begun.at.elapsed();
+        let link = state.links.get(&arm)?;
+        let run_delay = link.run_delay().saturating_sub(begun.run_delay);
+        link.unpin();
+        let weather = [begun.weather, state.weather.look()].map(micros);
+        let disturbed = run_delay > LEAST.max(took.mul_f64(PART));
+        let turn = Turn {
+            scenario: scenario.to_owned(),
+            repetition,
+            at_ms: millis(begun.at.saturating_duration_since(self.began)),
+            took_us: micros(took),
+            run_delay_us: micros(run_delay),
+            disturbed,
+            weather_us: Some(weather),
+            solo_us: state.referee.solo_us.get(scenario).copied(),
+        };
+        let words = state.referee.raced(arm, disturbed);
+        state.say(words);
+        Some(turn)
+    }
+
+    /// A guest has ended: the other one goes on alone.
+    pub fn left(&self, arm: Arm) {
+        let mut state = self.state();
+        state.links.remove(&arm);
+        let words = state.referee.left(arm);
+        state.say(words);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn say(&mut self, words: Vec<(Arm, Word)>) {
+        for (arm, word) in words {
+            let Some(link) = self.links.get(&arm) else {
+                continue;
+            };
+            if let Word::Go { .. } = word {
+                link.pin();
+                let weather = self.weather.look();
+                self.turn = Some(Begun {
+                    at: Instant::now(),
+                    run_delay: link.run_delay(),
+                    weather,
+                });
+            }
+            // Whoever does not listen any more has ended, and is told to leave.
+            let _ = link.say(&word.to_line());
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What a guest of the pair is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// It prepares a repetition, or does what nobody need wait for.
+    Busy,
+    Ready,
+    Racing,
+    /// It waits to hear whether its repetition counts.
+    Raced,
+    /// It has ended.
+    Away,
+}
+
+#[derive(Debug)]
+struct Seat {
+    arm: Arm,
+    at: At,
+    /// The scenario's place in the plan, and the repetition.
+    key: (usize, u32),
+    disturbed: bool,
+    /// How often this repetition was run before.
+    before: u32,
+}
+
+/// Who may race; pure.
+#[derive(Debug)]
+struct Referee {
+    seats: Vec<Seat>,
+    scenarios: Vec<String>,
+    solo_us: BTreeMap<String, u64>,
+    /// Who goes first in the next pair; to be drawn where there is none.
+    first: Option<Arm>,
+    rng: Rng,
+}
+
+impl Referee {
+    fn new(arms: &[Arm], scenarios: &[String], solo_us: BTreeMap<String, u64>, rng: Rng) -> Self {
+        let seat = |arm: &Arm| Seat {
+            arm: *arm,
+            at: At::Busy,
+            key: (0, 0),
+            disturbed: false,
+            before: 0,
+        };
+        Self {
+            seats: arms.iter().map(seat).collect(),
+            scenarios: scenarios.to_vec(),
+            solo_us,
+            first: None,
+            rng,
+        }
+    }
+
+    /// The first to say so is believed by both.
+    fn solo(&mut self, scenario: &str, us: u64) {
+        self.solo_us.entry(scenario.to_owned()).or_insert(us);
+    }
+
+    fn ready(&mut self, arm: Arm, scenario: &str, repetition: u32) -> Vec<(Arm, Word)> {
+        let place = self.scenarios.iter().position(|name| name == scenario);
+        let key = (place.unwrap_or(usize::MAX), repetition);
+        if let Some(seat) = self.seat(arm) {
+            if seat.key != key {
+                (seat.key, seat.before) = (key, 0);
+            }
+            (seat.at, seat.disturbed) = (At::Ready, false);
+        }
+        self.next()
+    }
+
+    fn raced(&mut self, arm: Arm, disturbed: bool) -> Vec<(Arm, Word)> {
+        if let Some(seat) = self.seat(arm) {
+            (seat.at, seat.disturbed) = (At::Raced, disturbed);
+        }
+        self.next()
+    }
+
+    fn left(&mut self, arm: Arm) -> Vec<(Arm, Word)> {
+        if let Some(seat) = self.seat(arm) {
+            seat.at = At::Away;
+        }
+        self.next()
+    }
+
+    fn seat(&mut self, arm: Arm) -> Option<&mut Seat> {
+        self.seats.iter_mut().find(|seat| seat.arm == arm)
+    }
+
+    /// What is to be said now. Whoever is behind, since it began anew, catches up
+    /// first.
+    fn next(&mut self) -> Vec<(Arm, Word)> {
+        let waited_for = |seat: &Seat| matches!(seat.at, At::Busy | At::Racing);
+        if self.seats.iter().any(waited_for) {
+            return Vec::new();
+        }
+        let here = |seat: &&mut Seat| seat.at != At::Away;
+        let Some(first) = self
+            .seats
+            .iter_mut()
+            .filter(here)
+            .map(|seat| seat.key)
+            .min()
+        else {
+            return Vec::new();
+        };
+        let scenario = self.scenarios.get(first.0);
+        let solo_us = scenario.and_then(|name| self.solo_us.get(name)).copied();
+        let at_first = |seat: &&mut Seat| seat.at != At::Away && seat.key == first;
+        let mut pair: Vec<&mut Seat> = self.seats.iter_mut().filter(at_first).collect();
+        let mut ready: Vec<&mut &mut Seat> = pair
+            .iter_mut()
+            .filter(|seat| seat.at == At::Ready)
+            .collect();
+        if !ready.is_empty() {
+            let mut at = 0;
+            if ready.len() > 1 {
+                let turn = self.first.take();
+                at = match ready.iter().position(|seat| Some(seat.arm) == turn) {
+                    Some(at) => at,
+                    None => {
+                        let drawn = self.rng.below(ready.len());
+                        let others = ready.iter().map(|seat| seat.arm);
+                        self.first = others.cycle().nth(drawn + 1);
+                        drawn
+                    }
+                };
+            }
+            let seat = &mut ready[at];
+            seat.at = At::Racing;
+            return vec![(seat.arm, Word::Go { solo_us })];
+        }
+        let again = pair
+            .iter()
+            .any(|seat| seat.disturbed && seat.before + 1 < MOST);
+        let word = if again { Word::Again } else { Word::Next };
+        let told = pair.iter_mut().map(|seat| {
+            seat.at = At::Busy;
+            seat.before = if again { seat.before + 1 } else { 0 };
+            (seat.arm, word)
+        });
+        told.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: Arm = Arm::Base;
+    const PATCHED: Arm = Arm::Patched;
+    const GO: Word = Word::Go { solo_us: None };
+
+    fn referee(arms: &[Arm]) -> Referee {
+        let scenarios = ["one".to_owned(), "two".to_owned()];
+        Referee::new(arms, &scenarios, BTreeMap::new(), Rng::new(1))
+    }
+
+    fn other(arm: Arm) -> Arm {
+        match arm {
+            Arm::Base => Arm::Patched,
+            Arm::Patched => Arm::Base,
+        }
+    }
+
+    /// Both get ready and race; who was first.
+    fn repetition(referee: &mut Referee, nth: u32, disturbed: Option<Arm>) -> (Arm, Word) {
+        assert_eq!(referee.ready(BASE, "one", nth), []);
+        let [(first, GO)] = referee.ready(PATCHED, "one", nth)[..] else {
+            panic!("nobody may go")
+        };
+        let second = referee.raced(first, disturbed == Some(first));
+        assert_eq!(second, [(other(first), GO)]);
+        let told = referee.raced(other(first), disturbed == Some(other(first)));
+        let [(BASE, word), (PATCHED, same)] = told[..] else {
+            panic!("{told:?}")
+        };
+        assert_eq!(word, same);
+        (first, word)
+    }
+
+    #[test]
+    fn both_race_once_each_in_a_drawn_order_that_is_balanced() {
+        let mut referee = referee(&Arm::BOTH);
+        let firsts: Vec<Arm> = (0..100)
+            .map(|nth| {
+                let (first, word) = repetition(&mut referee, nth, None);
+                assert_eq!(word, Word::Next);
+                first
+            })
+            .collect();
+        assert!(firsts.chunks(2).all(|two| two[0] != two[1]), "{firsts:?}");
+        let drawn = firsts.iter().step_by(2);
+        let base = drawn.filter(|arm| **arm == BASE).count();
+        assert!((15..=35).contains(&base), "{base}");
+    }
+
+    #[test]
+    fn a_disturbed_repetition_is_run_again_but_not_for_ever() {
+        let mut referee = referee(&Arm::BOTH);
+        for arm in Arm::BOTH {
+            for _ in 1..MOST {
+                assert_eq!(repetition(&mut referee, 3, Some(arm)).1, Word::Again);
+            }
+            assert_eq!(repetition(&mut referee, 3, Some(arm)).1, Word::Next);
+            assert_eq!(repetition(&mut referee, 4, Some(arm)).1, Word::Again);
+            assert_eq!(repetition(&mut referee, 4, None).1, Word::Next);
+        }
+    }
+
+    #[test]
+    fn whoever_is_left_alone_goes_on() {
+        let mut referee = referee(&Arm::BOTH);
+        assert_eq!(referee.ready(BASE, "one", 0), []);
+        assert_eq!(referee.left(PATCHED), [(BASE, GO)]);
+        assert_eq!(referee.raced(BASE, false), [(BASE, Word::Next)]);
+        assert_eq!(referee.ready(BASE, "one", 1), [(BASE, GO)]);
+        // One that dies in its turn leaves the other its own.
+        let mut referee = self::referee(&Arm::BOTH);
+        referee.ready(BASE, "one", 0);
+        let first = referee.ready(PATCHED, "one", 0)[0].0;
+        assert_eq!(referee.left(first), [(other(first), GO)]);
+        // And one that dies after it.
+        let mut referee = self::referee(&Arm::BOTH);
+        let first = {
+            referee.ready(BASE, "one", 0);
+            referee.ready(PATCHED, "one", 0)[0].0
+        };
+        referee.raced(first, false);
+        assert_eq!(referee.left(other(first)), [(first, Word::Next)]);
+    }
+
+    #[test]
+    fn whoever_began_anew_catches_up() {
+        let mut referee = referee(&Arm::BOTH);
+        repetition(&mut referee, 0, None);
+        assert_eq!(referee.ready(BASE, "one", 1), []);
+        assert_eq!(referee.left(PATCHED), [(BASE, GO)]);
+        assert_eq!(referee.raced(BASE, false), [(BASE, Word::Next)]);
+        assert_eq!(referee.ready(PATCHED, "one", 0), []);
+        assert_eq!(referee.ready(BASE, "two", 0), [(PATCHED, GO)]);
+        assert_eq!(referee.raced(PATCHED, false), [(PATCHED, Word::Next)]);
+        assert_eq!(referee.ready(PATCHED, "one", 1), [(PATCHED, GO)]);
+        assert_eq!(referee.raced(PATCHED, false), [(PATCHED, Word::Next)]);
+        assert_eq!(referee.ready(PATCHED, "two", 0).len(), 1, "together again");
+    }
+
+    #[test]
+    fn both_believe_the_same_of_a_solo_reap() {
+        let mut referee = referee(&[BASE]);
+        referee.solo("one", 24);
+        referee.solo("one", 48);
+        let go = |solo_us| [(BASE, Word::Go { solo_us })];
+        assert_eq!(referee.ready(BASE, "one", 0), go(Some(24)));
+        referee.raced(BASE, false);
+        assert_eq!(referee.ready(BASE, "two", 0), go(None));
+    }
+}
