@@ -7,8 +7,8 @@ use evidence::run::Run;
 use evidence::{Report, calibrate, claims, report};
 
 use super::options::Verdict;
-use crate::exit::{Classify, Kind, Result, fail};
-use crate::home::run_folder;
+use crate::exit::{Advise, Classify, Kind, Result, fail};
+use crate::home::{self, run_folder};
 use crate::input;
 use crate::output::{print, print_json};
 use crate::run::{folder, outcome};
@@ -17,8 +17,10 @@ use crate::run::{folder, outcome};
 #[derive(Debug, Args)]
 pub struct Compare {
     /// One run folder: base against patched. Two: what patched is to base in the
-    /// later run against the earlier one. With --calibrate: any number
-    #[arg(required = true, value_parser = run_folder)]
+    /// later run against the earlier one. With --calibrate: any number [default with
+    /// --calibrate: all A/A runs in runs/ whose kernel and guests are those of the
+    /// newest]
+    #[arg(required_unless_present = "calibrate", value_parser = run_folder)]
     pub runs: Vec<PathBuf>,
     /// Compare what a changelog claims with what was measured; without a file
     /// the series' own changelog
@@ -67,7 +69,10 @@ pub fn compare(args: &Compare) -> Result {
         .map(|folder| folder::load(folder))
         .collect::<Result<Vec<Run>>>()?;
     if args.calibrate {
-        return calibrate(args, &runs);
+        return match runs.as_slice() {
+            [] => calibrate(args, &bank()?),
+            runs => calibrate(args, runs),
+        };
     }
     match runs.as_slice() {
         [run] => one(args, run),
@@ -138,6 +143,38 @@ fn between(args: &Verdict, earlier: &Run, later: &Run) -> Result {
     outcome::judge(&first.report, args.require_conclusion)
 }
 
+/// The A/A runs in the runs' folder that can be pooled with the newest, oldest first.
+fn bank() -> Result<Vec<Run>> {
+    let Some(folder) = home::runs() else {
+        return fail(Kind::Usage, "there is no folder of runs").hint("name the A/A runs");
+    };
+    let mut runs: Vec<Run> = std::fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        // `latest` is a link to one of them.
+        .filter(|path| !path.is_symlink() && folder::has_run(path))
+        .filter_map(|path| folder::load(&path).ok())
+        .filter(Run::is_same_kernel)
+        .collect();
+    runs.sort_by(|one, other| one.started.cmp(&other.started));
+    let alike = |run: &Run| {
+        let image = run.kernel.arms.first().map(|arm| arm.image_sha.clone());
+        let guest = (run.guest.clone(), run.accelerator.kind, run.by_turns);
+        (image, guest, run.primary.clone())
+    };
+    let Some(newest) = runs.last().map(alike) else {
+        return fail(
+            Kind::Usage,
+            format!("{} has no A/A run", folder.display()),
+        )
+        .hint("make some: patch-test --aa");
+    };
+    runs.retain(|run| alike(run) == newest);
+    Ok(runs)
+}
+
 /// Says what the verdicts of runs are worth.
 fn calibrate(args: &Compare, runs: &[Run]) -> Result {
     let base = |run: &Run| run.kernel.arms.first().map(|arm| arm.image_sha.clone());
@@ -154,12 +191,13 @@ fn calibrate(args: &Compare, runs: &[Run]) -> Result {
     let found = calibrate::calibrate(runs, calibrate::TRIES);
     if found.is_empty() {
         let folders: Vec<_> = args.runs.iter().map(|f| f.display().to_string()).collect();
+        let which = match folders.as_slice() {
+            [] => "the A/A runs in runs/".to_owned(),
+            folders => folders.join(", "),
+        };
         return fail(
             Kind::Usage,
-            format!(
-                "{}: too few blocks: what decides needs 6",
-                folders.join(", ")
-            ),
+            format!("{which}: too few blocks: what decides needs 6"),
         );
     }
     if args.verdict.json {

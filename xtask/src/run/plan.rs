@@ -19,8 +19,9 @@ use crate::flavour::Flavour;
 
 /// The most blocks, where the user does not say.
 const ROUNDS: u32 = 8;
-/// Repetitions of each measuring scenario in a boot.
-const REPETITIONS: u32 = 12;
+/// Repetitions of each measuring scenario in a boot: more boots tell more than more
+/// repetitions.
+const REPETITIONS: u32 = 8;
 /// Repetitions before those.
 const WARMUPS: u32 = 2;
 /// Boots of each arm that sweep, with probes and without.
