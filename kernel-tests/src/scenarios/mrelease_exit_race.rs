@@ -64,17 +64,14 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
                 Ok(())
             })?;
         }
-        if !context.plan.purpose.is_traced() {
-            let all = context.repetitions().count() as u32;
-            let back = fewer(context.plan, all);
-            let behind = all + back.len() as u32;
-            for repetition in back {
+        if context.plan.purpose.is_unprobed() {
+            for repetition in usual(context.plan) {
                 context.take_turn(repetition, victim, |victim, _| {
                     let back = releaser.memory_back(victim)?;
                     sample(context, repetition, metrics::MEMORY_BACK, back)
                 })?;
             }
-            for repetition in fewer(context.plan, behind) {
+            for repetition in fewer(context.plan) {
                 context.take_turn(repetition, victim, |victim, _| {
                     let took = releaser.reap_alone(victim)?;
                     sample(context, repetition, metrics::SOLO, Some(took))
@@ -90,16 +87,25 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     })
 }
 
-/// A third of the usual repetitions, counted from `first`, for what yields but
-/// one sample each.
-fn fewer(plan: &Plan, first: u32) -> Vec<Repetition> {
-    let warmups = plan.warmups.min(1);
-    let all = (0..warmups + plan.repetitions.div_ceil(3)).map(|nth| Repetition {
-        index: first + nth,
+/// As many repetitions as the race has, counted on from there.
+fn usual(plan: &Plan) -> impl Iterator<Item = Repetition> + use<> {
+    let (warmups, all) = (plan.warmups, plan.warmups + plan.repetitions);
+    (0..all).map(move |nth| Repetition {
+        index: all + nth,
         warmup: nth < warmups,
         at: None,
-    });
-    all.collect()
+    })
+}
+
+/// A third of them, behind those.
+fn fewer(plan: &Plan) -> impl Iterator<Item = Repetition> + use<> {
+    let warmups = plan.warmups.min(1);
+    let behind = 2 * (plan.warmups + plan.repetitions);
+    (0..warmups + plan.repetitions.div_ceil(3)).map(move |nth| Repetition {
+        index: behind + nth,
+        warmup: nth < warmups,
+        at: None,
+    })
 }
 
 fn sample(

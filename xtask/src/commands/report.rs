@@ -165,11 +165,8 @@ fn bank() -> Result<Vec<Run>> {
         (image, guest, run.primary.clone())
     };
     let Some(newest) = runs.last().map(alike) else {
-        return fail(
-            Kind::Usage,
-            format!("{} has no A/A run", folder.display()),
-        )
-        .hint("make some: patch-test --aa");
+        return fail(Kind::Usage, format!("{} has no A/A run", folder.display()))
+            .hint("make some: patch-test --aa");
     };
     runs.retain(|run| alike(run) == newest);
     Ok(runs)
