@@ -11,7 +11,7 @@ use crate::failure::{Failure, ensure};
 use crate::kmsg::{self, Line, Log};
 use crate::procfs;
 use crate::timeout_scale::scaled;
-use crate::trace::{Clock, Event, Trace};
+use crate::trace::{Clock, Event, Span, Trace};
 use crate::victim::{Area, Spec, Victim};
 
 /// The kernel gives a victim two seconds before it wakes the reaper.
@@ -96,10 +96,22 @@ pub struct Watch(Trace);
 /// How long a victim's way through the reaper took, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reaped {
+    /// When the reaper started, by the trace's clock.
+    pub started: u64,
     /// From the kill to the reaper's start.
     pub delay: u64,
     /// From the reaper's start to its end.
     pub reap: u64,
+}
+
+impl Reaped {
+    /// When the reaper was at work.
+    pub fn span(self) -> Span {
+        Span {
+            start: self.started,
+            end: self.started + self.reap,
+        }
+    }
 }
 
 impl Watch {
@@ -280,6 +292,7 @@ fn steps(events: &[Event], pid: Pid) -> Result<Reaped, Failure> {
         )
     })?;
     Ok(Reaped {
+        started,
         delay: started - marked,
         reap: finished - started,
     })
@@ -439,6 +452,7 @@ mod tests {
         assert_eq!(
             steps_at([1_000, 2_005_000, 2_006_000, 2_009_000]),
             Ok(Reaped {
+                started: 2_006_000,
                 delay: 2_005_000,
                 reap: 3_000
             })
@@ -454,6 +468,7 @@ mod tests {
         assert_eq!(
             steps_at([1_000, 2_010_000, 2_004_000, 2_009_000]),
             Ok(Reaped {
+                started: 2_004_000,
                 delay: 2_003_000,
                 reap: 5_000
             }),

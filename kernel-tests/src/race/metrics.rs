@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use crate::context::Metric;
+use crate::trace::Span;
 
 /// Waits for a page-table lock in which a walker met the other.
 pub const CONTENDED: Metric = Metric::count("contended-entries");
@@ -28,6 +29,10 @@ pub const KILL_TO_GONE: Metric = Metric::us("kill-to-gone");
 pub const RELEASE_TO_GONE: Metric = Metric::us("release-to-gone");
 /// That and the reaper's time: what user space sees of [`SUM`].
 pub const SUM_TO_GONE: Metric = Metric::us("sum-to-gone");
+
+/// How long both were at work at once: the reaper from its start to its end, and
+/// the victim's own walk in exit_mmap.
+pub const OVERLAP: Metric = Metric::us("overlap");
 
 /// CPU time that the walkers burn, waits for spinlocks included.
 pub const CPU: Metric = Metric::us("cpu");
@@ -50,6 +55,8 @@ pub struct Timed {
     pub reap: (Metric, Duration),
     /// The reaper's [`HEAD_START`]; none where the victim was not held.
     pub head_start: Option<Duration>,
+    /// When that was; none in an unprobed boot that sees it in the log alone.
+    pub reaping: Option<Span>,
     pub release_to_gone: Duration,
     pub kill_to_gone: Duration,
     /// The reaper's [`CPU`].

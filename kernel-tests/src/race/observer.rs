@@ -6,7 +6,7 @@ use std::time::Duration;
 use results::record::{Record, Step, Walk, Walker};
 
 use super::metrics::{
-    CPU, EXIT_MMAP, HEAD_START, KILL_TO_GONE, RELEASE_TO_GONE, SUM, SUM_TO_GONE, Timed,
+    CPU, EXIT_MMAP, HEAD_START, KILL_TO_GONE, OVERLAP, RELEASE_TO_GONE, SUM, SUM_TO_GONE, Timed,
 };
 use super::stacks::Stacks;
 use super::waits::{Seen, Waits};
@@ -47,6 +47,8 @@ impl Observer {
         trace.probe('r', "slow_end", &slow_path, "")?;
         trace.probe('p', "exit", "exit_mmap", "")?;
         trace.probe('r', "exit_end", "exit_mmap", "")?;
+        trace.probe('p', "unmap", "unmap_vmas", "")?;
+        trace.probe('r', "unmap_end", "unmap_vmas", "")?;
         context.note(format!("contention as seen by a probe on {slow_path}"))?;
         Ok(Self::Waits(trace, RefCell::default()))
     }
@@ -64,14 +66,16 @@ impl Observer {
     }
 
     /// Reports what was seen of both walkers. In a boot that traces nothing is
-    /// timed.
+    /// timed. Returns whether they met: where probes show that one was done before
+    /// the other began, there was no race, and nothing is reported.
+    #[must_use = "what was no race is no sample"]
     pub fn report(
         &self,
         context: &Context<'_>,
         repetition: Repetition,
         walkers: &Walkers,
         timed: Timed,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let (metric, reap) = timed.reap;
         let reap = micros(reap);
         match self {
@@ -87,15 +91,24 @@ impl Observer {
                 if !seen(Walker::Exit) {
                     context.note("the probe does not see the victim's own exit walk")?;
                 }
-                return context.record(&Record::Walk(Walk {
+                context.record(&Record::Walk(Walk {
                     scenario: context.scenario(),
                     repetition: repetition.index,
                     steps,
-                }));
+                }))?;
+                return Ok(true);
             }
             Self::Waits(trace, stacks) => {
                 let events = trace.events()?;
                 let seen = Seen::of(&events, walkers)?;
+                if let Some(reaping) = timed.reaping {
+                    let overlap = reaping.overlap(seen.walk).micros();
+                    // Some points of a sweep are too small for two.
+                    if overlap == 0 && !context.plan.purpose.is_sweep() {
+                        return Ok(false);
+                    }
+                    context.sample(repetition, OVERLAP, overlap as f64)?;
+                }
                 if !repetition.warmup {
                     stacks.borrow_mut().add(&events, walkers);
                 }
@@ -105,7 +118,7 @@ impl Observer {
                     total = total + waits;
                 }
                 total.report(context, repetition, None)?;
-                let exit_mmap = seen.exit_mmap as f64;
+                let exit_mmap = seen.exit_mmap.micros() as f64;
                 context.walker_sample(repetition, EXIT_MMAP, exit_mmap, Some(Walker::Exit))?;
                 context.sample(repetition, SUM, reap + exit_mmap)?;
             }
@@ -122,7 +135,8 @@ impl Observer {
         let release_to_gone = micros(timed.release_to_gone);
         context.sample(repetition, RELEASE_TO_GONE, release_to_gone)?;
         context.sample(repetition, SUM_TO_GONE, reap + release_to_gone)?;
-        context.sample(repetition, KILL_TO_GONE, micros(timed.kill_to_gone))
+        context.sample(repetition, KILL_TO_GONE, micros(timed.kill_to_gone))?;
+        Ok(true)
     }
 
     /// Says for whom the walkers waited, and how many waits were not seen, for

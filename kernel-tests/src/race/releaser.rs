@@ -19,6 +19,7 @@ use crate::failure::{Failure, ResultExt};
 use crate::procfs;
 use crate::sys::{PAGE, pidfd_open, process_mrelease};
 use crate::timeout_scale::scaled;
+use crate::trace::{self, Span};
 use crate::victim::{Spec, Victim, bind};
 
 /// How often freed memory is looked for.
@@ -58,7 +59,7 @@ struct Job {
 struct Answer {
     tid: Pid,
     result: Result<(), Errno>,
-    began: Instant,
+    start: Instant,
     took: Duration,
     cpu: Duration,
 }
@@ -125,9 +126,9 @@ impl Releaser<'_> {
     }
 
     /// One race. Returns none if the call was too late to meet the other walker.
-    pub fn race(&self, mut victim: Victim, start: Start) -> Result<Option<Timed>, Failure> {
+    pub fn race(&self, mut victim: Victim, when: Start) -> Result<Option<Timed>, Failure> {
         let children = cpu::of_children()?;
-        let (killed, released, before) = match start {
+        let (killed, released, before) = match when {
             Start::AtOnce => {
                 self.prepare(&victim, Some(victim.pid()))?;
                 let before = cpu::of_process(victim.pid())?;
@@ -154,13 +155,18 @@ impl Releaser<'_> {
         victim.wait_killed()?;
         let gone = Instant::now();
         let exit_cpu = cpu::of_children()?.saturating_sub(children + before);
-        let answer = self.answer()?.in_time()?;
-        Ok(answer.map(|answer| Timed {
+        let Some(answer) = self.answer()?.in_time()? else {
+            return Ok(None);
+        };
+        let start = trace::time_of(answer.start)?;
+        let end = start + answer.took.as_micros() as u64;
+        Ok(Some(Timed {
             reap: (MRELEASE, answer.took),
-            head_start: match start {
+            head_start: match when {
                 Start::AtOnce => None,
-                Start::Held(_) => Some(released.saturating_duration_since(answer.began)),
+                Start::Held(_) => Some(released.saturating_duration_since(answer.start)),
             },
+            reaping: Some(Span { start, end }),
             release_to_gone: gone - released,
             kill_to_gone: gone - killed,
             reaper_cpu: answer.cpu,
@@ -254,7 +260,7 @@ fn serve(jobs: Receiver<Job>, answers: Sender<Answer>, state: &AtomicU8) {
     let here = Answer {
         tid,
         result: Ok(()),
-        began: Instant::now(),
+        start: Instant::now(),
         took: Duration::ZERO,
         cpu: Duration::ZERO,
     };
@@ -276,7 +282,7 @@ fn serve(jobs: Receiver<Job>, answers: Sender<Answer>, state: &AtomicU8) {
         let answer = Answer {
             tid,
             result,
-            began: start,
+            start,
             took,
             cpu,
         };

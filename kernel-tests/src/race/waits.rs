@@ -6,7 +6,7 @@ use super::metrics::{CONTENDED, SLOW_PATH, WAIT};
 use super::walkers::Walkers;
 use crate::context::{Context, Repetition};
 use crate::failure::Failure;
-use crate::trace::Event;
+use crate::trace::{Event, Span};
 
 /// One walker's waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,8 +51,11 @@ impl std::ops::Add for Waits {
 pub struct Seen {
     pub reaper: Waits,
     pub exit: Waits,
-    /// Microseconds that the victim was in there.
-    pub exit_mmap: u64,
+    /// When the victim was in there.
+    pub exit_mmap: Span,
+    /// When it walked its address space there: what it waits for before that is
+    /// the other walker's end, where the kernel has them take turns.
+    pub walk: Span,
 }
 
 impl Seen {
@@ -69,15 +72,21 @@ impl Seen {
                 waits.wait += wait;
             }
         }
-        let time = |name: &str| {
+        // Before that, memory is given back by whoever unmaps some of it.
+        let since = |name: &str, start: u64| {
             let of = |event: &&Event| walkers.who(event.tid) == Some(Walker::Exit);
             let mut named = events.iter().filter(|event| event.name == name);
-            named.find(of).map(|event| event.time)
+            let found = named.find(|event| of(event) && event.time >= start);
+            let unseen = || Failure::unmet("the victim was not seen in exit_mmap");
+            found.map(|event| event.time).ok_or_else(unseen)
         };
-        let (Some(start), Some(end)) = (time("exit"), time("exit_end")) else {
-            return Err(Failure::unmet("the victim was not seen in exit_mmap"));
+        let span = |names: [&str; 2], start: u64| -> Result<Span, Failure> {
+            let start = since(names[0], start)?;
+            let end = since(names[1], start)?;
+            Ok(Span { start, end })
         };
-        seen.exit_mmap = end.saturating_sub(start);
+        seen.exit_mmap = span(["exit", "exit_end"], 0)?;
+        seen.walk = span(["unmap", "unmap_end"], seen.exit_mmap.start)?;
         Ok(seen)
     }
 }
@@ -156,13 +165,17 @@ mod tests {
             "unmap_page_range",
         ];
         let events = [
+            event(9, 7, "unmap", &[]),
+            event(9, 8, "unmap_end", &[]),
             event(9, 10, "exit", &[]),
+            event(9, 11, "unmap", &[]),
             event(9, 11, "slow", &walk),
             event(5, 12, "slow", &free),
             event(7, 12, "slow", &walk),
             event(5, 13, "slow_end", &[]),
             event(9, 16, "slow_end", &[]),
             event(5, 17, "slow", &walk),
+            event(9, 25, "unmap_end", &[]),
             event(9, 30, "exit_end", &[]),
         ];
         assert_eq!(
@@ -178,9 +191,11 @@ mod tests {
                     slow_path: 1,
                     wait: 5
                 },
-                exit_mmap: 20,
+                exit_mmap: Span { start: 10, end: 30 },
+                walk: Span { start: 11, end: 25 },
             }
         );
-        assert!(Seen::of(&events[1..], &walkers).is_err());
+        assert!(Seen::of(&events[3..], &walkers).is_err());
+        assert!(Seen::of(&events[..5], &walkers).is_err());
     }
 }

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
 
-use crate::context::{Context, Metric};
+use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
 use crate::oom::{self, LogWatch, OomVictim, Watch};
 use crate::race::{self, Observer, REAPER_CPU, Timed, VICTIM_CPU, Walkers, cpu, metrics};
 use crate::scenario::Scenario;
-use crate::trace::Event;
+use crate::trace::{Event, Span};
 use crate::victim::bind;
 
 const REAP: Metric = Metric::us("reap");
@@ -19,8 +19,8 @@ const REAP: Metric = Metric::us("reap");
 /// Repetitions at most, warm-ups apart: each waits two seconds for the reaper.
 const REPETITIONS: u32 = 6;
 
-/// How often in a run the reaper may come when the victim is gone already. A host
-/// that gives the guest's CPU to others does that; no race was run then.
+/// How often in a run the reaper may come when the victim's own walk has ended. A
+/// host that gives the guest's CPU to others does that; no race was run then.
 const LATE: u32 = 4;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -42,12 +42,14 @@ pub const SCENARIO: Scenario = Scenario {
         REAP,
         metrics::EXIT_MMAP,
         metrics::SUM,
+        metrics::OVERLAP,
         metrics::CPU,
         metrics::RELEASE_TO_GONE,
         metrics::SUM_TO_GONE,
         metrics::KILL_TO_GONE,
         metrics::HEAD_START,
     ],
+    takes_turns: true,
     run,
     ..Scenario::DEFAULT
 };
@@ -64,47 +66,63 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         None => context.found_solo(solo(&mut watch)?)?,
     };
     let mut late = 0;
-    let mut repetitions = race::repetitions(context.plan, REPETITIONS).into_iter();
-    let mut next = repetitions.next();
-    while let Some(repetition) = next {
-        let mut oom = victim()?;
-        let pid = oom.victim.pid();
-        observer.start()?;
-        let (reaper_before, children) = (cpu::of_process(reaper)?, cpu::of_children()?);
-        let killed = Instant::now();
-        oom.kill()?;
-        let before = cpu::of_process(pid)?;
-        // The reaper is awake, on the other CPU: the race is on.
-        watch.woken(pid)?;
-        let woken = Instant::now();
-        let delay = race::delay(repetition, solo);
-        if !delay.is_zero() {
-            thread::sleep(delay);
-        }
-        let released = Instant::now();
-        oom.end()?;
-        let gone = Instant::now();
-        let Some(reap) = watch.reaped(pid)? else {
-            late += 1;
-            ensure(late <= LATE, || {
-                format!("the reaper came {late} times when the victim was gone already")
-            })?;
-            context.note("the reaper came when the victim was gone: run again".to_owned())?;
-            continue;
-        };
-        let timed = Timed {
-            reap: (REAP, reap),
-            head_start: Some(released.saturating_duration_since(woken)),
-            release_to_gone: gone - released,
-            kill_to_gone: gone - killed,
-            reaper_cpu: cpu::of_process(reaper)?.saturating_sub(reaper_before),
-            exit_cpu: cpu::of_children()?.saturating_sub(children + before),
-        };
-        let walkers = Walkers::new(reaper, &oom.victim);
-        observer.report(context, repetition, &walkers, timed)?;
-        next = repetitions.next();
+    for repetition in race::repetitions(context.plan, REPETITIONS) {
+        context.take_turn(repetition, victim, |mut oom, agreed| {
+            let delay = race::delay(repetition, agreed.unwrap_or(solo));
+            while !race_once(context, &observer, &mut watch, repetition, &mut oom, delay)? {
+                late += 1;
+                ensure(late <= LATE, || {
+                    format!("{late} times the reaper did not meet the victim's own exit")
+                })?;
+                context.note("the reaper did not meet the victim's own exit: run again")?;
+                // A group has one name, and so one victim at a time.
+                drop(oom);
+                oom = victim()?;
+            }
+            Ok(())
+        })?;
     }
     observer.finish(context)
+}
+
+/// One race. Says whether the walkers met.
+fn race_once(
+    context: &Context<'_>,
+    observer: &Observer,
+    watch: &mut ReaperWatch,
+    repetition: Repetition,
+    oom: &mut OomVictim,
+    delay: Duration,
+) -> Result<bool, Failure> {
+    let (reaper, pid) = (oom::reaper()?, oom.victim.pid());
+    observer.start()?;
+    let (reaper_before, children) = (cpu::of_process(reaper)?, cpu::of_children()?);
+    let killed = Instant::now();
+    oom.kill()?;
+    let before = cpu::of_process(pid)?;
+    // The reaper is awake, on the other CPU: the race is on.
+    watch.woken(pid)?;
+    let woken = Instant::now();
+    if !delay.is_zero() {
+        thread::sleep(delay);
+    }
+    let released = Instant::now();
+    oom.end()?;
+    let gone = Instant::now();
+    let Some((reap, reaping)) = watch.reaped(pid)? else {
+        return Ok(false);
+    };
+    let timed = Timed {
+        reap: (REAP, reap),
+        head_start: Some(released.saturating_duration_since(woken)),
+        reaping,
+        release_to_gone: gone - released,
+        kill_to_gone: gone - killed,
+        reaper_cpu: cpu::of_process(reaper)?.saturating_sub(reaper_before),
+        exit_cpu: cpu::of_children()?.saturating_sub(children + before),
+    };
+    let walkers = Walkers::new(reaper, &oom.victim);
+    observer.report(context, repetition, &walkers, timed)
 }
 
 fn victim() -> Result<OomVictim, Failure> {
@@ -119,7 +137,7 @@ fn solo(watch: &mut ReaperWatch) -> Result<Duration, Failure> {
     watch.woken(pid)?;
     let reap = watch.reaped(pid)?;
     oom.end()?;
-    let Some(reap) = reap else {
+    let Some((reap, _)) = reap else {
         return Err(Failure::unmet("the reaper left a victim that was held"));
     };
     ensure(!reap.is_zero(), || "a solo reap took no time".into())?;
@@ -155,15 +173,15 @@ impl ReaperWatch {
         Ok(())
     }
 
-    /// Waits until it has finished, and returns how long it took; nothing where it
-    /// came too late.
-    fn reaped(&mut self, pid: Pid) -> Result<Option<Duration>, Failure> {
-        let reap = match self {
+    /// Waits until it has finished, and returns how long it took, and when that was
+    /// if a trace says so; nothing where it came too late.
+    fn reaped(&mut self, pid: Pid) -> Result<Option<(Duration, Option<Span>)>, Failure> {
+        let found = match self {
             Self::Trace(watch, seen) => watch
                 .reaped_unless_late(pid, std::mem::take(seen))?
-                .map(|reaped| reaped.reap),
-            Self::Log(log) => Some(log.reaped(pid)?),
+                .map(|reaped| (reaped.reap, Some(reaped.span()))),
+            Self::Log(log) => Some((log.reaped(pid)?, None)),
         };
-        Ok(reap.map(Duration::from_micros))
+        Ok(found.map(|(reap, span)| (Duration::from_micros(reap), span)))
     }
 }

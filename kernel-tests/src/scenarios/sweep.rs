@@ -94,6 +94,7 @@ const SWEEP: Scenario = Scenario {
         metrics::MRELEASE,
         metrics::EXIT_MMAP,
         metrics::SUM,
+        metrics::OVERLAP,
         metrics::CPU,
         metrics::RELEASE_TO_GONE,
         metrics::SUM_TO_GONE,
@@ -159,7 +160,7 @@ fn run(
         }
         if late > 0 {
             context.note(format!(
-                "{late} calls found the victim's memory gone (ESRCH)"
+                "{late} calls found the victim's memory gone, and were made again"
             ))?;
         }
         observer.finish(context)

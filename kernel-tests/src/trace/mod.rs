@@ -55,6 +55,33 @@ pub fn monotonic_us() -> Result<u64, Failure> {
         .map_err(|_| Failure::unmet(format!("the clock shows {now}")))
 }
 
+/// When something was, in microseconds of [`Clock::Mono`].
+pub fn time_of(instant: Instant) -> Result<u64, Failure> {
+    let ago = instant.elapsed();
+    Ok(monotonic_us()?.saturating_sub(ago.as_micros() as u64))
+}
+
+/// From one moment to another, in microseconds of [`Clock::Mono`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    pub start: u64,
+    pub end: u64,
+}
+
+impl Span {
+    pub fn micros(self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// What two have in common.
+    pub fn overlap(self, other: Self) -> Self {
+        Self {
+            start: self.start.max(other.start),
+            end: self.end.min(other.end),
+        }
+    }
+}
+
 /// A ring buffer with its own events. Dropped, it leaves no trace.
 #[derive(Debug)]
 pub struct Trace {
@@ -287,4 +314,22 @@ pub fn leftovers() -> Vec<String> {
         }
     }
     left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_spans_have_in_common() {
+        let span = |start, end| Span { start, end };
+        let common = |one: Span, other: Span| {
+            assert_eq!(one.overlap(other), other.overlap(one));
+            one.overlap(other).micros()
+        };
+        assert_eq!(common(span(10, 20), span(15, 30)), 5);
+        assert_eq!(common(span(10, 40), span(15, 30)), 15);
+        assert_eq!(common(span(10, 20), span(20, 30)), 0);
+        assert_eq!(common(span(10, 20), span(25, 30)), 0);
+    }
 }
