@@ -43,12 +43,16 @@ impl Cgroup {
 
     /// Leaves its members only `slack` more bytes than they have.
     pub fn limit_to_current(&self, slack: u64) -> Result<(), Failure> {
-        let current = procfs::read(self.path.join("memory.current"))?;
-        let current: u64 = current
-            .trim()
-            .parse()
-            .map_err(|_| Failure::unmet(format!("memory.current is no number: {current:?}")))?;
+        let current = self.number("memory.current")?;
         self.set("memory.max", &(current + slack).to_string())
+    }
+
+    /// What a file that holds one number says.
+    pub fn number(&self, file: &str) -> Result<u64, Failure> {
+        let text = procfs::read(self.path.join(file))?;
+        text.trim()
+            .parse()
+            .map_err(|_| Failure::unmet(format!("{file} is no number: {text:?}")))
     }
 
     /// A counter of memory.events.

@@ -96,7 +96,9 @@ pub struct Watch(Trace);
 /// How long a victim's way through the reaper took, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reaped {
-    /// When the reaper started, by the trace's clock.
+    /// When the reaper was called, by the trace's clock.
+    pub woken: u64,
+    /// When it started.
     pub started: u64,
     /// From the kill to the reaper's start.
     pub delay: u64,
@@ -292,14 +294,15 @@ fn steps(events: &[Event], pid: Pid) -> Result<Reaped, Failure> {
         )
     })?;
     Ok(Reaped {
+        woken: queued,
         started,
         delay: started - marked,
         reap: finished - started,
     })
 }
 
-/// The reaper as it is seen without a tracepoint: a victim that is held loses
-/// memory, and the kernel's log says that it was reaped.
+/// The reaper as it is seen without a tracepoint: by what it does, and by the
+/// kernel's log, which says whom it has reaped.
 #[derive(Debug)]
 pub struct LogWatch {
     log: Log,
@@ -316,7 +319,7 @@ impl LogWatch {
     }
 
     /// Waits until a victim that has just been killed, and is held, loses
-    /// memory, and marks the moment in the log, whose clock is its own.
+    /// memory, and marks the moment.
     pub fn woken(&mut self, pid: Pid) -> Result<(), Failure> {
         let held = Instant::now();
         let whole = procfs::resident(pid)?;
@@ -326,6 +329,12 @@ impl LogWatch {
                 format!("did not reach the reaper: {pid} has kept its memory")
             })?;
         }
+        self.seen(pid)
+    }
+
+    /// Marks in the log, whose clock is its own, that the reaper is seen to have come
+    /// to a victim.
+    pub fn seen(&self, pid: Pid) -> Result<(), Failure> {
         kmsg::write(&mark(pid))
     }
 
@@ -334,9 +343,8 @@ impl LogWatch {
     pub fn reaped(&mut self, pid: Pid) -> Result<u64, Failure> {
         let deadline = Instant::now() + scaled(TIMEOUT);
         loop {
-            self.lines.extend(self.log.lines());
-            if self.lines.iter().any(|line| says_reaped(line, pid)) {
-                return logged(&std::mem::take(&mut self.lines), pid);
+            if let Some(reap) = self.reaped_by_now(pid)? {
+                return Ok(reap);
             }
             ensure(Instant::now() < deadline, || {
                 format!("did not reach the reaper: the log does not say that it reaped {pid}")
@@ -344,10 +352,20 @@ impl LogWatch {
             thread::sleep(POLL);
         }
     }
+
+    /// The same without waiting; nothing where the log does not say so. The reaper
+    /// says it before it lets go of the address space, and so before the victim ends.
+    pub fn reaped_by_now(&mut self, pid: Pid) -> Result<Option<u64>, Failure> {
+        self.lines.extend(self.log.lines());
+        if !self.lines.iter().any(|line| says_reaped(line, pid)) {
+            return Ok(None);
+        }
+        logged(&std::mem::take(&mut self.lines), pid).map(Some)
+    }
 }
 
 fn mark(pid: Pid) -> String {
-    format!("reaperlab: {pid} loses memory")
+    format!("reaperlab: the reaper has come to {pid}")
 }
 
 fn says_reaped(line: &Line, pid: Pid) -> bool {
@@ -372,12 +390,12 @@ fn logged(lines: &[Line], pid: Pid) -> Result<u64, Failure> {
     let waited = Duration::from_micros(seen.saturating_sub(killed));
     ensure(waited + LAG >= REAPER_DELAY, || {
         format!(
-            "{pid} lost memory {} ms after the kill, before the reaper's time",
+            "the reaper came to {pid} {} ms after the kill, before its time",
             waited.as_millis()
         )
     })?;
     ensure(seen <= reaped, || {
-        format!("{pid} was reaped before it was seen to lose memory: {seen} {reaped}")
+        format!("{pid} was reaped before the reaper was seen to come: {seen} {reaped}")
     })?;
     Ok(reaped - seen)
 }
@@ -452,6 +470,7 @@ mod tests {
         assert_eq!(
             steps_at([1_000, 2_005_000, 2_006_000, 2_009_000]),
             Ok(Reaped {
+                woken: 2_005_000,
                 started: 2_006_000,
                 delay: 2_005_000,
                 reap: 3_000
@@ -468,6 +487,7 @@ mod tests {
         assert_eq!(
             steps_at([1_000, 2_010_000, 2_004_000, 2_009_000]),
             Ok(Reaped {
+                woken: 2_004_000,
                 started: 2_004_000,
                 delay: 2_003_000,
                 reap: 5_000
@@ -497,7 +517,7 @@ mod tests {
         let logged_at = |times: &[u64]| {
             let texts = [
                 "Memory cgroup out of memory: Killed process 55 (victim) total-vm:5kB, anon-rss:4kB",
-                "reaperlab: 55 loses memory",
+                "reaperlab: the reaper has come to 55",
                 "oom_reaper: reaped process 55 (victim), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB",
             ];
             let lines: Vec<_> = texts
@@ -513,11 +533,11 @@ mod tests {
         assert_eq!(logged_at(&[1_000, 2_005_000, 2_300_000]), Ok(295_000));
         assert_eq!(
             logged_at(&[1_000, 1_500_000, 2_300_000]),
-            Err("55 lost memory 1499 ms after the kill, before the reaper's time".into())
+            Err("the reaper came to 55 1499 ms after the kill, before its time".into())
         );
         assert_eq!(
             logged_at(&[1_000, 2_301_000, 2_300_000]),
-            Err("55 was reaped before it was seen to lose memory: 2301000 2300000".into())
+            Err("55 was reaped before the reaper was seen to come: 2301000 2300000".into())
         );
         assert_eq!(
             logged_at(&[1_000, 2_005_000]),

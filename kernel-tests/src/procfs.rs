@@ -145,6 +145,15 @@ impl Process {
     }
 }
 
+/// What a process or a thread of the kernel's does: `S`, `R` and the like.
+pub fn state(pid: Pid) -> Result<char, Failure> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = read(&path)?;
+    Process::parse(&stat)
+        .map(|process| process.state)
+        .ok_or_else(|| Failure::unmet(format!("{path} shows no process: {stat:?}")))
+}
+
 /// The threads of a process, itself included.
 pub fn threads(pid: Pid) -> Result<Vec<Process>, Failure> {
     let path = format!("/proc/{pid}/task");

@@ -61,6 +61,29 @@ pub fn userfaultfd_register(fd: BorrowedFd<'_>, mapping: Mapping) -> io::Result<
 nix::ioctl_readwrite!(uffdio_api, 0xaa, 0x3f, [u64; 3]);
 nix::ioctl_readwrite!(uffdio_register, 0xaa, 0x00, [u64; 4]);
 
+/// Has a process run only when nobody else wants its CPU (`SCHED_IDLE`).
+pub fn run_when_idle(pid: Pid) -> io::Result<()> {
+    let priority: libc::c_int = 0;
+    // SAFETY: the kernel reads one integer, which outlives the call. The C library
+    // of the guest refuses to make it.
+    Errno::result(unsafe {
+        libc::syscall(
+            libc::SYS_sched_setscheduler,
+            pid.as_raw(),
+            libc::SCHED_IDLE,
+            &raw const priority,
+        )
+    })?;
+    Ok(())
+}
+
+/// Sets the nice value of the calling thread.
+pub fn set_nice(nice: i32) -> io::Result<()> {
+    // SAFETY: the call takes three integers and touches no memory of ours.
+    Errno::result(unsafe { libc::syscall(libc::SYS_setpriority, libc::PRIO_PROCESS, 0, nice) })?;
+    Ok(())
+}
+
 /// Reaps the memory of the dying process behind `pidfd`.
 pub fn process_mrelease(pidfd: BorrowedFd<'_>, flags: u32) -> Result<(), Errno> {
     process_mrelease_raw(pidfd.as_raw_fd(), flags)

@@ -210,7 +210,20 @@ impl Victim {
         self.send(&format!("grow {pages}"))
     }
 
-    /// Waits until it has the pages of [`Self::grow`].
+    /// Has it map so many pages and touch none of them. To fill them takes memory,
+    /// and no mapping, which the kernel may refuse.
+    pub fn reserve(&mut self, pages: u64) -> Result<(), Failure> {
+        self.send(&format!("reserve {pages}"))?;
+        self.expect("reserved")
+    }
+
+    /// Tells it to touch the pages of [`Self::reserve`]; [`Self::grown`] waits until
+    /// it has them.
+    pub fn fill(&mut self) -> Result<(), Failure> {
+        self.send("fill")
+    }
+
+    /// Waits until it has the pages of [`Self::grow`] or [`Self::fill`].
     pub fn grown(&mut self) -> Result<(), Failure> {
         self.expect("grown")
     }
@@ -420,6 +433,7 @@ pub fn main(spec: &str) -> Result<(), Failure> {
 /// Does what it is told, until the parent's end of the pipe is closed.
 fn listen(mut next: u64) -> Result<(), Failure> {
     let mut line = String::new();
+    let mut reserved = None;
     while std::io::stdin()
         .read_line(&mut line)
         .is_ok_and(|read| read > 0)
@@ -432,6 +446,18 @@ fn listen(mut next: u64) -> Result<(), Failure> {
             },
             ("grow", Ok(pages)) if pages > 0 => {
                 next = grow(next, pages * PAGE)?;
+                println!("grown");
+            }
+            ("reserve", Ok(pages)) if pages > 0 => {
+                let mapping = reserve(next, pages * PAGE)?;
+                next = mapping.end();
+                reserved = Some(mapping);
+                println!("reserved");
+            }
+            ("fill", _) => {
+                if let Some(mapping) = reserved {
+                    mapping.fill(FILL);
+                }
                 println!("grown");
             }
             ("ping", _) => println!("pong"),
@@ -546,6 +572,7 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
             }
             (Kind::ReadOnlyShared, _) => mapping.read(),
             (Kind::Swapped, _) => {
+                let _ = mapping.populate();
                 mapping.fill(FILL);
                 mapping.page_out().while_doing(doing)?;
             }
@@ -573,14 +600,19 @@ fn read_only(file: &OwnedFd) -> Result<OwnedFd, Failure> {
 
 /// Touches new memory, and returns where the next may lie.
 fn grow(next: u64, bytes: u64) -> Result<u64, Failure> {
-    let mapping = Mapping::new(
+    let mapping = reserve(next, bytes)?;
+    mapping.fill(FILL);
+    Ok(mapping.end())
+}
+
+/// Maps new memory.
+fn reserve(next: u64, bytes: u64) -> Result<Mapping, Failure> {
+    Mapping::new(
         Some(next + HUGE),
         bytes,
         ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
         MapFlags::MAP_PRIVATE,
         None,
     )
-    .while_doing(|| format!("mapping {bytes} bytes at {next:#x}"))?;
-    mapping.fill(FILL);
-    Ok(mapping.end())
+    .while_doing(|| format!("mapping {bytes} bytes at {next:#x}"))
 }

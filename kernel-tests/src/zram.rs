@@ -13,21 +13,24 @@ const DEVICE: &CStr = c"/dev/zram0";
 /// Where the device is set up.
 pub const SYSFS: &str = "/sys/block/zram0";
 
-/// Its size in bytes.
-const SIZE: u64 = 64 << 20;
-
 /// Swap in compressed memory, for as long as it lives.
 pub struct Zram;
 
 impl Zram {
+    /// As much as most need.
     pub fn new() -> Result<Self, Failure> {
-        procfs::write(format!("{SYSFS}/disksize"), &SIZE.to_string())?;
+        Self::of(64 << 20)
+    }
+
+    /// Of so many bytes.
+    pub fn of(bytes: u64) -> Result<Self, Failure> {
+        procfs::write(format!("{SYSFS}/disksize"), &bytes.to_string())?;
         let zram = Self;
         let path = DEVICE.to_string_lossy();
         OpenOptions::new()
             .write(true)
             .open(&*path)
-            .and_then(|device| device.write_all_at(&header(), 0))
+            .and_then(|device| device.write_all_at(&header(bytes), 0))
             .while_doing(|| format!("making {path} a swap device"))?;
         swapon(DEVICE).while_doing(|| format!("swapping to {path}"))?;
         Ok(zram)
@@ -45,11 +48,11 @@ impl Drop for Zram {
 /// The first page of a swap device (`union swap_header` of the kernel's
 /// `linux/swap.h`): the format's version and the last page behind a kibibyte
 /// for boot loaders, and the magic at the end.
-fn header() -> Vec<u8> {
+fn header(bytes: u64) -> Vec<u8> {
     const MAGIC: &[u8] = b"SWAPSPACE2";
     let mut page = vec![0; 1024];
     page.extend(1u32.to_ne_bytes());
-    page.extend(((SIZE / PAGE - 1) as u32).to_ne_bytes());
+    page.extend(((bytes / PAGE - 1) as u32).to_ne_bytes());
     page.resize(PAGE as usize - MAGIC.len(), 0);
     page.extend(MAGIC);
     page
@@ -61,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_swap_header_is_one_page() {
-        let page = header();
+        let page = header(64 << 20);
         assert_eq!(page.len(), 4096);
         assert_eq!(
             page.get(1024..1032),

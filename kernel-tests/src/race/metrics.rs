@@ -39,6 +39,8 @@ pub const CPU: Metric = Metric::us("cpu");
 /// From the kill until half of the victim's memory is free again.
 pub const MEMORY_BACK: Metric = Metric::us("memory-back");
 
+/// The time of the kernel's own reaper.
+pub const REAP: Metric = Metric::us("reap");
 /// The call's own time.
 pub const MRELEASE: Metric = Metric::us("mrelease");
 
@@ -47,6 +49,9 @@ pub const MRELEASE: Metric = Metric::us("mrelease");
 pub const SOLO: Metric = Metric::us("mrelease-solo");
 /// From the reaper's start until the victim is let go.
 pub const HEAD_START: Metric = Metric::us("head-start");
+/// From the kill until another process of the victim's group has the memory that it
+/// waits for.
+pub const NEXT_ALLOCATOR: Metric = Metric::us("next-allocator");
 
 /// What is known of a race without looking into the kernel.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +62,9 @@ pub struct Timed {
     pub head_start: Option<Duration>,
     /// When that was; none in an unprobed boot that sees it in the log alone.
     pub reaping: Option<Span>,
+    /// When the victim's own exit, which had begun before, went on; none where the
+    /// whole of it is the race.
+    pub goes_on: Option<u64>,
     pub release_to_gone: Duration,
     pub kill_to_gone: Duration,
     /// The reaper's [`CPU`].

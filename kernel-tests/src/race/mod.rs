@@ -4,6 +4,7 @@
 pub mod cpu;
 pub mod metrics;
 mod observer;
+mod reaper;
 mod releaser;
 mod repetitions;
 mod stacks;
@@ -14,6 +15,7 @@ use crate::victim::{Area, Kind};
 
 pub use metrics::Timed;
 pub use observer::Observer;
+pub use reaper::{Reap, ReaperWatch};
 pub use releaser::{Releaser, Start};
 pub use repetitions::{delay, repetitions};
 pub use walkers::{REAPER_CPU, VICTIM_CPU, Walkers};

@@ -100,7 +100,13 @@ impl Observer {
             }
             Self::Waits(trace, stacks) => {
                 let events = trace.events()?;
-                let seen = Seen::of(&events, walkers)?;
+                let mut seen = Seen::of(&events, walkers)?;
+                if let Some(goes_on) = timed.goes_on {
+                    if seen.walk.start >= goes_on {
+                        return Ok(false);
+                    }
+                    seen.exit_mmap.start = goes_on;
+                }
                 if let Some(reaping) = timed.reaping {
                     let overlap = reaping.overlap(seen.walk).micros();
                     // Some points of a sweep are too small for two.

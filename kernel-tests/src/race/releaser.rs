@@ -167,6 +167,7 @@ impl Releaser<'_> {
                 Start::Held(_) => Some(released.saturating_duration_since(answer.start)),
             },
             reaping: Some(Span { start, end }),
+            goes_on: None,
             release_to_gone: gone - released,
             kill_to_gone: gone - killed,
             reaper_cpu: answer.cpu,

@@ -9,6 +9,7 @@ mod global_oom;
 mod huge_pages;
 mod hugetlb;
 mod kselftest;
+mod late_reaper;
 mod memcg_group;
 mod memcg_limit;
 mod mlocked;
@@ -65,6 +66,7 @@ pub const ALL: &[Scenario] = &[
     unstable_reads::SCENARIO,
     notifier::SCENARIO,
     mmap_lock::SCENARIO,
+    late_reaper::SCENARIO,
     sweep::VMAS,
     sweep::PAGES,
     sweep::THREADS,

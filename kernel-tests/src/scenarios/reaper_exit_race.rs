@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
 
-use crate::context::{Context, Metric, Repetition};
+use crate::context::{Context, Repetition};
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
-use crate::oom::{self, LogWatch, OomVictim, Watch};
-use crate::race::{self, Observer, REAPER_CPU, Timed, VICTIM_CPU, Walkers, cpu, metrics};
+use crate::oom::{self, OomVictim};
+use crate::race::{
+    self, Observer, REAPER_CPU, Reap, ReaperWatch, Timed, VICTIM_CPU, Walkers, cpu, metrics,
+};
 use crate::scenario::Scenario;
-use crate::trace::{Event, Span};
 use crate::victim::bind;
-
-const REAP: Metric = Metric::us("reap");
 
 /// Repetitions at most, warm-ups apart: each waits two seconds for the reaper.
 const REPETITIONS: u32 = 6;
@@ -39,7 +38,7 @@ pub const SCENARIO: Scenario = Scenario {
         metrics::CONTENDED,
         metrics::SLOW_PATH,
         metrics::WAIT,
-        REAP,
+        metrics::REAP,
         metrics::EXIT_MMAP,
         metrics::SUM,
         metrics::OVERLAP,
@@ -59,6 +58,12 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     let reaper = oom::reaper()?;
     bind(reaper, REAPER_CPU)?;
     let mut watch = ReaperWatch::new(context)?;
+    if context.plan.purpose.is_unprobed() {
+        context.note(
+            "a reap is timed from when the first memory is seen to be gone until the kernel's \
+             log says so",
+        )?;
+    }
     let observer = Observer::new(context)?;
 
     let solo = match context.solo() {
@@ -109,13 +114,14 @@ fn race_once(
     let released = Instant::now();
     oom.end()?;
     let gone = Instant::now();
-    let Some((reap, reaping)) = watch.reaped(pid)? else {
+    let Some(Reap { took, span, .. }) = watch.reaped(pid)? else {
         return Ok(false);
     };
     let timed = Timed {
-        reap: (REAP, reap),
+        reap: (metrics::REAP, took),
         head_start: Some(released.saturating_duration_since(woken)),
-        reaping,
+        reaping: span,
+        goes_on: None,
         release_to_gone: gone - released,
         kill_to_gone: gone - killed,
         reaper_cpu: cpu::of_process(reaper)?.saturating_sub(reaper_before),
@@ -137,51 +143,9 @@ fn solo(watch: &mut ReaperWatch) -> Result<Duration, Failure> {
     watch.woken(pid)?;
     let reap = watch.reaped(pid)?;
     oom.end()?;
-    let Some((reap, _)) = reap else {
+    let Some(Reap { took, .. }) = reap else {
         return Err(Failure::unmet("the reaper left a victim that was held"));
     };
-    ensure(!reap.is_zero(), || "a solo reap took no time".into())?;
-    Ok(reap)
-}
-
-/// How the reaper is seen to start and end.
-enum ReaperWatch {
-    /// By its tracepoints; with the events so far.
-    Trace(Watch, Vec<Event>),
-    /// By the memory that goes and the kernel's log, in an unprobed boot.
-    Log(LogWatch),
-}
-
-impl ReaperWatch {
-    fn new(context: &Context<'_>) -> Result<Self, Failure> {
-        if !context.plan.purpose.is_unprobed() {
-            return Ok(Self::Trace(Watch::new()?, Vec::new()));
-        }
-        context.note(
-            "a reap is timed from when the first memory is seen to be gone until the kernel's \
-             log says so",
-        )?;
-        Ok(Self::Log(LogWatch::new()?))
-    }
-
-    /// Waits until the reaper is at work on a victim that is held.
-    fn woken(&mut self, pid: Pid) -> Result<(), Failure> {
-        match self {
-            Self::Trace(watch, seen) => *seen = watch.woken(pid)?,
-            Self::Log(log) => log.woken(pid)?,
-        }
-        Ok(())
-    }
-
-    /// Waits until it has finished, and returns how long it took, and when that was
-    /// if a trace says so; nothing where it came too late.
-    fn reaped(&mut self, pid: Pid) -> Result<Option<(Duration, Option<Span>)>, Failure> {
-        let found = match self {
-            Self::Trace(watch, seen) => watch
-                .reaped_unless_late(pid, std::mem::take(seen))?
-                .map(|reaped| (reaped.reap, Some(reaped.span()))),
-            Self::Log(log) => Some((log.reaped(pid)?, None)),
-        };
-        Ok(found.map(|(reap, span)| (Duration::from_micros(reap), span)))
-    }
+    ensure(!took.is_zero(), || "a solo reap took no time".into())?;
+    Ok(took)
 }
