@@ -61,8 +61,9 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 /// Pages that the next allocator asks for: a part of what comes back.
 const NEXT: u64 = 2_048;
 
-/// Repetitions at most, warm-ups apart: each takes more than two seconds.
-const REPETITIONS: u32 = 6;
+/// Repetitions at most, without a warm-up: each takes more than two seconds, and more
+/// boots tell more.
+const REPETITIONS: u32 = 1;
 
 /// How often a repetition is tried.
 const TRIES: u32 = 4;
@@ -122,16 +123,14 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     for repetition in repetitions(context.plan) {
         late.by_turns(repetition, at_once)?;
     }
-    if !at_once {
+    if context.plan.purpose.is_unprobed() {
         // The next allocator takes CPU time from the reaper, so the walkers are not
-        // timed beside it. A third of the others: each yields but this one sample.
-        let all: Vec<Repetition> = repetitions(context.plan).collect();
-        let counted = all.iter().filter(|r| !r.warmup).count();
-        for repetition in all.iter().take(counted.div_ceil(3)) {
+        // timed beside it.
+        let behind = repetitions(context.plan).count() as u32;
+        for repetition in repetitions(context.plan) {
             let repetition = Repetition {
-                index: repetition.index + all.len() as u32,
-                warmup: false,
-                ..*repetition
+                index: repetition.index + behind,
+                ..repetition
             };
             late.by_turns(repetition, true)?;
         }
@@ -139,16 +138,11 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     late.observer.finish(context)
 }
 
-/// The repetitions of a boot: a boot that traces shows one walk.
+/// The repetitions of a boot.
 fn repetitions(plan: &Plan) -> impl Iterator<Item = Repetition> + use<> {
-    let (warmups, counted) = match plan.purpose.is_traced() {
-        true => (0, 1),
-        false => (plan.warmups.min(1), REPETITIONS),
-    };
-    let counted = plan.repetitions.min(counted);
-    (0..warmups + counted).map(move |index| Repetition {
+    (0..plan.repetitions.min(REPETITIONS)).map(|index| Repetition {
         index,
-        warmup: index < warmups,
+        warmup: false,
         at: None,
     })
 }
@@ -447,17 +441,10 @@ mod tests {
             solo_us: Default::default(),
             fault: None,
         };
-        let count = |plan: &Plan| {
-            let all: Vec<_> = repetitions(plan).collect();
-            (all.len(), all.iter().filter(|r| r.warmup).count())
-        };
-        assert_eq!(count(&plan), (7, 1));
-        plan.purpose = Purpose::Unprobed;
-        assert_eq!(count(&plan), (7, 1));
-        plan.repetitions = 2;
-        assert_eq!(count(&plan), (3, 1));
-        plan.purpose = Purpose::Correctness;
-        assert_eq!(count(&plan), (1, 0));
+        let count = |plan: &Plan| repetitions(plan).count();
+        assert_eq!(count(&plan), 1);
+        plan.repetitions = 0;
+        assert_eq!(count(&plan), 0);
     }
 
     #[test]

@@ -67,13 +67,13 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
             })?;
         }
         if context.plan.purpose.is_unprobed() {
-            for repetition in usual(context.plan) {
+            for repetition in fewer(context.plan, 1) {
                 context.take_turn(repetition, victim, |victim, _| {
                     let back = releaser.memory_back(victim)?;
                     sample(context, repetition, metrics::MEMORY_BACK, back)
                 })?;
             }
-            for repetition in fewer(context.plan) {
+            for repetition in fewer(context.plan, 2) {
                 context.take_turn(repetition, victim, |victim, _| {
                     let took = releaser.reap_alone(victim)?;
                     sample(context, repetition, metrics::SOLO, Some(took))
@@ -89,20 +89,11 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     })
 }
 
-/// As many repetitions as the race has, counted on from there.
-fn usual(plan: &Plan) -> impl Iterator<Item = Repetition> + use<> {
-    let (warmups, all) = (plan.warmups, plan.warmups + plan.repetitions);
-    (0..all).map(move |nth| Repetition {
-        index: all + nth,
-        warmup: nth < warmups,
-        at: None,
-    })
-}
-
-/// A third of them, behind those.
-fn fewer(plan: &Plan) -> impl Iterator<Item = Repetition> + use<> {
+/// A third of the usual repetitions, for what yields but one sample each; they are
+/// counted from so many times the usual ones on.
+fn fewer(plan: &Plan, times: u32) -> impl Iterator<Item = Repetition> + use<> {
     let warmups = plan.warmups.min(1);
-    let behind = 2 * (plan.warmups + plan.repetitions);
+    let behind = times * (plan.warmups + plan.repetitions);
     (0..warmups + plan.repetitions.div_ceil(3)).map(move |nth| Repetition {
         index: behind + nth,
         warmup: nth < warmups,

@@ -22,10 +22,12 @@ use super::weather::Chase;
 const MOST: u32 = 4;
 
 /// How long a guest's virtual CPUs may wait for CPUs of the host in a turn, all
-/// together: a part of the turn, and in any case this long. On a quiet host of two
+/// together: a part of the turn, but at least this long. On a quiet host of two
 /// CPUs they wait for a tenth of it, with another busy task on each for all of it.
 const PART: f64 = 0.3;
 const LEAST: Duration = Duration::from_millis(5);
+/// In a long turn, most of which is a wait, never more than this.
+const LIMIT: Duration = Duration::from_millis(60);
 
 /// The guests of a pair, and whose turn it is.
 pub struct Turns {
@@ -96,7 +98,7 @@ impl Turns {
         let run_delay = link.run_delay().saturating_sub(begun.run_delay);
         link.unpin();
         let weather = [begun.weather, state.weather.look()].map(micros);
-        let disturbed = run_delay > LEAST.max(took.mul_f64(PART));
+        let disturbed = run_delay > took.mul_f64(PART).clamp(LEAST, LIMIT);
         let turn = Turn {
             scenario: scenario.to_owned(),
             repetition,

@@ -333,7 +333,7 @@ pub(crate) fn place(
 }
 
 /// Whether a name from [`Run::primary`] means this metric.
-pub(super) fn names(name: &str, scenario: &str, metric: &str) -> bool {
+pub(crate) fn names(name: &str, scenario: &str, metric: &str) -> bool {
     match name.split_once('/') {
         Some((of, name)) => of == scenario && name == metric,
         None => name == metric,

@@ -32,7 +32,7 @@
 //! patched = "descending"
 //!
 //! [measure]
-//! primary = ["contended-entries"]      # the metrics that decide
+//! primary = ["contended-entries"]      # the metrics that decide, or SCENARIO/METRIC
 //! scenarios = ["mrelease-exit-race"]   # the scenarios that measure them
 //! margin = 0.05                        # below this change nobody cares
 //! asked = "memory-back"                # what reviewers ask first: the answer has it first
@@ -198,7 +198,8 @@ pub struct ArmOrders {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
-    /// The names of the metrics that decide.
+    /// The names of the metrics that decide: `METRIC`, whichever scenario yields it,
+    /// or `SCENARIO/METRIC`.
     pub primary: Vec<String>,
     /// The names of the scenarios that yield them.
     pub scenarios: Vec<String>,
@@ -496,8 +497,12 @@ impl Manifest {
 
 impl Measure {
     fn check(&self) -> Result<(), Error> {
-        let metrics = self.primary.iter().chain(self.unprobed.values());
-        for metric in metrics.chain(self.absolute.keys()).chain(&self.asked) {
+        for named in self.primary.iter().chain(&self.asked) {
+            for part in named.splitn(2, '/') {
+                check_name("metric", part)?;
+            }
+        }
+        for metric in self.unprobed.values().chain(self.absolute.keys()) {
             check_name("metric", metric)?;
         }
         for margin in self.absolute.values() {

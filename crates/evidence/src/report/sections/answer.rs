@@ -4,6 +4,7 @@ use results::record::Unit;
 
 use crate::analyse::comparison::{Comparison, Verdict, comparison_line};
 use crate::analyse::model::{Report, Status};
+use crate::analyse::samples::names;
 use crate::analyse::scenarios::ScenarioVerdict;
 use crate::report::document::{Block, Reach, Section, Tone};
 use crate::run::Question;
@@ -90,7 +91,8 @@ fn headline(report: &Report) -> String {
 /// What reviewers ask for first: how much it changed, and how sure that is.
 fn asked(report: &Report) -> impl Iterator<Item = String> {
     let wanted = |c: &&Comparison| {
-        c.unprobed && c.walker.is_none() && report.asked.as_ref() == Some(&c.metric)
+        let named = |asked: &String| names(asked, &c.scenario, &c.metric);
+        c.unprobed && c.walker.is_none() && report.asked.as_ref().is_some_and(named)
     };
     let found: Vec<&Comparison> = report.comparisons.iter().filter(wanted).collect();
     let several = found.len() > 1;
