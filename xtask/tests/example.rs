@@ -65,22 +65,27 @@ fn readme_quotes_the_example() {
     let section = section.split_whitespace().collect::<Vec<_>>().join(" ");
     let report: Value = serde_json::from_str(&read(example().join("report.json"))).unwrap();
     let comparisons = report["comparisons"].as_array().unwrap();
-    let of = |metric: &str, unprobed: bool| {
+    let of = |scenario: &str, metric: &str, unprobed: bool| {
         let mut found = comparisons.iter().filter(|one| {
-            one["metric"] == metric && one["unprobed"] == unprobed && one["walker"].is_null()
+            one["metric"] == metric
+                && one["unprobed"] == unprobed
+                && one["walker"].is_null()
+                && one["scenario"] == scenario
         });
         found.next().unwrap()
     };
     let number = |value: &Value| value.as_f64().unwrap();
-    let contended = of("contended-entries", false);
+    let contended = of("mrelease-exit-race", "contended-entries", false);
     // As reports round it: `LABEL: BASE -> PATCHED, ratio …`.
     let text = contended["text"].as_str().unwrap();
     let (base, patched) = text.split_once(" -> ").unwrap();
     let base = base.rsplit(' ').next().unwrap();
     let patched = patched.split(',').next().unwrap();
-    let time = of("sum-to-gone", true);
-    let ends = [&time["ratio"], &time["interval"][0], &time["interval"][1]];
-    let [ratio, low, high] = ends.map(|value| format!("{:.2}", number(value)));
+    let ratio = |time: &Value| {
+        let ends = [&time["ratio"], &time["interval"][0], &time["interval"][1]];
+        let [ratio, low, high] = ends.map(|value| format!("{:.2}", number(value)));
+        format!("{ratio} [{low}, {high}]")
+    };
     let scenarios = report["scenarios"].as_array().unwrap();
     let held = scenarios.iter().filter(|row| row["verdict"] == "held");
     for quoted in [
@@ -91,7 +96,14 @@ fn readme_quotes_the_example() {
             contended["base"]["boots"], contended["patched"]["boots"]
         ),
         format!("{} of {} scenarios hold", held.count(), scenarios.len()),
-        format!("is {ratio} [{low}, {high}]"),
+        format!(
+            "both walkers' times is {}",
+            ratio(of("mrelease-exit-race", "sum-to-gone", true))
+        ),
+        format!(
+            "half of its memory is back is {}",
+            ratio(of("late-reaper", "memory-back", true))
+        ),
     ] {
         assert!(section.contains(&quoted), "{quoted:?} is not in: {section}");
     }

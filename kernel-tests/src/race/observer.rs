@@ -94,7 +94,7 @@ impl Observer {
                 context.record(&Record::Walk(Walk {
                     scenario: context.scenario(),
                     repetition: repetition.index,
-                    steps,
+                    steps: thinned(steps),
                 }))?;
                 return Ok(true);
             }
@@ -160,6 +160,13 @@ impl Observer {
             )),
         }
     }
+}
+
+/// No more steps than a chart can show.
+fn thinned(steps: Vec<Step>) -> Vec<Step> {
+    const MOST: usize = 4_000;
+    let every = steps.len().div_ceil(MOST).max(1);
+    steps.into_iter().step_by(every).collect()
 }
 
 fn micros(duration: Duration) -> f64 {

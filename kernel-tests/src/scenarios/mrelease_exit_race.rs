@@ -67,13 +67,17 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
             })?;
         }
         if context.plan.purpose.is_unprobed() {
-            for repetition in fewer(context.plan, 1) {
+            for repetition in fewer(context.plan) {
                 context.take_turn(repetition, victim, |victim, _| {
                     let back = releaser.memory_back(victim)?;
                     sample(context, repetition, metrics::MEMORY_BACK, back)
                 })?;
             }
-            for repetition in fewer(context.plan, 2) {
+            for repetition in fewer(context.plan).filter(|it| !it.warmup) {
+                let repetition = Repetition {
+                    index: repetition.index + context.plan.repetitions,
+                    ..repetition
+                };
                 context.take_turn(repetition, victim, |victim, _| {
                     let took = releaser.reap_alone(victim)?;
                     sample(context, repetition, metrics::SOLO, Some(took))
@@ -89,11 +93,10 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     })
 }
 
-/// A third of the usual repetitions, for what yields but one sample each; they are
-/// counted from so many times the usual ones on.
-fn fewer(plan: &Plan, times: u32) -> impl Iterator<Item = Repetition> + use<> {
+/// A third of the usual repetitions, counted on, for what yields but one sample each.
+fn fewer(plan: &Plan) -> impl Iterator<Item = Repetition> + use<> {
     let warmups = plan.warmups.min(1);
-    let behind = times * (plan.warmups + plan.repetitions);
+    let behind = plan.warmups + plan.repetitions;
     (0..warmups + plan.repetitions.div_ceil(3)).map(move |nth| Repetition {
         index: behind + nth,
         warmup: nth < warmups,

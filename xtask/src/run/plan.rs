@@ -69,7 +69,11 @@ impl Tasks {
     pub fn new(request: &Request, manifest: &Manifest, catalogue: &Catalogue) -> Result<Self> {
         let rounds = rounds(request)?;
         let measuring = manifest.measure.as_ref().map(|m| m.scenarios.as_slice());
-        let measuring = measuring.unwrap_or_default();
+        // A cell of a matrix takes the first of them, which decides.
+        let measuring = match (request.extent, measuring.unwrap_or_default()) {
+            (Extent::Brief, [first, ..]) => std::slice::from_ref(first),
+            (_, all) => all,
+        };
         let scenarios = match request.scenarios.as_slice() {
             [] if request.aa && !measuring.is_empty() => catalogue.select(measuring)?,
             globs => catalogue.select(globs)?,
@@ -193,9 +197,11 @@ pub fn guest(
     scenarios: Vec<String>,
     seed: u64,
 ) -> Plan {
-    let (repetitions, warmups) = match purpose.is_sweep() {
-        true => (SWEEP_REPETITIONS, 1),
-        false => (REPETITIONS, WARMUPS),
+    let (repetitions, warmups) = match purpose {
+        Purpose::ProbedSweep | Purpose::UnprobedSweep => (SWEEP_REPETITIONS, 1),
+        // Counts tell more than times do.
+        Purpose::Probed => (REPETITIONS / 2, 1),
+        Purpose::Unprobed | Purpose::Correctness => (REPETITIONS, WARMUPS),
     };
     Plan {
         nonce: String::new(),

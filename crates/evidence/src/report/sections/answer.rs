@@ -35,12 +35,25 @@ pub(crate) fn details(report: &Report) -> Option<Section<'_>> {
     if report.reasons.len() > 1 {
         blocks.push(Block::Items(report.reasons.clone()));
     }
-    let primary = report.comparisons.iter().filter(|c| c.primary);
-    let lines: Vec<String> = primary.map(comparison_line).collect();
+    let lines: Vec<String> = deciding(report).iter().map(comparison_line).collect();
     if !lines.is_empty() {
         blocks.push(Block::Items(lines));
     }
     (!blocks.is_empty()).then(|| Section::untitled(blocks).reach(Reach::InFull))
+}
+
+/// What decides; where two scenarios measure the same, each with its scenario.
+fn deciding(report: &Report) -> Vec<Comparison> {
+    let primary = report.comparisons.iter().filter(|c| c.primary);
+    let alike = |label: &str| primary.clone().filter(|c| c.label == label).count() > 1;
+    let named = primary.clone().map(|c| Comparison {
+        label: match alike(&c.label) {
+            true => format!("{} in {}", c.label, c.scenario),
+            false => c.label.clone(),
+        },
+        ..c.clone()
+    });
+    named.collect()
 }
 
 /// The whole answer in one or two sentences.
@@ -78,8 +91,9 @@ fn headline(report: &Report) -> String {
             format!("{what}: NO VERDICT: {}.", first(&report.reasons))
         }
     };
-    let primary = report.comparisons.iter().filter(|c| c.primary);
-    let parts: Vec<String> = primary.map(|c| change(c, report.margin)).collect();
+    let deciding = deciding(report);
+    let parts = deciding.iter().map(|c| change(c, report.margin));
+    let parts: Vec<String> = parts.collect();
     let mut sentences = vec![verdict];
     sentences.extend(asked(report));
     if !parts.is_empty() {
