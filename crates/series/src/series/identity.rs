@@ -141,8 +141,9 @@ impl Identity {
                 r"(?mi)^[-* \t]*(?:link to )?v\d+:\s*https?://[^\s/]+/(?:[^\s/@]+/)*([^\s/@]+@[^\s/]+)",
             )
         });
-        static CHANGE_ID: LazyLock<Regex> =
-            LazyLock::new(|| regex(r"(?m)^change-id:[ \t]*([A-Za-z0-9][\w.+-]{7,199})[ \t\r]*$"));
+        static CHANGE_ID: LazyLock<Regex> = LazyLock::new(|| {
+            regex(r"(?m)^change-id:[ \t]*([A-Za-z0-9][A-Za-z0-9_.+-]{7,199})[ \t\r]*$")
+        });
         for found in CHANGE_ID.captures_iter(text) {
             self.add_change_id(&found[1]);
         }
