@@ -119,17 +119,7 @@ fn deadlines(work: Duration, timeout_scale: u32) -> Deadlines {
 fn hello() -> Plan {
     Plan {
         nonce: "hello".into(),
-        seed: 0,
-        scenarios: Vec::new(),
-        repetitions: 0,
-        warmups: 0,
-        order: None,
-        probes: Vec::new(),
-        purpose: Purpose::Unprobed,
-        timeout_scale: 1,
-        by_turns: false,
-        solo_us: Default::default(),
-        fault: None,
+        ..Plan::new(Purpose::Unprobed)
     }
 }
 

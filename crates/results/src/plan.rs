@@ -54,6 +54,26 @@ pub struct Plan {
     pub fault: Option<Fault>,
 }
 
+impl Plan {
+    /// Nothing but what it is for: no scenario, no repetition, no probe.
+    pub fn new(purpose: Purpose) -> Self {
+        Self {
+            nonce: String::new(),
+            seed: 0,
+            scenarios: Vec::new(),
+            repetitions: 0,
+            warmups: 0,
+            order: None,
+            probes: Vec::new(),
+            timeout_scale: usual(),
+            purpose,
+            by_turns: false,
+            solo_us: BTreeMap::new(),
+            fault: None,
+        }
+    }
+}
+
 fn usual() -> u32 {
     1
 }

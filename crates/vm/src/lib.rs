@@ -17,7 +17,7 @@ pub mod process;
 mod virtme;
 
 pub use accelerator::{Want, accelerator};
-pub use boot::{End, Link, Outcome, Progress, boot};
+pub use boot::{Cpus, End, Link, Outcome, Progress, boot};
 pub use error::Error;
 pub use machine::{Deadlines, Guest};
 pub use virtme::{Versions, Virtme};

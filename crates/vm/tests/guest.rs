@@ -69,6 +69,15 @@ impl Lab {
         (outcome, String::from_utf8_lossy(&console).into_owned())
     }
 
+    /// Boots it for somebody who hears each line before its meaning counts.
+    fn boot_heard(&self, cancel: &Cancel, mut hear: impl FnMut(&Link, &str)) -> Outcome {
+        let mut on_line = |link: &Link, line: &str| {
+            hear(link, line);
+            meaning(link, line)
+        };
+        boot(&tools(), &self.guest, cancel, &mut io::sink(), &mut on_line).unwrap()
+    }
+
     /// Whatever opens the file `alive` under `here`.
     fn alive(&self) -> Alive {
         Alive::new(&self.dir.path().join("alive"))
@@ -110,20 +119,12 @@ fn a_guest_that_is_done_has_completed() {
 fn a_guest_hears_what_it_is_told() {
     let lab = Lab::new("say up; read -r word <&$results; say \"heard $word\"; say done");
     let mut heard = Vec::new();
-    let outcome = boot(
-        &tools(),
-        &lab.guest,
-        &Cancel::new().unwrap(),
-        &mut io::sink(),
-        &mut |link, line| {
-            heard.push(line.to_owned());
-            if line == "up" {
-                link.again().unwrap().say("go 24").unwrap();
-            }
-            meaning(link, line)
-        },
-    )
-    .unwrap();
+    let outcome = lab.boot_heard(&Cancel::new().unwrap(), |link, line| {
+        heard.push(line.to_owned());
+        if line == "up" {
+            link.clone().say("go 24").unwrap();
+        }
+    });
     assert_eq!(outcome.end, End::Completed);
     assert_eq!(heard, ["up", "heard go 24", "done"]);
 }
@@ -137,17 +138,9 @@ fn a_guest_that_is_done_need_not_power_off() {
 fn lines_before_the_end_arrive_however_it_ends() {
     let lab = Lab::new("say up; for i in {1..5000}; do say line $i; done; kill -9 $$");
     let mut lines = Vec::new();
-    let outcome = boot(
-        &tools(),
-        &lab.guest,
-        &Cancel::new().unwrap(),
-        &mut io::sink(),
-        &mut |link, line| {
-            lines.push(line.to_owned());
-            meaning(link, line)
-        },
-    )
-    .unwrap();
+    let outcome = lab.boot_heard(&Cancel::new().unwrap(), |_, line| {
+        lines.push(line.to_owned());
+    });
     assert_eq!(
         outcome.end,
         End::QemuDied {
@@ -290,17 +283,7 @@ fn cancelling_ends_it_and_everything_it_started() {
     let lab = Lab::new("exec 9>\"$here/alive\"; sleep 1000 & say up; wait");
     let alive = lab.alive();
     let cancel = Cancel::new().unwrap();
-    let outcome = boot(
-        &tools(),
-        &lab.guest,
-        &cancel,
-        &mut io::sink(),
-        &mut |link, line| {
-            cancel.cancel();
-            meaning(link, line)
-        },
-    )
-    .unwrap();
+    let outcome = lab.boot_heard(&cancel, |_, _| cancel.cancel());
     assert_eq!(outcome.end, End::Interrupted);
     assert_eq!(outcome.lines, 1);
     alive.wait_gone();

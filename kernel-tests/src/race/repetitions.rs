@@ -53,18 +53,9 @@ mod tests {
     #[test]
     fn the_sweep_starts_at_zero_and_is_dense_there() {
         let mut plan = Plan {
-            nonce: String::new(),
-            seed: 0,
-            scenarios: Vec::new(),
             repetitions: 8,
             warmups: 2,
-            order: None,
-            probes: Vec::new(),
-            purpose: Purpose::Probed,
-            timeout_scale: 1,
-            by_turns: false,
-            solo_us: Default::default(),
-            fault: None,
+            ..Plan::new(Purpose::Probed)
         };
         let sweep = repetitions(&plan, u32::MAX);
         let at: Vec<_> = sweep

@@ -432,18 +432,9 @@ mod tests {
     #[test]
     fn a_boot_has_few_repetitions() {
         let mut plan = Plan {
-            nonce: String::new(),
-            seed: 0,
-            scenarios: Vec::new(),
             repetitions: 8,
             warmups: 2,
-            order: None,
-            probes: Vec::new(),
-            purpose: Purpose::Probed,
-            timeout_scale: 1,
-            by_turns: false,
-            solo_us: Default::default(),
-            fault: None,
+            ..Plan::new(Purpose::Probed)
         };
         let count = |plan: &Plan| repetitions(plan).count();
         assert_eq!(count(&plan), 1);

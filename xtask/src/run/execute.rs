@@ -381,18 +381,10 @@ mod tests {
             arm,
             block: None,
             plan: Plan {
-                nonce: String::new(),
                 seed: 1,
                 scenarios: scenarios.iter().map(|&name| name.to_owned()).collect(),
                 repetitions: 4,
-                warmups: 0,
-                order: None,
-                probes: Vec::new(),
-                purpose,
-                timeout_scale: 1,
-                by_turns: false,
-                solo_us: Default::default(),
-                fault: None,
+                ..Plan::new(purpose)
             },
             kill_qemu: false,
         }

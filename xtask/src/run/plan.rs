@@ -204,7 +204,6 @@ pub fn guest(
         Purpose::Unprobed | Purpose::Correctness => (REPETITIONS, WARMUPS),
     };
     Plan {
-        nonce: String::new(),
         seed,
         scenarios,
         repetitions,
@@ -214,11 +213,7 @@ pub fn guest(
             Arm::Patched => expect.patched,
         }),
         probes: manifest.probes.clone(),
-        purpose,
-        timeout_scale: 1,
-        by_turns: false,
-        solo_us: Default::default(),
-        fault: None,
+        ..Plan::new(purpose)
     }
 }
 
@@ -449,14 +444,7 @@ mod tests {
                 seed: 7,
                 scenarios: names.iter().map(|&n| n.to_owned()).collect(),
                 repetitions: 1,
-                warmups: 0,
-                order: None,
-                probes: Vec::new(),
-                purpose: Purpose::Correctness,
-                timeout_scale: 1,
-                by_turns: false,
-                solo_us: Default::default(),
-                fault: None,
+                ..Plan::new(Purpose::Correctness)
             },
             kill_qemu: false,
         }

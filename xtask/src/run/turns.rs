@@ -3,8 +3,9 @@
 //!
 //! Each prepares a repetition and waits. Once both have, the referee draws who
 //! goes first, and in the next pair the other one does: who waits longer races up to
-//! a tenth slower, since its memory has left the caches. When both have raced, the repetition counts, or, where the host gave
-//! one of them too little of its CPUs, both run it again.
+//! a tenth slower, since its memory has left the caches. When both have raced, the
+//! repetition counts, or, where the host gave one of them too little of its CPUs,
+//! both run it again.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,9 +15,9 @@ use evidence::stats::Rng;
 use results::Arm;
 use results::record::Turn;
 use results::turn::Word;
-use vm::Link;
+use vm::{Cpus, Link};
 
-use super::weather::Chase;
+use super::weather;
 
 /// How often a disturbed repetition is run in all.
 const MOST: u32 = 4;
@@ -37,9 +38,14 @@ pub struct Turns {
 
 struct State {
     referee: Referee,
-    links: BTreeMap<Arm, Link>,
-    weather: Chase,
+    guests: BTreeMap<Arm, Guest>,
     turn: Option<Begun>,
+}
+
+/// A guest that has come to its first repetition.
+struct Guest {
+    link: Link,
+    cpus: Cpus,
 }
 
 /// The turn that is being taken.
@@ -61,8 +67,7 @@ impl Turns {
     ) -> Self {
         let state = State {
             referee: Referee::new(arms, scenarios, solo_us, Rng::new(seed)),
-            links: BTreeMap::new(),
-            weather: Chase::new(),
+            guests: BTreeMap::new(),
             turn: None,
         };
         Self {
@@ -80,11 +85,10 @@ impl Turns {
     /// A guest has prepared a repetition.
     pub fn ready(&self, arm: Arm, link: &Link, scenario: &str, repetition: u32) {
         let mut state = self.state();
-        match link.again() {
-            Ok(link) => drop(state.links.insert(arm, link)),
-            // It will never hear from us, and is ended by its deadline.
-            Err(_) => return,
-        }
+        state.guests.entry(arm).or_insert_with(|| Guest {
+            link: link.clone(),
+            cpus: link.cpus(),
+        });
         let words = state.referee.ready(arm, scenario, repetition);
         state.say(words);
     }
@@ -94,10 +98,10 @@ impl Turns {
         let mut state = self.state();
         let begun = state.turn.take()?;
         let took = begun.at.elapsed();
-        let link = state.links.get(&arm)?;
-        let run_delay = link.run_delay().saturating_sub(begun.run_delay);
-        link.unpin();
-        let weather = [begun.weather, state.weather.look()].map(micros);
+        let cpus = &state.guests.get(&arm)?.cpus;
+        let run_delay = cpus.run_delay().saturating_sub(begun.run_delay);
+        cpus.unpin();
+        let weather = [begun.weather, weather::look()].map(micros);
         let disturbed = run_delay > took.mul_f64(PART).clamp(LEAST, LIMIT);
         let turn = Turn {
             scenario: scenario.to_owned(),
@@ -117,7 +121,7 @@ impl Turns {
     /// A guest has ended: the other one goes on alone.
     pub fn left(&self, arm: Arm) {
         let mut state = self.state();
-        state.links.remove(&arm);
+        state.guests.remove(&arm);
         let words = state.referee.left(arm);
         state.say(words);
     }
@@ -130,15 +134,15 @@ impl Turns {
 impl State {
     fn say(&mut self, words: Vec<(Arm, Word)>) {
         for (arm, word) in words {
-            let Some(link) = self.links.get(&arm) else {
+            let Some(Guest { link, cpus }) = self.guests.get(&arm) else {
                 continue;
             };
             if let Word::Go { .. } = word {
-                link.pin();
-                let weather = self.weather.look();
+                cpus.pin();
+                let weather = weather::look();
                 self.turn = Some(Begun {
                     at: Instant::now(),
-                    run_delay: link.run_delay(),
+                    run_delay: cpus.run_delay(),
                     weather,
                 });
             }

@@ -28,7 +28,7 @@ pub(super) fn same_kernel(run: &Run) -> Vec<String> {
 /// The flavour of the kernels whose times count.
 const MEASURED: &str = "lean";
 
-pub(super) fn caveats(run: &Run) -> Vec<String> {
+pub(super) fn caveats(run: &Run, turns: Option<&Turns>) -> Vec<String> {
     let mut caveats = Vec::new();
     if run.accelerator.kind == Accel::Tcg {
         let order = match run.expect_order {
@@ -80,7 +80,7 @@ pub(super) fn caveats(run: &Run) -> Vec<String> {
              significant."
         ));
     }
-    caveats.extend(Turns::of(run).and_then(|turns| turns.caveat()));
+    caveats.extend(turns.and_then(Turns::caveat));
     let unsound = run
         .rounds
         .iter()

@@ -43,7 +43,8 @@ pub(crate) fn judge(run: &Run, names: [&'static str; 2], more: Vec<String>) -> R
         .chain(caveats::notes(run))
         .collect();
     let probe_costs = probes::probe_costs(run, &samples);
-    let mut caveats = caveats::caveats(run);
+    let turns = Turns::of(run);
+    let mut caveats = caveats::caveats(run, turns.as_ref());
     caveats.extend(more);
     caveats.extend(probes::uneven(&probe_costs));
     let claims = Claimed::of(run, &comparisons);
@@ -79,7 +80,7 @@ pub(crate) fn judge(run: &Run, names: [&'static str; 2], more: Vec<String>) -> R
         seed: run.seed,
         margin: run.margin,
         primary: run.primary.clone(),
-        turns: Turns::of(run),
+        turns,
         asked: run.asked.clone(),
         looks: run.limit.map_or_else(Vec::new, |limit| {
             let looks = run.looks(limit as usize);

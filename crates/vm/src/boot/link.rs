@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -11,28 +12,17 @@ use nix::unistd::Pid;
 
 /// A guest that runs, as others may hold on to it: words for it go to the port
 /// of its results.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Link {
-    port: UnixStream,
+    port: Arc<UnixStream>,
     tasks: PathBuf,
 }
 
 impl Link {
     pub(super) fn new(port: &UnixStream, qemu: u32) -> io::Result<Self> {
         Ok(Self {
-            port: port.try_clone()?,
+            port: Arc::new(port.try_clone()?),
             tasks: PathBuf::from(format!("/proc/{qemu}/task")),
-        })
-    }
-
-    /// The same link, for another thread.
-    ///
-    /// # Errors
-    /// When the process has no descriptor left.
-    pub fn again(&self) -> io::Result<Self> {
-        Ok(Self {
-            port: self.port.try_clone()?,
-            tasks: self.tasks.clone(),
         })
     }
 
@@ -41,57 +31,70 @@ impl Link {
     /// # Errors
     /// When nobody listens any more.
     pub fn say(&self, line: &str) -> io::Result<()> {
-        (&self.port).write_all(format!("{line}\n").as_bytes())
+        (&*self.port).write_all(format!("{line}\n").as_bytes())
     }
 
-    /// How long the threads that run virtual CPUs have stood ready without a CPU of
-    /// the host, all together. Nothing where the kernel does not count that. Source:
-    /// the second figure of `/proc/PID/schedstat`
-    /// (Documentation/scheduler/sched-stats.rst).
+    /// Its virtual CPUs: all of them, once the guest has said something.
+    pub fn cpus(&self) -> Cpus {
+        let tasks = fs::read_dir(&self.tasks).into_iter().flatten().flatten();
+        let cpus = tasks.filter_map(|task| {
+            let comm = fs::read_to_string(task.path().join("comm")).ok()?;
+            // As QEMU calls them: "CPU 0/TCG", "CPU 1/KVM".
+            let (number, _) = comm.strip_prefix("CPU ")?.split_once('/')?;
+            let thread = task.file_name().to_str()?.parse().ok()?;
+            Some(Cpu {
+                number: number.parse().ok()?,
+                thread: Pid::from_raw(thread),
+                schedstat: task.path().join("schedstat"),
+            })
+        });
+        Cpus(cpus.collect())
+    }
+}
+
+/// The threads that run a guest's virtual CPUs.
+#[derive(Debug)]
+pub struct Cpus(Vec<Cpu>);
+
+#[derive(Debug)]
+struct Cpu {
+    number: usize,
+    thread: Pid,
+    schedstat: PathBuf,
+}
+
+impl Cpus {
+    /// How long they have stood ready without a CPU of the host, all together.
+    /// Nothing where the kernel does not count that. Source: the second figure of
+    /// `/proc/PID/schedstat` (Documentation/scheduler/sched-stats.rst).
     pub fn run_delay(&self) -> Duration {
-        let delays = self.cpus().filter_map(|(_, task)| {
-            let text = fs::read_to_string(task.join("schedstat")).ok()?;
+        let delays = self.0.iter().filter_map(|cpu| {
+            let text = fs::read_to_string(&cpu.schedstat).ok()?;
             text.split_whitespace().nth(1)?.parse::<u64>().ok()
         });
         Duration::from_nanos(delays.sum())
     }
 
-    /// Gives each virtual CPU a CPU of the host, the same for the same one of every
-    /// guest, where there are enough. Says whether it has.
-    pub fn pin(&self) -> bool {
+    /// Gives each a CPU of the host, the same for the same one of every guest, where
+    /// there are enough.
+    pub fn pin(&self) {
         let ours = allowed();
-        let cpus: Vec<(usize, Pid)> = self.threads().collect();
-        cpus.len() <= ours.len()
-            && cpus.iter().all(|(cpu, thread)| {
-                let host = ours.get(*cpu).map(|host| set(&[*host]));
-                host.is_some_and(|host| sched_setaffinity(*thread, &host).is_ok())
-            })
+        if self.0.len() > ours.len() {
+            return;
+        }
+        for cpu in &self.0 {
+            if let Some(host) = ours.get(cpu.number) {
+                let _ = sched_setaffinity(cpu.thread, &set(&[*host]));
+            }
+        }
     }
 
     /// Lets them run anywhere again.
     pub fn unpin(&self) {
         let all = set(&allowed());
-        for (_, thread) in self.threads() {
-            let _ = sched_setaffinity(thread, &all);
+        for cpu in &self.0 {
+            let _ = sched_setaffinity(cpu.thread, &all);
         }
-    }
-
-    fn threads(&self) -> impl Iterator<Item = (usize, Pid)> {
-        self.cpus().filter_map(|(cpu, task)| {
-            let thread = task.file_name()?.to_str()?.parse().ok()?;
-            Some((cpu, Pid::from_raw(thread)))
-        })
-    }
-
-    /// The virtual CPUs' numbers, and the folders of the threads that run them.
-    fn cpus(&self) -> impl Iterator<Item = (usize, PathBuf)> {
-        let tasks = fs::read_dir(&self.tasks).into_iter().flatten().flatten();
-        tasks.filter_map(|task| {
-            let comm = fs::read_to_string(task.path().join("comm")).ok()?;
-            // As QEMU calls them: "CPU 0/TCG", "CPU 1/KVM".
-            let (number, _) = comm.strip_prefix("CPU ")?.split_once('/')?;
-            Some((number.parse().ok()?, task.path()))
-        })
     }
 }
 

@@ -23,7 +23,7 @@ use crate::process::{Cancel, DRAIN, Group, Source, number, ready};
 use crate::virtme::Virtme;
 use watch::{Cause, Watch};
 
-pub use link::Link;
+pub use link::{Cpus, Link};
 pub use outcome::{End, Outcome};
 pub use watch::Progress;
 
@@ -40,7 +40,8 @@ const TAIL: usize = 20;
 
 /// Boots a guest and watches it to its end. Results are handed to `on_line` as
 /// they come (without newline, invalid UTF-8 replaced, cut at 1 MiB), with the
-/// link to answer them; console bytes to `console`. When this returns, nothing of the guest is left.
+/// link to answer them; console bytes to `console`. When this returns, nothing of
+/// the guest is left.
 ///
 /// The thread that calls this must not end before it returns: QEMU dies with
 /// the thread that started it.
