@@ -133,10 +133,10 @@ fn in_mail() {
 
     Measured on Linux 6.12.117 with maple_tree: add mas_for_each_rev(), in
     emulated x86_64 guests (QEMU 7.2.22 TCG, 2 CPUs, 1024 MiB) on Example
-    CPU @ 2.00GHz, by mrelease-exit-race of reaperlab 0.1.0. n boots of
-    about 12 repetitions each, in blocks of one boot of each kernel: counts
-    per repetition, medians of times, both of the middle boot; the change
-    has a 95 % interval by ranks within blocks:
+    CPU @ 2.00GHz, by mrelease-exit-race of reaperlab 0.1.0. n boots of 12
+    repetitions each, in blocks of one boot of each kernel: counts per
+    repetition, medians of times, both of the middle boot; the change has a
+    95 % interval by ranks within blocks:
 
                                        before   after     change [95 %]    n
         contended page-table-lock         382    20.7  -95 % [-96, -93]  6+6
@@ -1167,7 +1167,7 @@ fn void_repetitions_are_no_samples() {
     run.rounds[0].records.extend(round.records);
     insta::assert_snapshot!(
         analyse(&run).caveats.iter().find(|text| text.contains("quiet")).unwrap(),
-        @"The host was not quiet: in 2 of 5 repetitions a guest had to wait for a CPU of the host (base 2, patched 0). They do not count; both arms ran them again."
+        @"The host was not quiet: in 2 of 5 repetitions a guest had to wait for a CPU of the host (base 2, patched 0). They do not count; both arms ran them again, three times at most."
     );
 }
 
@@ -1325,7 +1325,8 @@ The test is conducted on arm64.
     .map(|(words, metric)| (words.to_owned(), metric.to_owned()))
     .into();
     let claims = evidence::claims::read(CHANGELOG);
-    let checks = evidence::claims::check(&claims, &analyse(&run()).comparisons, &metrics);
+    let run = run();
+    let checks = evidence::claims::check(&claims, &run, &analyse(&run).comparisons, &metrics);
     let text = report::claims(&claims, &checks);
     insta::assert_snapshot!(text, @"
     neither a number of runs nor a variance: one run may be luck
@@ -1340,6 +1341,61 @@ The test is conducted on arm64.
     Time waiting for pte spinlock      0.03  0.05 [0.04, 0.07]  same sign
     ");
     assert!(text.lines().all(|line| line.chars().count() <= 72));
+}
+
+#[test]
+fn a_claimed_time_is_compared_with_what_stands_for_it_without_probes() {
+    let mut run = run();
+    let text = "\
++--------------------+------+---------+
+|                    | with | without |
++--------------------+------+---------+
+| Total running time | 80   | 100     |
++--------------------+------+---------+
+";
+    let words = [("total running time".to_owned(), "sum".to_owned())].into();
+    let claims = evidence::claims::read(text);
+    let measured = |run: &Run| {
+        let comparisons = analyse(run).comparisons;
+        let checks = evidence::claims::check(&claims, run, &comparisons, &words);
+        let check = checks.into_iter().next().unwrap();
+        let find = |metric: &str, unprobed| {
+            let mut all = comparisons.iter();
+            let found = all.find(|c| c.metric == metric && c.unprobed == unprobed);
+            found.and_then(|c| c.ratio)
+        };
+        (
+            check.measured,
+            find("sum", false),
+            find("kill-to-gone", true),
+        )
+    };
+    run.unprobed = [("sum".to_owned(), "kill-to-gone".to_owned())].into();
+    let (found, _, without_probes) = measured(&run);
+    assert!(found.is_some());
+    assert_eq!(found, without_probes);
+    run.rounds.retain(|round| !round.purpose.is_unprobed());
+    let (found, with_probes, _) = measured(&run);
+    assert!(found.is_some());
+    assert_eq!(found, with_probes);
+}
+
+#[test]
+fn a_host_with_too_few_cpus_is_a_caveat_where_guests_take_turns() {
+    let mut run = run();
+    let told = |run: &Run| {
+        let caveats = analyse(run).caveats;
+        caveats
+            .iter()
+            .any(|text| text.contains("not bound to CPUs"))
+    };
+    run.by_turns = true;
+    run.host.cpus = run.guest.cpus;
+    assert!(!told(&run));
+    run.guest.cpus += 1;
+    assert!(told(&run));
+    run.by_turns = false;
+    assert!(!told(&run));
 }
 
 /// A change that probes make is none.

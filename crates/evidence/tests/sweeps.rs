@@ -313,10 +313,10 @@ fn a_paragraph_for_the_changelog() {
     insta::assert_snapshot!(text, @"
     Measured on Linux 6.12.117 with maple_tree: add mas_for_each_rev(), in
     emulated x86_64 guests (QEMU 7.2.22 TCG, 2 CPUs, 1024 MiB) on Example
-    CPU @ 2.00GHz, by mrelease-exit-race of reaperlab 0.1.0. n boots of
-    about 12 repetitions each, in blocks of one boot of each kernel: counts
-    per repetition, medians of times, both of the middle boot; the change
-    has a 95 % interval by ranks within blocks:
+    CPU @ 2.00GHz, by mrelease-exit-race of reaperlab 0.1.0. n boots of 12
+    repetitions each, in blocks of one boot of each kernel: counts per
+    repetition, medians of times, both of the middle boot; the change has a
+    95 % interval by ranks within blocks:
 
                                        before   after     change [95 %]    n
         contended page-table-lock         382    20.7  -95 % [-96, -93]  6+6

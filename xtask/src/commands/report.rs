@@ -113,7 +113,7 @@ fn one(args: &Compare, run: &Run) -> Result {
             input::claims(&titles, args.manifest.as_deref())?
         }
     };
-    let checks = claims::check(&claims, &report.comparisons, &words);
+    let checks = claims::check(&claims, run, &report.comparisons, &words);
     if args.verdict.json {
         print_json(&serde_json::json!({ "claims": claims, "checks": checks }))?;
     } else {

@@ -81,6 +81,13 @@ pub(super) fn caveats(run: &Run, turns: Option<&Turns>) -> Vec<String> {
         ));
     }
     caveats.extend(turns.and_then(Turns::caveat));
+    if run.by_turns && run.host.cpus < run.guest.cpus {
+        caveats.push(format!(
+            "The host has {} CPUs and a guest {}: virtual CPUs were not bound to CPUs of the host, \
+             and their speeds differ more.",
+            run.host.cpus, run.guest.cpus
+        ));
+    }
     let unsound = run
         .rounds
         .iter()

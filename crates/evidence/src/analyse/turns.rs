@@ -51,7 +51,7 @@ impl Turns {
             format!(
                 "The host was not quiet: in {} of {all} repetitions a guest had to wait for a CPU \
                  of the host (base {base}, patched {patched}). They do not count; both arms ran \
-                 them again.",
+                 them again, three times at most.",
                 base + patched
             )
         })

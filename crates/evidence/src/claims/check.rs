@@ -14,7 +14,7 @@ impl Claimed {
     pub(crate) fn of(run: &Run, comparisons: &[Comparison]) -> Option<Self> {
         let claims = read(&run.changelog);
         let in_figures = !claims.rows.is_empty() || !claims.figures.is_empty();
-        let checks = check(&claims, comparisons, &run.claims);
+        let checks = check(&claims, run, comparisons, &run.claims);
         let asked = run.question == Question::Expectations
             || checks.iter().any(|check| check.measured.is_some());
         (in_figures && asked && !comparisons.is_empty()).then_some(Self { claims, checks })
@@ -26,6 +26,7 @@ impl Claimed {
 /// `METRIC/WALKER`. The longest words that a label has decide.
 pub fn check(
     claims: &Claims,
+    run: &Run,
     comparisons: &[Comparison],
     metrics: &BTreeMap<String, String>,
 ) -> Vec<Check> {
@@ -47,7 +48,7 @@ pub fn check(
                 })
                 .max_by_key(|(words, _)| words.len())
                 .map(|(_, metric)| metric.as_str());
-            let found = metric.and_then(|metric| measured(comparisons, metric));
+            let found = metric.and_then(|metric| measured(run, comparisons, metric));
             Some(Check {
                 label: row.label.clone(),
                 claimed,
@@ -60,24 +61,26 @@ pub fn check(
         .collect()
 }
 
-/// The comparison that a name means: of a time without probes, where there is a
-/// choice.
-fn measured<'a>(comparisons: &'a [Comparison], name: &str) -> Option<&'a Comparison> {
+/// The comparison that a name means: of a time without probes, or of what stands for
+/// it there, where there is a choice.
+fn measured<'a>(run: &Run, comparisons: &'a [Comparison], name: &str) -> Option<&'a Comparison> {
     let (metric, walker) = name
         .split_once('/')
         .map_or((name, None), |(m, w)| (m, Some(w)));
-    let means = |c: &&Comparison| {
+    let means = |c: &Comparison, metric: &str| {
         let of = c.walker.map(|walker| match walker {
             results::record::Walker::Reaper => "reaper",
             results::record::Walker::Exit => "exit",
         });
         c.metric == metric && (walker.is_none() || walker == of)
     };
-    let mut found = comparisons.iter().filter(means);
-    let first = found.clone().find(|c| !c.unprobed);
-    found
-        .find(|c| c.unprobed && c.unit != Unit::Count)
-        .or(first)
+    let find = |unprobed, metric| {
+        let mut kind = comparisons.iter().filter(move |c| c.unprobed == unprobed);
+        kind.find(|c| means(c, metric))
+    };
+    find(true, run.unprobed_of(metric))
+        .filter(|c| c.unit != Unit::Count)
+        .or_else(|| find(false, metric))
 }
 
 fn reproduced(claimed: f64, measured: &Comparison) -> Reproduced {

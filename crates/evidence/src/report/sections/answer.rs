@@ -43,7 +43,7 @@ pub(crate) fn details(report: &Report) -> Option<Section<'_>> {
 }
 
 /// What decides; where two scenarios measure the same, each with its scenario.
-fn deciding(report: &Report) -> Vec<Comparison> {
+pub(super) fn deciding(report: &Report) -> Vec<Comparison> {
     let primary = report.comparisons.iter().filter(|c| c.primary);
     let alike = |label: &str| primary.clone().filter(|c| c.label == label).count() > 1;
     let named = primary.clone().map(|c| Comparison {

@@ -1,9 +1,12 @@
 //! A paragraph for the changelog of the series: figures with units, their
 //! number, the machine and the architecture, as reviewers ask for them.
 
+use std::collections::BTreeSet;
+
 use results::Arm;
 use results::machine::Accel;
 
+use super::answer::deciding;
 use crate::analyse::comparison::{Comparison, Verdict};
 use crate::analyse::model::Report;
 use crate::report::document::{Block, Cell, Column, Reach, Row, Section, Table};
@@ -18,12 +21,12 @@ pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
 
 /// What may be pasted; nothing where nothing was compared.
 pub(crate) fn blocks(report: &Report) -> Vec<Block<'static>> {
-    let shown: Vec<&Comparison> = report.comparisons.iter().filter(|c| c.primary).collect();
-    let Some(first) = shown.first() else {
+    let shown = deciding(report);
+    if shown.is_empty() {
         return Vec::new();
-    };
+    }
     let mut blocks = vec![
-        Block::Paragraph(source(report, first)),
+        Block::Paragraph(source(report, &shown)),
         Block::Table(Table {
             columns: vec![
                 Column::text(""),
@@ -32,7 +35,7 @@ pub(crate) fn blocks(report: &Report) -> Vec<Block<'static>> {
                 Column::number("change [95 %]"),
                 Column::number("n"),
             ],
-            rows: shown.iter().map(|c| row(c)).collect(),
+            rows: shown.iter().map(row).collect(),
             ..Table::default()
         }),
     ];
@@ -56,7 +59,7 @@ pub(crate) fn blocks(report: &Report) -> Vec<Block<'static>> {
 }
 
 /// Where the figures come from.
-fn source(report: &Report, first: &Comparison) -> String {
+fn source(report: &Report, shown: &[Comparison]) -> String {
     let (guest, kernel) = (&report.guest, &report.kernel);
     // Of "QEMU emulator version 7.2.22 (Debian …)" what a changelog needs.
     let mut words = report.qemu.split_whitespace();
@@ -74,17 +77,35 @@ fn source(report: &Report, first: &Comparison) -> String {
     };
     format!(
         "Measured on Linux {}{below}, in {emulated}x86_64 guests (QEMU {qemu} {accelerator}, {} \
-         CPUs, {} MiB) on {}, by {} of reaperlab {}. n boots of about {} repetitions each, in \
+         CPUs, {} MiB) on {}, by {} of reaperlab {}. n boots of {} each, in \
          blocks of one boot of each kernel: counts per repetition, medians of times, both of the \
          middle boot; the change has a 95 % interval by ranks within blocks:",
         kernel.version,
         guest.cpus,
         guest.memory_mib,
         report.host.cpu,
-        first.scenario,
+        scenarios(shown),
         report.tool_version,
-        first.base.samples / first.base.boots.max(1),
+        repetitions(shown),
     )
+}
+
+/// Such as `late-reaper and mrelease-exit-race`.
+fn scenarios(shown: &[Comparison]) -> String {
+    let names: BTreeSet<&str> = shown.iter().map(|c| c.scenario.as_str()).collect();
+    names.into_iter().collect::<Vec<_>>().join(" and ")
+}
+
+/// How many a boot had, on average: `8 repetitions`, or `1 to 8` where metrics differ.
+fn repetitions(shown: &[Comparison]) -> String {
+    let each = shown.iter().flat_map(|c| [&c.base, &c.patched]);
+    let each = each.map(|arm| arm.samples.div_ceil(arm.boots.max(1)));
+    let (least, most) = (each.clone().min(), each.max());
+    match (least.unwrap_or(0), most.unwrap_or(0)) {
+        (1, 1) => "1 repetition".into(),
+        (least, most) if least == most => format!("{most} repetitions"),
+        (least, most) => format!("{least} to {most} repetitions"),
+    }
 }
 
 fn row(c: &Comparison) -> Row {
