@@ -14,6 +14,7 @@ mod memcg_group;
 mod memcg_limit;
 mod mlocked;
 mod mmap_lock;
+mod mrelease_application;
 mod mrelease_errors;
 mod mrelease_exit_race;
 mod notifier;
@@ -71,6 +72,7 @@ pub const ALL: &[Scenario] = &[
     sweep::PAGES,
     sweep::THREADS,
     sweep::HEAD_START,
+    mrelease_application::SCENARIO,
     kselftest::MRELEASE,
     kselftest::MEMCONTROL,
     kselftest::KILL,

@@ -84,11 +84,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
                 })?;
             }
         }
-        if late > 0 {
-            context.note(format!(
-                "{late} calls found the victim's memory gone, and were made again"
-            ))?;
-        }
+        say_late(context, late)?;
         observer.finish(context)
     })
 }
@@ -121,6 +117,22 @@ pub(super) const NEEDS: &[Need] = &[
     Need::TwoCpus,
     Need::KprobeEvents,
     Need::SpinlockSlowPath,
+];
+
+/// What each race yields.
+pub(super) const RACED: &[Metric] = &[
+    metrics::CONTENDED,
+    metrics::SLOW_PATH,
+    metrics::WAIT,
+    metrics::MRELEASE,
+    metrics::EXIT_MMAP,
+    metrics::SUM,
+    metrics::OVERLAP,
+    metrics::CPU,
+    metrics::RELEASE_TO_GONE,
+    metrics::SUM_TO_GONE,
+    metrics::KILL_TO_GONE,
+    metrics::HEAD_START,
 ];
 
 /// A victim with these mappings.
@@ -156,4 +168,14 @@ pub(super) fn race_once(
     Err(Failure::unmet(format!(
         "in {TRIES} tries the call never met the victim's own exit"
     )))
+}
+
+/// Says how many calls came too late in all.
+pub(super) fn say_late(context: &Context<'_>, late: u32) -> Result<(), Failure> {
+    match late {
+        0 => Ok(()),
+        late => context.note(format!(
+            "{late} calls found the victim's memory gone, and were made again"
+        )),
+    }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use nix::unistd::Pid;
 use results::record::Record;
 
-use super::mrelease_exit_race::{NEEDS, race_once, spec};
+use super::mrelease_exit_race::{NEEDS, RACED, race_once, say_late, spec};
 use crate::context::{Context, Repetition};
 use crate::failure::Failure;
-use crate::race::{Observer, Releaser, Start, VICTIM_CPU, metrics};
+use crate::race::{Observer, Releaser, Start, VICTIM_CPU};
 use crate::scenario::Scenario;
 use crate::victim::{Area, Kind, Spec, Victim, bind};
 
@@ -87,20 +87,7 @@ pub const HEAD_START: Scenario = Scenario {
 const SWEEP: Scenario = Scenario {
     needs: NEEDS,
     deadline_s: 300,
-    metrics: &[
-        metrics::CONTENDED,
-        metrics::SLOW_PATH,
-        metrics::WAIT,
-        metrics::MRELEASE,
-        metrics::EXIT_MMAP,
-        metrics::SUM,
-        metrics::OVERLAP,
-        metrics::CPU,
-        metrics::RELEASE_TO_GONE,
-        metrics::SUM_TO_GONE,
-        metrics::KILL_TO_GONE,
-        metrics::HEAD_START,
-    ],
+    metrics: RACED,
     sweeps: true,
     ..Scenario::DEFAULT
 };
@@ -158,11 +145,7 @@ fn run(
                 late += race_once(context, &observer, releaser, at, spec, victim, *start)?;
             }
         }
-        if late > 0 {
-            context.note(format!(
-                "{late} calls found the victim's memory gone, and were made again"
-            ))?;
-        }
+        say_late(context, late)?;
         observer.finish(context)
     })
 }

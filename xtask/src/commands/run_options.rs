@@ -33,7 +33,8 @@ pub struct Wanted {
     /// more precise
     #[arg(long)]
     pub alternate: bool,
-    /// Only the scenarios whose name matches (* and ?; repeatable)
+    /// Only the scenarios whose name matches (* and ?; repeatable). Where all of them
+    /// are races, and the manifest measures none of them, all are measured
     #[arg(long = "scenario", value_name = "GLOB")]
     pub scenarios: Vec<String>,
     /// Boot this arm only: scenarios are run, nothing is compared

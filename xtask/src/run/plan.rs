@@ -89,6 +89,13 @@ impl Tasks {
             .filter(|name| scenarios.contains(name))
             .cloned()
             .collect();
+        // Who asks for nothing but races that the manifest does not measure wants
+        // those measured.
+        let races = !request.scenarios.is_empty() && catalogue.take_turns(&scenarios);
+        let measuring = match measuring.is_empty() && races {
+            true => scenarios.clone(),
+            false => measuring,
+        };
         let tasks = Self {
             take_turns: catalogue.take_turns(&measuring),
             measuring,
@@ -674,6 +681,39 @@ mod tests {
         let mut sorted = shuffled(&names, 3);
         sorted.sort();
         assert_eq!(sorted, names);
+    }
+
+    #[test]
+    fn races_that_are_asked_for_alone_are_measured() {
+        let catalogue: Catalogue = serde_json::from_value(serde_json::json!(
+            [("race", true), ("late", true), ("other", false)].map(|(name, takes_turns)| {
+                serde_json::json!({
+                    "name": name, "number": name.len() + name.matches('t').count(),
+                    "deadline_s": 1, "proves_order": false, "takes_turns": takes_turns,
+                    "sweeps": false, "selftest": null,
+                })
+            })
+        ))
+        .unwrap();
+        let measure = serde_json::json!({ "primary": ["sum"], "scenarios": ["race"] });
+        let manifest = Manifest {
+            measure: serde_json::from_value(measure).unwrap(),
+            ..Manifest::default()
+        };
+        for (asked, expected) in [
+            (&[][..], &["race"][..]),
+            (&["race", "late"], &["race"]),
+            (&["late"], &["late"]),
+            (&["late", "other"], &[]),
+            (&["other"], &[]),
+        ] {
+            let request = Request {
+                scenarios: asked.iter().map(|&name| name.to_owned()).collect(),
+                ..request()
+            };
+            let tasks = Tasks::new(&request, &manifest, &catalogue).unwrap();
+            assert_eq!(tasks.measuring, expected, "{asked:?}");
+        }
     }
 
     #[test]
