@@ -53,6 +53,27 @@ pub const HEAD_START: Metric = Metric::us("head-start");
 /// waits for.
 pub const NEXT_ALLOCATOR: Metric = Metric::us("next-allocator");
 
+/// The metrics of a scenario in which two walkers race: what is reported of each race
+/// ([`Observer::report`](super::Observer::report)), and `more`.
+macro_rules! of_a_race {
+    ($($more:ident),*) => {
+        &[
+            metrics::CONTENDED,
+            metrics::SLOW_PATH,
+            metrics::WAIT,
+            metrics::EXIT_MMAP,
+            metrics::SUM,
+            metrics::OVERLAP,
+            metrics::CPU,
+            metrics::RELEASE_TO_GONE,
+            metrics::SUM_TO_GONE,
+            metrics::KILL_TO_GONE,
+            $(metrics::$more),*
+        ]
+    };
+}
+pub(crate) use of_a_race;
+
 /// What is known of a race without looking into the kernel.
 #[derive(Debug, Clone, Copy)]
 pub struct Timed {

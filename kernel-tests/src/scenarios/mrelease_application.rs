@@ -6,13 +6,14 @@
 
 use nix::unistd::Pid;
 
-use super::mrelease_exit_race::{RACED, race_once, say_late};
+use super::mrelease_exit_race::{race_once, say_late};
 use crate::cgroup::Cgroup;
 use crate::context::{Context, Repetition};
-use crate::failure::Failure;
+use crate::failure::{Failure, ensure};
 use crate::needs::Need;
-use crate::race::{self, Observer, Releaser, Start, VICTIM_CPU};
+use crate::race::{self, Observer, Releaser, Start, VICTIM_CPU, metrics};
 use crate::scenario::Scenario;
+use crate::sys::PAGE;
 use crate::victim::{Area, Kind, Spec, Victim, bind};
 use crate::zram::Zram;
 
@@ -39,7 +40,7 @@ pub const SCENARIO: Scenario = Scenario {
         Need::Zram,
     ],
     deadline_s: 120,
-    metrics: RACED,
+    metrics: metrics::of_a_race![MRELEASE],
     takes_turns: true,
     run,
     ..Scenario::DEFAULT
@@ -58,7 +59,14 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     };
     let observer = Observer::new(context)?;
     Releaser::run(|releaser| {
-        let victim = || Victim::spawn(&spec);
+        let victim = || {
+            let victim = Victim::spawn(&spec)?;
+            let swapped = cgroup.number("memory.swap.current")?;
+            ensure(swapped >= in_swap() / 2, || {
+                format!("only {swapped} bytes of the victim are in swap")
+            })?;
+            Ok(victim)
+        };
         let mut late = 0;
         for repetition in race::repetitions(context.plan, u32::MAX) {
             // Nothing is varied: the victim's own exit starts when it gets there.
@@ -98,16 +106,18 @@ fn areas() -> Vec<Area> {
         .collect()
 }
 
+/// Bytes of it that are to be in swap.
+fn in_swap() -> u64 {
+    let areas = areas().into_iter().filter(|a| a.kind == Kind::Swapped);
+    areas.map(|a| u64::from(a.count) * a.pages * PAGE).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::PAGE;
 
     #[test]
     fn what_is_in_swap_fits() {
-        let areas = areas();
-        let swapped = areas.iter().filter(|area| area.kind == Kind::Swapped);
-        let pages: u64 = swapped.map(|a| u64::from(a.count) * a.pages).sum();
-        assert!(pages * PAGE < SWAP);
+        assert!(in_swap() < SWAP);
     }
 }

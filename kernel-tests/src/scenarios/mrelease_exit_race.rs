@@ -24,22 +24,7 @@ pub const SCENARIO: Scenario = Scenario {
     summary: "process_mrelease and exit_mmap in one address space: how often and how long they wait",
     needs: NEEDS,
     deadline_s: 120,
-    metrics: &[
-        metrics::CONTENDED,
-        metrics::SLOW_PATH,
-        metrics::WAIT,
-        metrics::MRELEASE,
-        metrics::EXIT_MMAP,
-        metrics::SUM,
-        metrics::OVERLAP,
-        metrics::CPU,
-        metrics::MEMORY_BACK,
-        metrics::RELEASE_TO_GONE,
-        metrics::SUM_TO_GONE,
-        metrics::KILL_TO_GONE,
-        metrics::SOLO,
-        metrics::HEAD_START,
-    ],
+    metrics: metrics::of_a_race![MRELEASE, HEAD_START, MEMORY_BACK, SOLO],
     takes_turns: true,
     run,
     ..Scenario::DEFAULT
@@ -117,22 +102,6 @@ pub(super) const NEEDS: &[Need] = &[
     Need::TwoCpus,
     Need::KprobeEvents,
     Need::SpinlockSlowPath,
-];
-
-/// What each race yields.
-pub(super) const RACED: &[Metric] = &[
-    metrics::CONTENDED,
-    metrics::SLOW_PATH,
-    metrics::WAIT,
-    metrics::MRELEASE,
-    metrics::EXIT_MMAP,
-    metrics::SUM,
-    metrics::OVERLAP,
-    metrics::CPU,
-    metrics::RELEASE_TO_GONE,
-    metrics::SUM_TO_GONE,
-    metrics::KILL_TO_GONE,
-    metrics::HEAD_START,
 ];
 
 /// A victim with these mappings.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use nix::unistd::Pid;
 use results::record::Record;
 
-use super::mrelease_exit_race::{NEEDS, RACED, race_once, say_late, spec};
+use super::mrelease_exit_race::{NEEDS, race_once, say_late, spec};
 use crate::context::{Context, Repetition};
 use crate::failure::Failure;
-use crate::race::{Observer, Releaser, Start, VICTIM_CPU};
+use crate::race::{Observer, Releaser, Start, VICTIM_CPU, metrics};
 use crate::scenario::Scenario;
 use crate::victim::{Area, Kind, Spec, Victim, bind};
 
@@ -87,7 +87,7 @@ pub const HEAD_START: Scenario = Scenario {
 const SWEEP: Scenario = Scenario {
     needs: NEEDS,
     deadline_s: 300,
-    metrics: RACED,
+    metrics: metrics::of_a_race![MRELEASE, HEAD_START],
     sweeps: true,
     ..Scenario::DEFAULT
 };

@@ -686,13 +686,15 @@ mod tests {
     #[test]
     fn races_that_are_asked_for_alone_are_measured() {
         let catalogue: Catalogue = serde_json::from_value(serde_json::json!(
-            [("race", true), ("late", true), ("other", false)].map(|(name, takes_turns)| {
-                serde_json::json!({
-                    "name": name, "number": name.len() + name.matches('t').count(),
-                    "deadline_s": 1, "proves_order": false, "takes_turns": takes_turns,
-                    "sweeps": false, "selftest": null,
-                })
-            })
+            [(1, "race", true), (2, "late", true), (3, "other", false)].map(
+                |(number, name, takes_turns)| {
+                    serde_json::json!({
+                        "name": name, "number": number,
+                        "deadline_s": 1, "proves_order": false, "takes_turns": takes_turns,
+                        "sweeps": false, "selftest": null,
+                    })
+                }
+            )
         ))
         .unwrap();
         let measure = serde_json::json!({ "primary": ["sum"], "scenarios": ["race"] });
