@@ -295,17 +295,20 @@ impl<'a> Reader<'a> {
             (false, true) => (old_path, None),
             _ => (old_path, new_path),
         };
-        match (&old_path, &new_path) {
+        let (old_path, new_path) = match (old_path, new_path) {
             (None, None) => return Err(header(number, "names no file", first)),
-            (Some(old), Some(new)) if old != new => {
-                return Err(header(
-                    number,
-                    "two names, but neither a rename nor a copy",
-                    first,
-                ));
-            }
-            _ => {}
-        }
+            (Some(old), Some(new)) => match one_file(&old, &new) {
+                Some(name) => (Some(name.to_owned()), Some(name.to_owned())),
+                None => {
+                    return Err(header(
+                        number,
+                        "two names, but neither a rename nor a copy",
+                        first,
+                    ));
+                }
+            },
+            one_side => one_side,
+        };
         // Git's guess where a file comes or goes and nothing tells.
         let (comes, goes) = (old_path.is_none(), new_path.is_none());
         let mut file = FileDiff {
@@ -328,6 +331,19 @@ impl<'a> Reader<'a> {
         };
         Ok((name(b"--- ")?, name(b"+++ ")?))
     }
+}
+
+/// The file that both names of a diff without git's headers mean. Where one only
+/// has something more at its end (`x.c.orig`, `x.c~`), it is the shorter, as for
+/// `git apply`.
+fn one_file<'a>(old: &'a str, new: &'a str) -> Option<&'a str> {
+    let (short, long) = if old.len() <= new.len() {
+        (old, new)
+    } else {
+        (new, old)
+    };
+    let more = long.strip_prefix(short)?;
+    (!more.contains('/')).then_some(short)
 }
 
 /// Whether what stands above the hunks is a change by itself, and the blob ids

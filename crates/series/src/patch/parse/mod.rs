@@ -108,4 +108,25 @@ mod tests {
         let text = side("---", "1970-01-01 00:00:00 +0000") + &side("+++", now);
         assert!(parse(format!("{text}@@ -1 +1 @@\n-x\n+y\n").as_bytes()).is_err());
     }
+
+    #[test]
+    fn a_name_with_something_tacked_on_is_the_same_file() {
+        let name = |old: &str, new: &str| {
+            let text = format!("--- {old}\n+++ {new}\n@@ -1 +1 @@\n-x\n+y\n");
+            let file = parse(text.as_bytes()).ok()?.remove(0);
+            assert_eq!(file.old_path, file.new_path, "{text}");
+            file.new_path
+        };
+        for (old, new) in [
+            ("linux.orig/mm/x.c", "linux/mm/x.c"),
+            ("a/mm/x.c.orig", "b/mm/x.c"),
+            ("a/mm/x.c~", "b/mm/x.c"),
+            ("a/mm/x.c\t2025-07-15 14:45:14 -0700", "b/mm/x.c.new\t2025-07-16"),
+        ] {
+            assert_eq!(name(old, new).as_deref(), Some("mm/x.c"), "{old} {new}");
+        }
+        for (old, new) in [("a/mm/x.c", "b/mm/y.c"), ("a/mm", "b/mm/x.c")] {
+            assert_eq!(name(old, new), None, "{old} {new}");
+        }
+    }
 }
