@@ -131,6 +131,46 @@ mod tests {
     }
 
     #[test]
+    fn each_patch_may_have_an_author_of_its_own() {
+        let by = |who: &str, head: &str, subject: &str, file: &str| {
+            mail(head, subject, "", file).replace("A <a@b.c>", &format!("{who} <{who}@b.c>"))
+        };
+        // As `git format-patch --cover-letter --thread` writes others' commits.
+        let threaded = [
+            by("a", "Message-ID: <0@x>\n", "[PATCH 0/2] cover", ""),
+            by(
+                "b",
+                "Message-ID: <1@x>\nIn-Reply-To: <0@x>\n",
+                "[PATCH 1/2] one",
+                "one",
+            ),
+            by(
+                "c",
+                "Message-ID: <2@x>\nIn-Reply-To: <0@x>\n",
+                "[PATCH 2/2] two",
+                "two",
+            ),
+        ];
+        insta::assert_snapshot!(read(&threaded), @r#"v1 "cover" has ["1/2 one", "2/2 two"], lacks []; []; []"#);
+        let loose = threaded
+            .each_ref()
+            .map(|mail| mail.replace("In-Reply-To: <0@x>\n", ""));
+        insta::assert_snapshot!(read(&loose), @r#"v1 "cover" has ["1/2 one", "2/2 two"], lacks []; []; []"#);
+        // What a reviewer sends instead has the same places.
+        let instead = |number: &str| {
+            let head = format!("Message-ID: <r{number}@x>\nIn-Reply-To: <0@x>\n");
+            by(
+                "r",
+                &head,
+                &format!("[PATCH {number}/2] better {number}"),
+                "three",
+            )
+        };
+        let both = [threaded.concat(), instead("1"), instead("2")];
+        insta::assert_snapshot!(read(&both), @r#"v1 "cover" has ["1/2 one", "2/2 two"], lacks []; []; ["\"[PATCH 1/2] better 1\" belongs to another series and is left out", "\"[PATCH 2/2] better 2\" belongs to another series and is left out"]"#);
+    }
+
+    #[test]
     fn a_cover_letter_may_lack_its_number() {
         let parts = [
             mail("In-Reply-To: <0@x>\n", "[PATCH 1/2] one", "", "one"),

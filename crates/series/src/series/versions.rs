@@ -452,6 +452,7 @@ fn main_series(mails: &[Mail]) -> (Vec<&Mail>, Vec<&Mail>) {
         .filter_map(|mail| Some((mail.id.as_deref()?, mail)))
         .collect();
     let mut groups = Union::new(patches.len());
+    join_authors(&patches, &mut groups);
     for (at, mail) in patches.iter().enumerate() {
         let subject = &mail.subject;
         let (total, root) = match subject.number {
@@ -476,6 +477,43 @@ fn main_series(mails: &[Mail]) -> (Vec<&Mail>, Vec<&Mail>) {
     patches
         .into_iter()
         .partition(|_| at.next().map(|at| groups.root(at)) == ours)
+}
+
+/// Joins numbered patches of several senders, as `git format-patch` writes the
+/// commits of several authors, where they are of one thread, version and total,
+/// and no two senders have the same place.
+fn join_authors(patches: &[&Mail], groups: &mut Union) {
+    let threaded = patches.iter().any(|mail| !mail.answers.is_empty());
+    let root = |mail: &Mail| match mail.answers.last().or(mail.id.as_ref()) {
+        Some(id) if threaded => id.clone(),
+        _ => String::new(),
+    };
+    let mut series: BTreeMap<(u32, u32, String), BTreeMap<String, Vec<(u32, usize)>>> =
+        BTreeMap::new();
+    for (at, mail) in patches.iter().enumerate() {
+        let Some((number, total)) = mail.subject.number else {
+            continue;
+        };
+        let one = (mail.subject.version, total, root(mail));
+        let senders = series.entry(one).or_default();
+        senders.entry(sender(mail)).or_default().push((number, at));
+    }
+    for senders in series.into_values() {
+        // Whoever has the first places had the series.
+        let mut senders: Vec<Vec<(u32, usize)>> = senders.into_values().collect();
+        senders.sort_by_key(|places| places.iter().map(|(_, at)| *at).min());
+        let mut taken: HashMap<u32, usize> = HashMap::new();
+        for places in senders {
+            let first = taken.values().next().copied();
+            if places.iter().any(|(number, _)| taken.contains_key(number)) {
+                continue;
+            }
+            for (number, at) in places {
+                groups.join(first.unwrap_or(at), at);
+                taken.insert(number, at);
+            }
+        }
+    }
 }
 
 /// Whether a patch without a number is its sender's next version of what it

@@ -121,7 +121,10 @@ mod tests {
             ("linux.orig/mm/x.c", "linux/mm/x.c"),
             ("a/mm/x.c.orig", "b/mm/x.c"),
             ("a/mm/x.c~", "b/mm/x.c"),
-            ("a/mm/x.c\t2025-07-15 14:45:14 -0700", "b/mm/x.c.new\t2025-07-16"),
+            (
+                "a/mm/x.c\t2025-07-15 14:45:14 -0700",
+                "b/mm/x.c.new\t2025-07-16",
+            ),
         ] {
             assert_eq!(name(old, new).as_deref(), Some("mm/x.c"), "{old} {new}");
         }
