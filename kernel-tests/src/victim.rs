@@ -75,6 +75,9 @@ pub enum Kind {
     /// A memfd full of [`CONTENT`], mapped privately; each second page is
     /// written, the others are only read.
     CowFile,
+    /// A memfd mapped privately by all of its VMAs, and only read: much to unmap, in
+    /// the memory of one VMA.
+    OneFile,
     /// Private huge pages from the pool.
     Hugetlb,
     /// Private anonymous memory in transparent huge pages.
@@ -521,18 +524,22 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
         Kind::Anon | Kind::Swapped | Kind::PageZero => MapFlags::MAP_PRIVATE,
         Kind::Locked => MapFlags::MAP_PRIVATE | MapFlags::MAP_LOCKED,
         Kind::Shared | Kind::Memfd | Kind::ReadOnlyShared => MapFlags::MAP_SHARED,
-        Kind::PrivateFile | Kind::CowFile => MapFlags::MAP_PRIVATE,
+        Kind::PrivateFile | Kind::CowFile | Kind::OneFile => MapFlags::MAP_PRIVATE,
         Kind::Huge | Kind::CutHuge => MapFlags::MAP_PRIVATE,
         Kind::Hugetlb => MapFlags::MAP_PRIVATE | MapFlags::MAP_HUGETLB,
     };
     let prot = match area.kind {
-        Kind::ReadOnlyShared => ProtFlags::PROT_READ,
+        Kind::ReadOnlyShared | Kind::OneFile => ProtFlags::PROT_READ,
         _ => ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
     };
     if area.kind == Kind::PageZero {
         map_page_zero().while_doing(|| "mapping the page at address zero".into())?;
         return Ok(vec![(0, PAGE)]);
     }
+    let common = match area.kind {
+        Kind::OneFile => Some(memfd(len)?),
+        _ => None,
+    };
     let mut ranges = Vec::with_capacity(area.count as usize);
     for _ in 0..area.count {
         let file = match area.kind {
@@ -546,7 +553,7 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
             len,
             prot,
             flags,
-            file.as_ref().map(AsFd::as_fd),
+            file.as_ref().or(common.as_ref()).map(AsFd::as_fd),
         )
         .while_doing(doing)?;
         match (area.kind, &file) {
@@ -570,7 +577,7 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
                 let _ = mapping.populate();
                 mapping.fill(FILL);
             }
-            (Kind::ReadOnlyShared, _) => mapping.read(),
+            (Kind::ReadOnlyShared | Kind::OneFile, _) => mapping.read(),
             (Kind::Swapped, _) => {
                 let _ = mapping.populate();
                 mapping.fill(FILL);
@@ -582,6 +589,7 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
         *cursor = mapping.end() + gap;
         files.extend(file);
     }
+    files.extend(common);
     Ok(ranges)
 }
 

@@ -205,13 +205,9 @@ impl Run {
         self.question == Question::Regressions && self.has_both_arms()
     }
 
-    /// Whether this metric is the unprobed counterpart of one that decides.
-    pub fn stands_for_primary(&self, metric: &str) -> bool {
-        let name = |primary: &String| {
-            let metric = primary.rsplit('/').next().unwrap_or_default();
-            self.unprobed_of(metric).to_owned()
-        };
-        self.primary.iter().any(|primary| name(primary) == metric)
+    /// The metrics that decide, whatever their scenarios.
+    pub fn primary_metrics(&self) -> impl Iterator<Item = &str> {
+        (self.primary.iter()).map(|name| name.rsplit('/').next().unwrap_or_default())
     }
 
     /// Each round with its block. Where none was recorded, blocks are formed by

@@ -1167,7 +1167,7 @@ fn void_repetitions_are_no_samples() {
     run.rounds[0].records.extend(round.records);
     insta::assert_snapshot!(
         analyse(&run).caveats.iter().find(|text| text.contains("quiet")).unwrap(),
-        @"The host was not quiet: in 2 of 5 repetitions a guest had to wait for a CPU of the host (base 2, patched 0). They do not count; both arms ran them again, three times at most."
+        @"The host was not quiet: in 2 of 5 repetitions a guest had to wait for a CPU of the host (base 2, patched 0; report.html has the count of each boot). They do not count; both arms ran them again, three times at most."
     );
 }
 

@@ -31,6 +31,11 @@ impl Purpose {
         matches!(self, Self::Unprobed | Self::UnprobedSweep)
     }
 
+    /// Whether it decides what a series does to the metrics.
+    pub fn measures(self) -> bool {
+        matches!(self, Self::Probed | Self::Unprobed)
+    }
+
     /// Whether something is varied over a range.
     pub fn is_sweep(self) -> bool {
         matches!(self, Self::ProbedSweep | Self::UnprobedSweep)

@@ -2,6 +2,7 @@
 //! what the scenarios that measure have in common.
 
 pub mod cpu;
+pub mod late;
 pub mod metrics;
 mod observer;
 mod reaper;

@@ -10,6 +10,7 @@ mod huge_pages;
 mod hugetlb;
 mod kselftest;
 mod late_reaper;
+mod late_reaper_large;
 mod memcg_group;
 mod memcg_limit;
 mod mlocked;
@@ -73,6 +74,7 @@ pub const ALL: &[Scenario] = &[
     sweep::THREADS,
     sweep::HEAD_START,
     mrelease_application::SCENARIO,
+    late_reaper_large::SCENARIO,
     kselftest::MRELEASE,
     kselftest::MEMCONTROL,
     kselftest::KILL,

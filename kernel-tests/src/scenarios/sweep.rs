@@ -88,6 +88,7 @@ const SWEEP: Scenario = Scenario {
     needs: NEEDS,
     deadline_s: 300,
     metrics: metrics::of_a_race![MRELEASE, HEAD_START],
+    takes_turns: true,
     sweeps: true,
     ..Scenario::DEFAULT
 };
@@ -99,6 +100,16 @@ enum HeadStart {
     Percent(u32),
     /// When it gets there by itself.
     AtOnce,
+}
+
+impl HeadStart {
+    /// `solo`: how long such a reap takes.
+    fn start(self, solo: Duration) -> Start {
+        match self {
+            Self::AtOnce => Start::AtOnce,
+            Self::Percent(part) => Start::Held(solo.mul_f64(f64::from(part) / 100.0)),
+        }
+    }
 }
 
 fn victim(vmas: u32, pages: u64) -> Spec {
@@ -118,31 +129,31 @@ fn run(
         axis: axis.to_owned(),
     })?;
     let observer = Observer::new(context)?;
+    let points: Vec<_> = points.iter().map(|&point| (point, at(point))).collect();
+    let count = u32::try_from(points.len()).unwrap_or(u32::MAX);
     Releaser::run(|releaser| {
-        let starts: Vec<_> = points
-            .iter()
-            .map(|&point| {
-                let (spec, head_start) = at(point);
-                let start = match head_start {
-                    HeadStart::AtOnce => Start::AtOnce,
-                    HeadStart::Percent(0) => Start::Held(Duration::ZERO),
-                    HeadStart::Percent(part) => {
-                        Start::Held(releaser.solo(&spec)?.mul_f64(f64::from(part) / 100.0))
-                    }
-                };
-                Ok((point, spec, start))
-            })
-            .collect::<Result<_, Failure>>()?;
+        // Of the victim whose reap the head starts are parts of; others need none.
+        let parts = |(_, (_, start)): &&(_, _)| matches!(start, HeadStart::Percent(1..));
+        let solo = match (points.iter().find(parts), context.solo()) {
+            (Some(_), Some(solo)) => solo,
+            (Some((_, (spec, _))), None) => context.found_solo(releaser.solo(spec)?)?,
+            (None, _) => Duration::ZERO,
+        };
         let mut late = 0;
         // Point by point in each repetition: a drift falls on all alike.
         for repetition in context.repetitions() {
-            for (point, spec, start) in &starts {
-                let at = Repetition {
+            for (nth, (point, (spec, head_start))) in (0..).zip(&points) {
+                let turn = Repetition {
+                    index: repetition.index * count + nth,
                     at: Some(f64::from(*point)),
                     ..repetition
                 };
-                let victim = Victim::spawn(spec)?;
-                late += race_once(context, &observer, releaser, at, spec, victim, *start)?;
+                let victim = || Victim::spawn(spec);
+                context.take_turn(turn, victim, |victim, agreed| {
+                    let start = head_start.start(agreed.unwrap_or(solo));
+                    late += race_once(context, &observer, releaser, turn, spec, victim, start)?;
+                    Ok(())
+                })?;
             }
         }
         say_late(context, late)?;

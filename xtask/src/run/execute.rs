@@ -155,7 +155,7 @@ fn stop_measuring(
         });
         plan::enough(boots);
     } else if clock.limit.is_some_and(|limit| after >= limit)
-        && boots.iter().any(|boot| boot.block.is_some())
+        && boots.iter().any(|boot| boot.plan.purpose.measures())
     {
         record.out_of_time(after);
         tell(Event::OutOfTime { after });

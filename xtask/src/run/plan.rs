@@ -24,10 +24,11 @@ const ROUNDS: u32 = 8;
 const REPETITIONS: u32 = 8;
 /// Repetitions before those.
 const WARMUPS: u32 = 2;
-/// Boots of each arm that sweep, with probes and without.
-const SWEEPS: u32 = 4;
+/// Boots of each arm that sweep, with probes and without: as few as an interval
+/// takes.
+const SWEEPS: u32 = FEWEST as u32;
 /// Repetitions of each point of a sweep in a boot.
-const SWEEP_REPETITIONS: u32 = 4;
+const SWEEP_REPETITIONS: u32 = 3;
 
 /// One boot to come.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,7 +155,10 @@ impl Tasks {
             .into_iter()
             .filter(|(_, scenarios, _)| !scenarios.is_empty())
             .flat_map(|(purpose, scenarios, boots)| {
-                alternate(&arms, boots).map(move |arm| (purpose, scenarios, arm, None))
+                alternate(&arms, boots).map(move |(pair, arm)| {
+                    let block = purpose.is_sweep().then_some(pair);
+                    (purpose, scenarios, arm, block)
+                })
             });
         measuring
             .chain(others)
@@ -273,14 +277,14 @@ pub fn provoke(boots: &mut VecDeque<Boot>, fault: Fault) {
     }
 }
 
-/// A B B A A B B A …
-fn alternate(arms: &[Arm], pairs: u32) -> impl Iterator<Item = Arm> {
+/// A B B A A B B A …, and which pair each is of.
+fn alternate(arms: &[Arm], pairs: u32) -> impl Iterator<Item = (u32, Arm)> {
     (0..pairs).flat_map(|pair| {
         let mut arms = arms.to_vec();
         if pair % 2 == 1 {
             arms.reverse();
         }
-        arms
+        arms.into_iter().map(move |arm| (pair, arm))
     })
 }
 
@@ -315,15 +319,17 @@ pub fn side_by_side(boots: &VecDeque<Boot>, room: usize) -> usize {
 
 /// Leaves out what a run need not measure any more.
 pub fn enough(boots: &mut VecDeque<Boot>) {
-    boots.retain(|boot| boot.block.is_none());
+    boots.retain(|boot| !boot.plan.purpose.measures());
 }
 
 /// The whole blocks that have measured, where a block has just ended; none
 /// elsewhere. Each kind of boot counts by itself: a boot that broke down takes its
 /// neighbour along.
 pub fn measured(run: &Run, boots: &VecDeque<Boot>) -> Option<usize> {
-    let block = run.rounds.last()?.block?;
-    if boots.front().is_some_and(|next| next.block == Some(block)) {
+    let last = run.rounds.last().filter(|last| last.purpose.measures())?;
+    let block = last.block?;
+    let goes_on = |next: &Boot| next.plan.purpose.measures() && next.block == Some(block);
+    if boots.front().is_some_and(goes_on) {
         return None;
     }
     let sound = |arm: Arm, purpose: Purpose| -> BTreeSet<u32> {
@@ -512,9 +518,15 @@ mod tests {
 
     #[test]
     fn a_run_that_is_decided_measures_no_more() {
-        let mut boots: VecDeque<_> = [Purpose::Probed, Purpose::Unprobed, Purpose::Correctness]
+        let purposes = [
+            Purpose::Probed,
+            Purpose::Unprobed,
+            Purpose::Correctness,
+            Purpose::ProbedSweep,
+        ];
+        let mut boots: VecDeque<_> = purposes
             .into_iter()
-            .flat_map(|purpose| alternate(&Arm::BOTH, 3).map(move |arm| of(arm, purpose)))
+            .flat_map(|purpose| alternate(&Arm::BOTH, 3).map(move |(_, arm)| of(arm, purpose)))
             .collect();
         for boot in &mut boots {
             let timed = boot.plan.purpose != Purpose::Correctness;
@@ -523,10 +535,9 @@ mod tests {
         enough(&mut boots);
         let left: Vec<_> = boots.iter().map(|b| (b.arm, b.plan.purpose)).collect();
         use Arm::{Base as A, Patched as B};
-        assert_eq!(
-            left,
-            [A, B, B, A, A, B].map(|arm| (arm, Purpose::Correctness))
-        );
+        let kept = [Purpose::Correctness, Purpose::ProbedSweep]
+            .map(|purpose| [A, B, B, A, A, B].map(|arm| (arm, purpose)));
+        assert_eq!(left, kept.concat());
     }
 
     /// Each block has a boot of each kind and arm, those of a kind beside each
@@ -588,11 +599,19 @@ mod tests {
         };
         let next = Boot {
             block: Some(1),
-            ..planned(&["a"])
+            ..of(A, Probed)
         };
         let two = [block(0), block(1)].concat();
         assert_eq!(measured(&run(&two), &VecDeque::new()), Some(2));
         assert_eq!(measured(&run(&two), &VecDeque::from([next])), None);
+        // A sweep is not of the block before it, nor is it counted.
+        let mut sweep = of(A, Purpose::ProbedSweep);
+        sweep.block = Some(0);
+        let one = VecDeque::from([sweep]);
+        assert_eq!(measured(&run(&block(0)), &one), Some(1));
+        let mut swept = block(0).to_vec();
+        swept.push((0, A, Purpose::ProbedSweep, RoundStatus::Ok));
+        assert_eq!(measured(&run(&swept), &VecDeque::new()), None);
         // A guest that broke down takes its neighbour along, and no more.
         let mut broken = two;
         broken[1].3 = RoundStatus::Panic;
@@ -668,8 +687,9 @@ mod tests {
     fn arms_alternate() {
         use Arm::{Base as A, Patched as B};
         let both = [A, B];
-        assert_eq!(alternate(&both, 3).collect::<Vec<_>>(), [A, B, B, A, A, B]);
-        assert_eq!(alternate(&[B], 2).collect::<Vec<_>>(), [B, B]);
+        let six = [(0, A), (0, B), (1, B), (1, A), (2, A), (2, B)];
+        assert_eq!(alternate(&both, 3).collect::<Vec<_>>(), six);
+        assert_eq!(alternate(&[B], 2).collect::<Vec<_>>(), [(0, B), (1, B)]);
         assert_eq!(alternate(&both, 0).count(), 0);
     }
 

@@ -8,8 +8,8 @@ use evidence::Report;
 use evidence::run::{
     self, ArmInfo, Host, KernelInfo, LostBoot, Round, RoundStatus, Run, SCHEMA, SeriesInfo,
 };
+use results::Arm;
 use results::text::hex;
-use results::{Arm, Purpose};
 use sha1::{Digest, Sha1};
 
 use super::folder;
@@ -98,10 +98,7 @@ fn take_over(run: &mut Run, earlier: Run, folder: &std::path::Path) -> Result<Ve
         arms.map(|arm| arm.image_sha.clone()).collect()
     };
     // Without blocks its boots came in another order.
-    let blocks = |round: &Round| {
-        let timed = matches!(round.purpose, Purpose::Probed | Purpose::Unprobed);
-        !timed || round.block.is_some()
-    };
+    let blocks = |round: &Round| !round.purpose.measures() || round.block.is_some();
     let same = images(run) == images(&earlier)
         && earlier.rounds.iter().all(blocks)
         && (run.limit, &run.guest, &run.accelerator.kind, &run.qemu)

@@ -27,8 +27,9 @@ const MOST: u32 = 4;
 /// CPUs they wait for a tenth of it, with another busy task on each for all of it.
 const PART: f64 = 0.3;
 const LEAST: Duration = Duration::from_millis(5);
-/// In a long turn, most of which is a wait, never more than this.
+/// In a long turn, most of which is a wait, no more than this, or than that part of it.
 const LIMIT: Duration = Duration::from_millis(60);
+const LONG: f64 = 0.03;
 
 /// The guests of a pair, and whose turn it is.
 pub struct Turns {
@@ -102,7 +103,7 @@ impl Turns {
         let run_delay = cpus.run_delay().saturating_sub(begun.run_delay);
         cpus.unpin();
         let weather = [begun.weather, weather::look()].map(micros);
-        let disturbed = run_delay > took.mul_f64(PART).clamp(LEAST, LIMIT);
+        let disturbed = run_delay > tolerated(took);
         let turn = Turn {
             scenario: scenario.to_owned(),
             repetition,
@@ -150,6 +151,12 @@ impl State {
             let _ = link.say(&word.to_line());
         }
     }
+}
+
+/// How long the virtual CPUs of a turn that took so long may wait.
+fn tolerated(took: Duration) -> Duration {
+    let most = LIMIT.max(took.mul_f64(LONG));
+    took.mul_f64(PART).clamp(LEAST, most)
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -354,6 +361,14 @@ mod tests {
         let drawn = firsts.iter().step_by(2);
         let base = drawn.filter(|arm| **arm == BASE).count();
         assert!((15..=35).contains(&base), "{base}");
+    }
+
+    #[test]
+    fn a_longer_turn_may_wait_longer_but_not_in_proportion() {
+        for (took, limit) in [(10, 5), (40, 12), (100, 30), (1_000, 60), (4_000, 120)] {
+            let [took, limit] = [took, limit].map(Duration::from_millis);
+            assert_eq!(tolerated(took), limit, "{took:?}");
+        }
     }
 
     #[test]

@@ -106,7 +106,6 @@ impl Figures {
         let Sides {
             mut base,
             mut patched,
-            ..
         } = Sides::of(measured)?;
         let role = match samples.decides(run, key) {
             true => Role::Decides(samples.place(run, key)?),

@@ -131,8 +131,6 @@ impl ArmSamples {
 pub(crate) struct Sides {
     pub base: ArmSamples,
     pub patched: ArmSamples,
-    /// Patched's median over base's; none where base's is 0.
-    pub ratio: Option<f64>,
 }
 
 impl Sides {
@@ -140,11 +138,7 @@ impl Sides {
     pub(crate) fn of(measured: &Measured) -> Option<Self> {
         let base = ArmSamples::of(measured.unit, &measured.base)?;
         let patched = ArmSamples::of(measured.unit, &measured.patched)?;
-        Some(Self {
-            ratio: (base.median != 0.0).then(|| patched.median / base.median),
-            base,
-            patched,
-        })
+        Some(Self { base, patched })
     }
 }
 

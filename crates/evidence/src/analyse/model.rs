@@ -117,6 +117,10 @@ pub struct RoundRow {
     pub wall_s: f64,
     /// What its tests say.
     pub counts: ktap::Counts,
+    /// The turns that its guest took.
+    pub turns: usize,
+    /// Those of them that the host disturbed, which do not count.
+    pub void_turns: usize,
 }
 
 pub(super) fn round_row(round: &Round) -> RoundRow {
@@ -130,5 +134,7 @@ pub(super) fn round_row(round: &Round) -> RoundRow {
         boot_s: round.boot_s,
         wall_s: round.wall_s,
         counts: round.ktap.counts,
+        turns: round.turns().count(),
+        void_turns: round.turns().filter(|turn| turn.disturbed).count(),
     }
 }

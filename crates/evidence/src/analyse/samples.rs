@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use results::Arm;
 use results::record::{Sample, Unit, Walker};
 
-use crate::run::Run;
+use crate::run::{Round, Run};
 use crate::stats::{self, Scale};
 
 /// What identifies a metric. Within a scenario, what was measured without
@@ -154,6 +154,52 @@ impl Measured {
 /// The values of a boot, by repetition.
 type Repetitions = BTreeMap<u32, f64>;
 
+/// Collects the samples of rounds that were sound and not traced by what `key`
+/// makes of each. Left out is what it makes nothing of, warm-ups, and what is not a
+/// finite number.
+pub(super) fn collect<K: Ord + Clone>(
+    run: &Run,
+    key: impl Fn(&Round, &Sample) -> Option<K>,
+) -> BTreeMap<K, Measured> {
+    let mut all: BTreeMap<K, Measured> = BTreeMap::new();
+    let mut nth: BTreeMap<(K, u32), BTreeMap<Arm, Repetitions>> = BTreeMap::new();
+    let rounds = run.blocks();
+    for (block, round) in
+        rounds.filter(|(_, r)| r.status.has_sound_samples() && !r.purpose.is_traced())
+    {
+        let mut boot: BTreeMap<K, (Unit, Vec<f64>)> = BTreeMap::new();
+        let samples = round.samples();
+        for sample in samples.filter(|sample| !sample.warmup && sample.value.is_finite()) {
+            let Some(key) = key(round, sample) else {
+                continue;
+            };
+            if run.by_turns {
+                let arms = nth.entry((key.clone(), block)).or_default();
+                let arm = arms.entry(round.arm).or_default();
+                arm.insert(sample.repetition, sample.value);
+            }
+            boot.entry(key)
+                .or_insert((sample.unit, Vec::new()))
+                .1
+                .push(sample.value);
+        }
+        for (key, (unit, values)) in boot {
+            all.entry(key)
+                .or_insert_with(|| Measured::new(unit))
+                .add(round.arm, block, values);
+        }
+    }
+    for ((key, block), arms) in nth {
+        let measured = all.get_mut(&key).filter(|it| it.scale() == Scale::Times);
+        if let Some(measured) = measured
+            && let (Some(base), Some(patched)) = (arms.get(&Arm::Base), arms.get(&Arm::Patched))
+        {
+            measured.pair(block, base, patched);
+        }
+    }
+    all
+}
+
 pub(crate) fn summary(unit: Unit, boot: &[f64]) -> f64 {
     match unit {
         Unit::Count => boot.iter().sum::<f64>() / boot.len().max(1) as f64,
@@ -182,44 +228,12 @@ const TAIL: &str = "-tail";
 pub(crate) struct Samples(BTreeMap<Key, Measured>);
 
 impl Samples {
-    /// Collects samples from rounds that were sound and not traced, warm-ups and
-    /// what is not a finite number left out.
+    /// Those of boots that do not sweep.
     pub(crate) fn of(run: &Run) -> Self {
-        let mut all: BTreeMap<Key, Measured> = BTreeMap::new();
-        let mut nth: BTreeMap<(Key, u32), BTreeMap<Arm, Repetitions>> = BTreeMap::new();
-        for (block, round) in run.blocks().filter(|(_, r)| {
-            r.status.has_sound_samples() && !r.purpose.is_traced() && !r.purpose.is_sweep()
-        }) {
-            let mut boot: BTreeMap<Key, (Unit, Vec<f64>)> = BTreeMap::new();
-            for sample in round.samples() {
-                if sample.warmup || !sample.value.is_finite() {
-                    continue;
-                }
-                let key = Key::of(sample, round.purpose.is_unprobed());
-                if run.by_turns {
-                    let arms = nth.entry((key.clone(), block)).or_default();
-                    let arm = arms.entry(round.arm).or_default();
-                    arm.insert(sample.repetition, sample.value);
-                }
-                boot.entry(key)
-                    .or_insert((sample.unit, Vec::new()))
-                    .1
-                    .push(sample.value);
-            }
-            for (key, (unit, values)) in boot {
-                all.entry(key)
-                    .or_insert_with(|| Measured::new(unit))
-                    .add(round.arm, block, values);
-            }
-        }
-        for ((key, block), arms) in nth {
-            let measured = all.get_mut(&key).filter(|it| it.scale() == Scale::Times);
-            if let Some(measured) = measured
-                && let (Some(base), Some(patched)) = (arms.get(&Arm::Base), arms.get(&Arm::Patched))
-            {
-                measured.pair(block, base, patched);
-            }
-        }
+        let all = collect(run, |round, sample| {
+            let key = Key::of(sample, round.purpose.is_unprobed());
+            (!round.purpose.is_sweep()).then_some(key)
+        });
         let mut samples = Self(all);
         let tails: Vec<(Key, Measured)> = samples.tails(run).collect();
         samples.0.extend(tails);
@@ -358,14 +372,4 @@ pub(crate) fn label(run: &Run, key: &Key) -> String {
         Some(Walker::Reaper) => format!("{metric}, reaper"),
         Some(Walker::Exit) => format!("{metric}, exit"),
     }
-}
-
-/// Another seed for each metric, whatever else was measured (FNV-1a).
-pub(crate) fn seed(seed: u64, key: &Key) -> u64 {
-    let unprobed = if key.unprobed { "/bare" } else { "" };
-    let name = format!("{}/{}/{:?}{unprobed}", key.scenario, key.metric, key.walker);
-    name.bytes()
-        .fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-        })
 }

@@ -6,9 +6,10 @@ use results::record::{Record, Unit, Walker};
 use serde::Serialize;
 
 use super::comparison::{ArmSamples, Sides};
-use super::samples::{Key, Measured, label, seed};
+use super::samples::{self, Key, Measured, label};
+use crate::design::ALPHA;
 use crate::run::Run;
-use crate::stats;
+use crate::stats::Blocks;
 
 /// One thing that was varied, and what was measured meanwhile.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -43,9 +44,10 @@ pub struct Point {
     pub at: f64,
     pub base: ArmSamples,
     pub patched: ArmSamples,
-    /// Patched's median over base's; none where base's is 0.
+    /// Patched over base: the middle of what every two blocks say together. None
+    /// where base is mostly 0.
     pub ratio: Option<f64>,
-    /// Its 95 % interval; none where it has none.
+    /// Its 95 % interval; none from fewer than six blocks, or where it is open.
     pub interval: Option<[f64; 2]>,
 }
 
@@ -69,20 +71,23 @@ pub fn sweeps(run: &Run) -> Vec<Sweep> {
             let mut units = BTreeMap::new();
             let mine = points.extract_if(.., |(key, _), _| key.scenario == scenario);
             for ((key, at), measured) in mine {
-                if let Some(point) = point(run, &key, f64::from_bits(at), &measured) {
+                if let Some(point) = point(f64::from_bits(at), &measured) {
                     units.insert(key.clone(), measured.unit);
                     found.entry(key).or_default().push(point);
                 }
             }
             let keys: BTreeSet<Key> = found.keys().cloned().collect();
-            let mut metrics: Vec<SweptMetric> = found
+            let mut found: Vec<(Key, Vec<Point>)> = found.into_iter().collect();
+            found.sort_by_key(|(key, _)| (key.unprobed, place(run, key).unwrap_or(usize::MAX)));
+            let metrics = found
                 .into_iter()
                 .filter_map(|(key, mut points)| {
                     points.sort_by(|a, b| a.at.total_cmp(&b.at));
+                    let unit = *units.get(&key)?;
                     Some(SweptMetric {
                         label: label(run, &key),
-                        shown: shown(run, &key, &keys),
-                        unit: *units.get(&key)?,
+                        shown: shown(run, unit, &key, &keys),
+                        unit,
                         metric: key.metric,
                         walker: key.walker,
                         unprobed: key.unprobed,
@@ -90,10 +95,6 @@ pub fn sweeps(run: &Run) -> Vec<Sweep> {
                     })
                 })
                 .collect();
-            metrics.sort_by_key(|m| {
-                let at = run.primary.iter().position(|name| *name == m.metric);
-                (m.unprobed, at.unwrap_or(usize::MAX))
-            });
             Sweep {
                 scenario: scenario.to_owned(),
                 axis: axis.to_owned(),
@@ -103,65 +104,49 @@ pub fn sweeps(run: &Run) -> Vec<Sweep> {
         .collect()
 }
 
-fn shown(run: &Run, key: &Key, all: &BTreeSet<Key>) -> bool {
-    let named = if key.unprobed {
-        run.stands_for_primary(&key.metric)
-    } else {
-        run.primary.contains(&key.metric)
+/// Counts of probed boots and times of unprobed ones, of the metrics that decide.
+fn shown(run: &Run, unit: Unit, key: &Key, all: &BTreeSet<Key>) -> bool {
+    let counts = match unit {
+        Unit::Count => !key.unprobed,
+        Unit::Us | Unit::PerSecond => key.unprobed,
     };
     // A share of one walker shows nothing where the sum is known.
     let sum = Key {
         walker: None,
         ..key.clone()
     };
-    named && (key.walker.is_none() || !all.contains(&sum))
+    counts && place(run, key).is_some() && (key.walker.is_none() || !all.contains(&sum))
+}
+
+/// Its place among the metrics that decide.
+fn place(run: &Run, key: &Key) -> Option<usize> {
+    run.primary_metrics().position(|name| match key.unprobed {
+        true => run.unprobed_of(name) == key.metric,
+        false => name == key.metric,
+    })
 }
 
 /// A value of what was varied, by its bits.
 type At = u64;
 
 fn collect(run: &Run) -> BTreeMap<(Key, At), Measured> {
-    let mut all: BTreeMap<(Key, At), Measured> = BTreeMap::new();
-    let sweeps = run.rounds.iter().filter(|round| round.purpose.is_sweep());
-    for round in sweeps.filter(|round| round.status.has_sound_samples()) {
-        let mut boot: BTreeMap<(Key, At), (Unit, Vec<f64>)> = BTreeMap::new();
-        for sample in round.samples() {
-            let Some(at) = sample.at.filter(|at| at.is_finite()) else {
-                continue;
-            };
-            if sample.warmup || !sample.value.is_finite() {
-                continue;
-            }
-            let key = (Key::of(sample, round.purpose.is_unprobed()), at.to_bits());
-            let values = boot.entry(key).or_insert((sample.unit, Vec::new()));
-            values.1.push(sample.value);
-        }
-        for (key, (unit, values)) in boot {
-            all.entry(key).or_insert_with(|| Measured::new(unit)).add(
-                round.arm,
-                round.index,
-                values,
-            );
-        }
-    }
-    all
+    samples::collect(run, |round, sample| {
+        let at = sample.at.filter(|at| at.is_finite())?;
+        let key = Key::of(sample, round.purpose.is_unprobed());
+        round.purpose.is_sweep().then_some((key, at.to_bits()))
+    })
 }
 
-fn point(run: &Run, key: &Key, at: f64, measured: &Measured) -> Option<Point> {
-    let Sides {
-        base,
-        patched,
-        ratio,
-    } = Sides::of(measured)?;
-    let seed = seed(run.seed, key) ^ at.to_bits();
-    let interval = stats::bootstrap(&measured.base, &measured.patched, seed)
-        .map(|found| found.ratio)
-        .filter(|ends| ratio.is_some() && ends.iter().all(|end| end.is_finite()));
+fn point(at: f64, measured: &Measured) -> Option<Point> {
+    let Sides { base, patched } = Sides::of(measured)?;
+    let [from, to] = measured.levels();
+    let ratios = Blocks::ratios(&from, &to, measured.scale());
+    let finite = |ends: &[f64; 2]| ends.iter().all(|end| end.is_finite());
     Some(Point {
         at,
         base,
         patched,
-        ratio,
-        interval,
+        ratio: ratios.centre().filter(|ratio| ratio.is_finite()),
+        interval: ratios.interval(ALPHA).filter(finite),
     })
 }

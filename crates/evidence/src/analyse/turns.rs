@@ -50,8 +50,8 @@ impl Turns {
         (base + patched > 0).then(|| {
             format!(
                 "The host was not quiet: in {} of {all} repetitions a guest had to wait for a CPU \
-                 of the host (base {base}, patched {patched}). They do not count; both arms ran \
-                 them again, three times at most.",
+                 of the host (base {base}, patched {patched}; report.html has the count of each \
+                 boot). They do not count; both arms ran them again, three times at most.",
                 base + patched
             )
         })

@@ -2,18 +2,14 @@
 //!
 //! The boot is the unit: repetitions inside one boot share its memory layout
 //! and its luck and are not independent. [`Blocks`] compares boots beside each
-//! other, [`Groups`] the blocks of two runs. Sweeps, which have too few boots for
-//! either, resample boots, then the repetitions in each ([`bootstrap()`]).
+//! other, [`Groups`] the blocks of two runs.
 
 mod blocks;
-mod bootstrap;
 mod groups;
-mod quantiles;
 mod rng;
 mod summary;
 
 pub use blocks::{Blocks, Scale, at_most, none_against};
-pub use bootstrap::{Bootstrap, bootstrap};
 pub use groups::Groups;
 pub use rng::Rng;
-pub use summary::{Boots, boot_medians, median, pooled_median, ratio};
+pub use summary::{Boots, boot_medians, median, pooled_median};

@@ -38,11 +38,6 @@ pub fn boot_medians(boots: &Boots) -> Vec<f64> {
     boots.iter().filter_map(|boot| median(boot)).collect()
 }
 
-/// patched / base, where nothing against nothing is no change.
-pub fn ratio(base: f64, patched: f64) -> f64 {
-    if base == patched { 1.0 } else { patched / base }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -488,8 +488,9 @@ fn join_authors(patches: &[&Mail], groups: &mut Union) {
         Some(id) if threaded => id.clone(),
         _ => String::new(),
     };
-    let mut series: BTreeMap<(u32, u32, String), BTreeMap<String, Vec<(u32, usize)>>> =
-        BTreeMap::new();
+    // The number and the place in `patches` of each sender's.
+    type Places = Vec<(u32, usize)>;
+    let mut series: HashMap<(u32, u32, String), BTreeMap<String, Places>> = HashMap::new();
     for (at, mail) in patches.iter().enumerate() {
         let Some((number, total)) = mail.subject.number else {
             continue;
@@ -500,7 +501,7 @@ fn join_authors(patches: &[&Mail], groups: &mut Union) {
     }
     for senders in series.into_values() {
         // Whoever has the first places had the series.
-        let mut senders: Vec<Vec<(u32, usize)>> = senders.into_values().collect();
+        let mut senders: Vec<Places> = senders.into_values().collect();
         senders.sort_by_key(|places| places.iter().map(|(_, at)| *at).min());
         let mut taken: HashMap<u32, usize> = HashMap::new();
         for places in senders {

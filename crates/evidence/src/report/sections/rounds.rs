@@ -6,20 +6,41 @@ use crate::analyse::model::{Report, RoundRow};
 use crate::report::document::{Block, Cell, Column, Reach, Row, Section, Table, Tone};
 
 pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
+    let mut columns = vec![
+        Column::text("round"),
+        Column::text("arm"),
+        Column::text("ended"),
+        Column::text("console"),
+        Column::number("boot"),
+        Column::number("in all"),
+    ];
+    columns.extend(
+        report
+            .turns
+            .is_some()
+            .then(|| Column::number("void repetitions")),
+    );
+    let rows = report.rounds.iter().map(|round| {
+        let mut row = row(round);
+        row.cells
+            .extend(report.turns.is_some().then(|| void(round)));
+        row
+    });
     let table = Table {
-        columns: vec![
-            Column::text("round"),
-            Column::text("arm"),
-            Column::text("ended"),
-            Column::text("console"),
-            Column::number("boot"),
-            Column::number("in all"),
-        ],
-        rows: report.rounds.iter().map(row).collect(),
+        columns,
+        rows: rows.collect(),
         ..Table::default()
     };
     (!report.rounds.is_empty())
         .then(|| Section::new("Rounds", vec![Block::Table(table)]).reach(Reach::Page))
+}
+
+/// How many of its repetitions the host made void.
+fn void(round: &RoundRow) -> Cell {
+    match round.turns {
+        0 => "\u{2013}".into(),
+        turns => format!("{} of {turns}", round.void_turns).into(),
+    }
 }
 
 fn row(round: &RoundRow) -> Row {

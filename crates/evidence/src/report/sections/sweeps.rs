@@ -23,8 +23,8 @@ pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
     let mut blocks = vec![Block::Charts(Charts {
         key: Swatch::arms(),
         figures: figures.collect(),
-        legend: "Above: medians of counts, base and patched. Below: the ratio of the medians, \
-                 patched / base, with its 95 % interval; below 1 the series helps."
+        legend: "Above: medians of counts, base and patched. Below: patched / base, with \
+                 its 95 % interval; below 1 the series helps."
             .into(),
     })];
     blocks.extend(report.sweeps.iter().filter_map(table).map(Block::Table));
