@@ -503,15 +503,14 @@ fn join_authors(patches: &[&Mail], groups: &mut Union) {
         // Whoever has the first places had the series.
         let mut senders: Vec<Places> = senders.into_values().collect();
         senders.sort_by_key(|places| places.iter().map(|(_, at)| *at).min());
-        let mut taken: HashMap<u32, usize> = HashMap::new();
+        let (mut taken, mut first) = (HashSet::new(), None);
         for places in senders {
-            let first = taken.values().next().copied();
-            if places.iter().any(|(number, _)| taken.contains_key(number)) {
+            if places.iter().any(|(number, _)| taken.contains(number)) {
                 continue;
             }
             for (number, at) in places {
-                groups.join(first.unwrap_or(at), at);
-                taken.insert(number, at);
+                groups.join(*first.get_or_insert(at), at);
+                taken.insert(number);
             }
         }
     }
