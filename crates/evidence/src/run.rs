@@ -349,6 +349,11 @@ impl Round {
         })
     }
 
+    /// Those of them that the host disturbed, which do not count.
+    pub fn void_turns(&self) -> impl Iterator<Item = &Turn> {
+        self.turns().filter(|turn| turn.disturbed)
+    }
+
     /// The last scenario that began and gave no result.
     pub fn unfinished(&self) -> Option<&str> {
         let reported = |name: &str| self.ktap.tests.iter().any(|test| test.name == name);

@@ -135,6 +135,6 @@ pub(super) fn round_row(round: &Round) -> RoundRow {
         wall_s: round.wall_s,
         counts: round.ktap.counts,
         turns: round.turns().count(),
-        void_turns: round.turns().filter(|turn| turn.disturbed).count(),
+        void_turns: round.void_turns().count(),
     }
 }

@@ -29,6 +29,14 @@ impl Key {
         }
     }
 
+    /// The same metric of both walkers.
+    pub(crate) fn of_both(&self) -> Self {
+        Self {
+            walker: None,
+            ..self.clone()
+        }
+    }
+
     /// The same metric where it was probed.
     pub(crate) fn probed(&self) -> Self {
         Self {
@@ -312,11 +320,7 @@ impl Samples {
 
     /// A share of one walker is left out where the sum of both is known.
     fn is_whole(&self, key: &Key) -> bool {
-        let sum = Key {
-            walker: None,
-            ..key.clone()
-        };
-        key.walker.is_none() || !self.0.contains_key(&sum)
+        key.walker.is_none() || !self.0.contains_key(&key.of_both())
     }
 
     /// The metrics that decide.
@@ -326,8 +330,7 @@ impl Samples {
     }
 }
 
-/// The place of a metric among those that decide: counts are decided by probed
-/// boots, times by unprobed ones, since probes take time themselves.
+/// The place of a metric among those that decide.
 pub(crate) fn place(
     run: &Run,
     unit: Unit,
@@ -335,15 +338,20 @@ pub(crate) fn place(
     scenario: &str,
     metric: &str,
 ) -> Option<usize> {
-    let decides = |name: &String| match (unit, unprobed) {
-        (Unit::Count, false) => names(name, scenario, metric),
-        (Unit::Us | Unit::PerSecond, true) => {
-            let (of, name) = name.split_once('/').unwrap_or((scenario, name));
-            of == scenario && run.unprobed_of(name) == metric
-        }
+    run.primary.iter().position(|name| {
+        let (of, name) = name.split_once('/').unwrap_or((scenario, name));
+        of == scenario && stands_for(run, name, unit, unprobed, metric)
+    })
+}
+
+/// Whether the metric that is called `name` is decided by this one: counts by probed
+/// boots, times by unprobed ones, since probes take time themselves.
+pub(super) fn stands_for(run: &Run, name: &str, unit: Unit, unprobed: bool, metric: &str) -> bool {
+    match (unit, unprobed) {
+        (Unit::Count, false) => name == metric,
+        (Unit::Us | Unit::PerSecond, true) => run.unprobed_of(name) == metric,
         (Unit::Count, true) | (Unit::Us | Unit::PerSecond, false) => false,
-    };
-    run.primary.iter().position(decides)
+    }
 }
 
 /// Whether a name from [`Run::primary`] means this metric.

@@ -6,7 +6,7 @@ use results::record::{Record, Unit, Walker};
 use serde::Serialize;
 
 use super::comparison::{ArmSamples, Sides};
-use super::samples::{self, Key, Measured, label};
+use super::samples::{self, Key, Measured, label, stands_for};
 use crate::design::ALPHA;
 use crate::run::Run;
 use crate::stats::Blocks;
@@ -68,8 +68,8 @@ pub fn sweeps(run: &Run) -> Vec<Sweep> {
     axes.into_iter()
         .map(|(scenario, axis)| {
             let mut found: BTreeMap<Key, Vec<Point>> = BTreeMap::new();
-            let mut units = BTreeMap::new();
             let mine = points.extract_if(.., |(key, _), _| key.scenario == scenario);
+            let mut units = BTreeMap::new();
             for ((key, at), measured) in mine {
                 if let Some(point) = point(f64::from_bits(at), &measured) {
                     units.insert(key.clone(), measured.unit);
@@ -77,24 +77,28 @@ pub fn sweeps(run: &Run) -> Vec<Sweep> {
                 }
             }
             let keys: BTreeSet<Key> = found.keys().cloned().collect();
-            let mut found: Vec<(Key, Vec<Point>)> = found.into_iter().collect();
-            found.sort_by_key(|(key, _)| (key.unprobed, place(run, key).unwrap_or(usize::MAX)));
-            let metrics = found
+            let mut metrics: Vec<(usize, SweptMetric)> = found
                 .into_iter()
                 .filter_map(|(key, mut points)| {
                     points.sort_by(|a, b| a.at.total_cmp(&b.at));
                     let unit = *units.get(&key)?;
-                    Some(SweptMetric {
+                    let place = place(run, unit, &key);
+                    // A share of one walker shows nothing where the sum is known.
+                    let is_whole = key.walker.is_none() || !keys.contains(&key.of_both());
+                    let swept = SweptMetric {
                         label: label(run, &key),
-                        shown: shown(run, unit, &key, &keys),
+                        shown: place.is_some() && is_whole,
                         unit,
                         metric: key.metric,
                         walker: key.walker,
                         unprobed: key.unprobed,
                         points,
-                    })
+                    };
+                    Some((place.unwrap_or(usize::MAX), swept))
                 })
                 .collect();
+            metrics.sort_by_key(|(place, _)| *place);
+            let metrics = metrics.into_iter().map(|(_, swept)| swept).collect();
             Sweep {
                 scenario: scenario.to_owned(),
                 axis: axis.to_owned(),
@@ -104,26 +108,10 @@ pub fn sweeps(run: &Run) -> Vec<Sweep> {
         .collect()
 }
 
-/// Counts of probed boots and times of unprobed ones, of the metrics that decide.
-fn shown(run: &Run, unit: Unit, key: &Key, all: &BTreeSet<Key>) -> bool {
-    let counts = match unit {
-        Unit::Count => !key.unprobed,
-        Unit::Us | Unit::PerSecond => key.unprobed,
-    };
-    // A share of one walker shows nothing where the sum is known.
-    let sum = Key {
-        walker: None,
-        ..key.clone()
-    };
-    counts && place(run, key).is_some() && (key.walker.is_none() || !all.contains(&sum))
-}
-
-/// Its place among the metrics that decide.
-fn place(run: &Run, key: &Key) -> Option<usize> {
-    run.primary_metrics().position(|name| match key.unprobed {
-        true => run.unprobed_of(name) == key.metric,
-        false => name == key.metric,
-    })
+/// Its place among the metrics that decide, whatever their scenarios.
+fn place(run: &Run, unit: Unit, key: &Key) -> Option<usize> {
+    run.primary_metrics()
+        .position(|name| stands_for(run, name, unit, key.unprobed, &key.metric))
 }
 
 /// A value of what was varied, by its bits.

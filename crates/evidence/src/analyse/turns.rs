@@ -24,8 +24,7 @@ impl Turns {
         let all = || run.rounds.iter().flat_map(Round::turns);
         let disturbed = Arm::BOTH.map(|arm| {
             let rounds = run.rounds.iter().filter(|round| round.arm == arm);
-            let turns = rounds.flat_map(Round::turns);
-            turns.filter(|turn| turn.disturbed).count()
+            rounds.flat_map(Round::void_turns).count()
         });
         let looks = all().filter_map(|turn| turn.weather_us).flatten();
         let mut looks: Vec<f64> = looks.map(|us| us as f64).collect();

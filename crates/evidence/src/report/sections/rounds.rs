@@ -14,21 +14,16 @@ pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
         Column::number("boot"),
         Column::number("in all"),
     ];
-    columns.extend(
-        report
-            .turns
-            .is_some()
-            .then(|| Column::number("void repetitions")),
-    );
-    let rows = report.rounds.iter().map(|round| {
-        let mut row = row(round);
-        row.cells
-            .extend(report.turns.is_some().then(|| void(round)));
-        row
-    });
+    let mut rows: Vec<Row> = report.rounds.iter().map(row).collect();
+    if report.turns.is_some() {
+        columns.push(Column::number("void repetitions"));
+        for (row, round) in rows.iter_mut().zip(&report.rounds) {
+            row.cells.push(void(round));
+        }
+    }
     let table = Table {
         columns,
-        rows: rows.collect(),
+        rows,
         ..Table::default()
     };
     (!report.rounds.is_empty())
