@@ -65,10 +65,6 @@ pub struct Halfway {
     pub killed: Instant,
     /// When its exit was seen to give memory back, by the trace's clock.
     pub begun: u64,
-    /// When the reaper was awake, and the victim had its CPU.
-    pub released: Instant,
-    /// The CPU time of its exit so far.
-    pub cpu: Duration,
     /// The bytes of which half is to come back.
     pub of: u64,
 }
@@ -198,6 +194,9 @@ impl<F: Form> Late<'_, F> {
             ));
         };
         self.watch.seen(pid)?;
+        let exit_before = cpu::of_process(pid)?;
+        // Both walkers have a CPU from here on.
+        let together = Instant::now();
         let mut miss = oom.victim.ended()?.then_some("the victim had ended before");
         if let Some(next) = &mut next {
             // It asks now, and must wait. Had it asked before, it would have waited
@@ -235,11 +234,11 @@ impl<F: Form> Late<'_, F> {
             reap: (metrics::REAP, took),
             head_start: None,
             reaping: span,
-            goes_on: Some(trace::time_of(halfway.released)?),
-            release_to_gone: gone - halfway.released,
+            goes_on: Some(trace::time_of(together)?),
+            release_to_gone: gone - together,
             kill_to_gone: gone - halfway.killed,
             reaper_cpu: cpu::of_process(self.reaper.0)?.saturating_sub(reaper_before),
-            exit_cpu: cpu::of_children()?.saturating_sub(children + halfway.cpu),
+            exit_cpu: cpu::of_children()?.saturating_sub(children + exit_before),
         };
         let walkers = Walkers::new(self.reaper.0, &oom.victim);
         if !self.observer.report(context, repetition, &walkers, timed)? {

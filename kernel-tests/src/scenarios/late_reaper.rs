@@ -8,7 +8,7 @@
 //! walkers have a CPU each: what is timed behind that is the kernel's doing alone.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::unistd::Pid;
 
@@ -17,7 +17,7 @@ use crate::failure::{Failure, ResultExt};
 use crate::needs::Need;
 use crate::oom::OomVictim;
 use crate::race::late::{self, Form, Halfway, Reaper, TIMEOUT, held, killed};
-use crate::race::{VICTIM_CPU, cpu, metrics};
+use crate::race::{VICTIM_CPU, metrics};
 use crate::scenario::Scenario;
 use crate::sys;
 use crate::timeout_scale::scaled;
@@ -122,14 +122,7 @@ impl Form for Background {
                 return Ok(None);
             }
         }
-        let cpu = cpu::of_process(oom.victim.pid())?;
-        Ok(begun.map(|begun| Halfway {
-            killed,
-            begun,
-            released: Instant::now(),
-            cpu,
-            of,
-        }))
+        Ok(begun.map(|begun| Halfway { killed, begun, of }))
     }
 }
 

@@ -8,13 +8,13 @@ use std::cell::Cell;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::reaper_exit_race::NEEDS;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::needs::Need;
 use crate::oom::OomVictim;
 use crate::procfs;
 use crate::race::late::{self, Form, Halfway, Reaper, TIMEOUT, held, killed};
-use crate::race::{VICTIM_CPU, cpu, metrics};
+use crate::race::{VICTIM_CPU, metrics};
 use crate::scenario::Scenario;
 use crate::sys::PAGE;
 use crate::timeout_scale::scaled;
@@ -39,12 +39,11 @@ const MOST: u64 = 50_000;
 /// Page-table entries of the small victim.
 const TRIAL: u64 = 256 * FILE_PAGES;
 
-/// How long one looks now and then alone, and how often: to be woken takes a guest's
-/// CPU time of the host's.
+/// How long after the kill the reaper is looked for seldom, and how often then: each
+/// look wakes a virtual CPU, which must wait for one of the host's.
 const EARLY: Duration = Duration::from_millis(1_900);
 const SELDOM: Duration = Duration::from_millis(20);
-/// How often one looks whether the reaper is awake behind that: on its CPU, which is
-/// free until then.
+/// How often it is looked for after that: on its own CPU, which is free until it comes.
 const LOOK: Duration = Duration::from_millis(1);
 
 pub const SCENARIO: Scenario = Scenario {
@@ -52,13 +51,7 @@ pub const SCENARIO: Scenario = Scenario {
     number: 36,
     summary: "oom_reaper comes in the middle of the exit_mmap of a victim with so large an address \
               space that its exit takes 4 s",
-    needs: &[
-        Need::Memcg,
-        Need::OomEvents,
-        Need::TwoCpus,
-        Need::KprobeEvents,
-        Need::SpinlockSlowPath,
-    ],
+    needs: NEEDS,
     deadline_s: 240,
     metrics: metrics::of_a_race![REAP, MEMORY_BACK],
     takes_turns: true,
@@ -70,12 +63,14 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     let took = trial()?;
     let entries = entries(took);
     let size = Size::of(entries);
-    let (needed, available) = (size.bytes() >> 20, procfs::mem_available()? >> 10);
-    if needed > available / 2 {
+    let most = procfs::mem_available()? * 1024 / 2;
+    if size.bytes() > most {
         return Err(Failure::Skipped(format!(
-            "an exit of {} s takes {entries} page-table entries here, and {needed} MiB: more than \
-             half of the {available} MiB that the guest has (--memory)",
-            EXIT.as_secs()
+            "an exit of {} s takes {entries} page-table entries here, and {} MiB: more than half \
+             of the {} MiB that the guest has (--memory)",
+            EXIT.as_secs(),
+            size.bytes() >> 20,
+            most >> 19
         )));
     }
     context.note(format!(
@@ -85,7 +80,8 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         size.mappings * u64::from(STRIPES)
     ))?;
     let large = Large {
-        size: Cell::new(size),
+        entries: Cell::new(entries),
+        most,
     };
     late::run(context, &large)
 }
@@ -135,7 +131,9 @@ impl Size {
 }
 
 struct Large {
-    size: Cell<Size>,
+    entries: Cell<u64>,
+    /// The bytes that it may take.
+    most: u64,
 }
 
 impl Form for Large {
@@ -143,7 +141,7 @@ impl Form for Large {
     const NEXT_WAITS: bool = false;
 
     fn victim(&self) -> Result<OomVictim, Failure> {
-        let Size { mappings, pages } = self.size.get();
+        let Size { mappings, pages } = Size::of(self.entries.get());
         let mappings = u32::try_from(mappings).unwrap_or(u32::MAX);
         let stripe = [
             Area::new(Kind::OneFile, mappings, pages),
@@ -170,23 +168,16 @@ impl Form for Large {
             let is_early = killed.elapsed() < EARLY;
             thread::sleep(if is_early { SELDOM } else { LOOK });
         }
-        let (of, cpu) = (held(&oom.cgroup)?, cpu::of_process(oom.victim.pid())?);
-        Ok(begun.map(|begun| Halfway {
-            killed,
-            begun,
-            released: Instant::now(),
-            cpu,
-            of,
-        }))
+        let of = held(&oom.cgroup)?;
+        Ok(begun.map(|begun| Halfway { killed, begun, of }))
     }
 
-    /// The next one is larger.
+    /// The next one is larger, where that has room.
     fn missed(&self) {
-        let size = self.size.get();
-        self.size.set(Size {
-            mappings: size.mappings * 3 / 2,
-            ..size
-        });
+        let larger = self.entries.get() * 3 / 2;
+        if Size::of(larger).bytes() <= self.most {
+            self.entries.set(larger);
+        }
     }
 }
 
@@ -208,5 +199,21 @@ mod tests {
             assert!(size.mappings * u64::from(STRIPES) <= MOST + u64::from(STRIPES));
             assert!(size.bytes() >> 20 <= megabytes_at_most, "{size:?}");
         }
+    }
+
+    #[test]
+    fn a_victim_that_was_too_small_grows_while_it_has_room() {
+        let most = Size::of(6_000_000).bytes();
+        let large = Large {
+            entries: Cell::new(4_000_000),
+            most,
+        };
+        for expected in [6_000_000, 6_000_000] {
+            large.missed();
+            assert_eq!(large.entries.get(), expected);
+        }
+        // However large, the kernel allows so many mappings.
+        let size = Size::of(500_000_000);
+        assert!(size.mappings * u64::from(STRIPES) < 65_530, "{size:?}");
     }
 }

@@ -22,17 +22,20 @@ const REPETITIONS: u32 = 6;
 /// host that gives the guest's CPU to others does that; no race was run then.
 const LATE: u32 = 4;
 
+/// What a race of the kernel's own reaper needs.
+pub(super) const NEEDS: &[Need] = &[
+    Need::Memcg,
+    Need::OomEvents,
+    Need::TwoCpus,
+    Need::KprobeEvents,
+    Need::SpinlockSlowPath,
+];
+
 pub const SCENARIO: Scenario = Scenario {
     name: "reaper-exit-race",
     number: 23,
     summary: "oom_reaper and exit_mmap in one address space: how often and how long they wait",
-    needs: &[
-        Need::Memcg,
-        Need::OomEvents,
-        Need::TwoCpus,
-        Need::KprobeEvents,
-        Need::SpinlockSlowPath,
-    ],
+    needs: NEEDS,
     deadline_s: 120,
     metrics: metrics::of_a_race![REAP, HEAD_START],
     takes_turns: true,
