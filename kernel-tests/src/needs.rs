@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::sys::mman::{MapFlags, ProtFlags};
 use nix::sys::uio::process_vm_readv;
 use nix::unistd::Pid;
 use serde::Serialize;
@@ -14,7 +15,7 @@ use crate::helper;
 use crate::hugetlb;
 use crate::kselftest;
 use crate::procfs;
-use crate::sys;
+use crate::sys::{self, Mapping};
 use crate::trace;
 use crate::zram;
 
@@ -43,6 +44,8 @@ pub enum Need {
     FreezerV1,
     /// A compressed disk in memory, to swap to.
     Zram,
+    /// Names of anonymous VMAs.
+    VmaNames,
     /// Counts of the slab allocator's objects.
     SlabInfo,
     /// File systems in user space.
@@ -119,6 +122,10 @@ impl Need {
                 Path::new(zram::SYSFS).exists(),
                 "no compressed disk in memory (CONFIG_ZRAM, CONFIG_SWAP)",
             ),
+            Self::VmaNames => (
+                names_a_vma(),
+                "no names of anonymous VMAs (CONFIG_ANON_VMA_NAME)",
+            ),
             Self::SlabInfo => (
                 Path::new("/proc/slabinfo").exists(),
                 "no counts of slab objects (CONFIG_SLUB_DEBUG)",
@@ -146,4 +153,11 @@ impl Need {
         };
         (!there).then(|| why.to_owned())
     }
+}
+
+/// Whether this process can name a page that it maps, and keeps.
+fn names_a_vma() -> bool {
+    let protection = ProtFlags::PROT_READ;
+    Mapping::new(None, sys::PAGE, protection, MapFlags::MAP_PRIVATE, None)
+        .is_ok_and(|page| page.name(c"test").is_ok())
 }

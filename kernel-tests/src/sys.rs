@@ -234,6 +234,21 @@ impl Mapping {
         Ok(())
     }
 
+    /// Names anonymous memory, which keeps it apart from neighbours with other names.
+    pub fn name(self, name: &CStr) -> io::Result<()> {
+        // SAFETY: the kernel reads the name, and no content changes.
+        Errno::result(unsafe {
+            libc::prctl(
+                libc::PR_SET_VMA,
+                libc::PR_SET_VMA_ANON_NAME,
+                self.base.as_ptr(),
+                self.len.get(),
+                name.as_ptr(),
+            )
+        })?;
+        Ok(())
+    }
+
     /// Unmaps its last `bytes`, which leave less than all.
     pub fn cut(self, bytes: u64) -> io::Result<Self> {
         let left = usize::try_from(bytes)

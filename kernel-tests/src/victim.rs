@@ -96,6 +96,8 @@ pub struct Area {
     pub pages: u64,
     /// The first one's address; none for the next free one of the arena.
     pub at: Option<u64>,
+    /// Whether names keep anonymous VMAs apart, and not gaps.
+    pub named: bool,
 }
 
 impl Area {
@@ -106,6 +108,15 @@ impl Area {
             count,
             pages,
             at: None,
+            named: false,
+        }
+    }
+
+    /// The same with names between them.
+    pub fn named(self) -> Self {
+        Self {
+            named: true,
+            ..self
         }
     }
 }
@@ -515,7 +526,11 @@ fn userfault() -> Result<String, Failure> {
 /// merge, and touches every page.
 fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Range>, Failure> {
     let huge = matches!(area.kind, Kind::Hugetlb | Kind::Huge | Kind::CutHuge);
-    let (unit, gap) = if huge { (HUGE, HUGE) } else { (PAGE, PAGE) };
+    let (unit, gap) = match (huge, area.named) {
+        (true, _) => (HUGE, HUGE),
+        (false, false) => (PAGE, PAGE),
+        (false, true) => (PAGE, 0),
+    };
     let len = area.pages * unit;
     let mut own = area.at.unwrap_or(0);
     let cursor = if area.at.is_some() { &mut own } else { next };
@@ -541,7 +556,7 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
         _ => None,
     };
     let mut ranges = Vec::with_capacity(area.count as usize);
-    for _ in 0..area.count {
+    for nth in 0..area.count {
         let file = match area.kind {
             Kind::Memfd | Kind::PrivateFile | Kind::CowFile => Some(memfd(len)?),
             Kind::ReadOnlyShared => Some(read_only(&memfd(len)?)?),
@@ -556,6 +571,10 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
             file.as_ref().or(common.as_ref()).map(AsFd::as_fd),
         )
         .while_doing(doing)?;
+        if area.named {
+            let name = if nth % 2 == 0 { c"even" } else { c"odd" };
+            mapping.name(name).while_doing(doing)?;
+        }
         match (area.kind, &file) {
             (Kind::CowFile, Some(file)) => {
                 for page in 0..area.pages {

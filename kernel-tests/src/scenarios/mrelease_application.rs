@@ -1,8 +1,7 @@
 //! 35: what a low-memory killer in user space does to an application: SIGKILL and at
 //! once `process_mrelease`. The victim has what an application has: memory in swap and
-//! outside, private file pages, threads, a group.
-//!
-//! The VMAs of an application are kept apart by names. Here gaps do that.
+//! outside, private file pages, threads, a group, and VMAs that their names keep
+//! apart.
 
 use nix::unistd::Pid;
 
@@ -11,6 +10,7 @@ use crate::cgroup::Cgroup;
 use crate::context::{Context, Repetition};
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
+use crate::procfs;
 use crate::race::{self, Observer, Releaser, Start, VICTIM_CPU, metrics};
 use crate::scenario::Scenario;
 use crate::sys::PAGE;
@@ -38,6 +38,7 @@ pub const SCENARIO: Scenario = Scenario {
         Need::SpinlockSlowPath,
         Need::Memcg,
         Need::Zram,
+        Need::VmaNames,
     ],
     deadline_s: 120,
     metrics: metrics::of_a_race![MRELEASE],
@@ -64,6 +65,11 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
             let swapped = cgroup.number("memory.swap.current")?;
             ensure(swapped >= in_swap() / 2, || {
                 format!("only {swapped} bytes of the victim are in swap")
+            })?;
+            let maps = procfs::read(format!("/proc/{}/maps", victim.pid()))?;
+            let named = maps.lines().filter(|line| line.contains("[anon:")).count();
+            ensure(named == 40 * STRIPES as usize, || {
+                format!("{named} VMAs of the victim have names")
             })?;
             Ok(victim)
         };
@@ -97,8 +103,8 @@ fn areas() -> Vec<Area> {
     (0..STRIPES)
         .flat_map(|_| {
             [
-                Area::new(Kind::Anon, 30, 8),
-                Area::new(Kind::Swapped, 10, 8),
+                Area::new(Kind::Anon, 30, 8).named(),
+                Area::new(Kind::Swapped, 10, 8).named(),
                 Area::new(Kind::PrivateFile, 2, 8),
                 Area::new(Kind::CowFile, 2, 8),
             ]
