@@ -52,12 +52,27 @@ pub fn is_of(report: &Report, series: &Series) -> bool {
     version && subjects.all(|subject| tested.patches.contains(subject))
 }
 
+/// Whether a run tested none of the patches of a series.
+fn shares_nothing(report: &Report, series: &Series) -> bool {
+    let mut subjects = series.patches.iter().map(|patch| &patch.subject);
+    !subjects.any(|subject| report.series.patches.contains(subject))
+}
+
 /// The next version as a diff against the one there is.
 pub fn next_version(
     review: &Review,
     accept_conditional: bool,
     report: Option<&Report>,
 ) -> Result<String> {
+    if let Some(one) = report.filter(|one| shares_nothing(one, review.series())) {
+        return fail(
+            Kind::Usage,
+            format!(
+                "the run is of {}, which has none of these patches",
+                one.series.name
+            ),
+        );
+    }
     let measured = report.map(report::changelog);
     if measured.as_ref().is_some_and(String::is_empty) {
         return fail(
@@ -84,7 +99,8 @@ pub fn reply(
     };
     let text = match report {
         Some(report) => format!(
-            "I have tested this series with reaperlab. Its report:\n\n{}",
+            "{}\n{}",
+            introduction(report, series),
             report::markdown(report)
         ),
         None => in_words(review, found),
@@ -103,6 +119,18 @@ pub fn reply(
         text: &text,
         held,
     }))
+}
+
+/// What was tested, as it was.
+fn introduction(report: &Report, series: &Series) -> String {
+    let text = match is_of(report, series) {
+        true => "I have tested this series with reaperlab. Its report:".to_owned(),
+        false => format!(
+            "This is the report of reaperlab on {} {}, not on these patches as they are here:",
+            report.series.name, report.series.version
+        ),
+    };
+    draft::wrapped(&text, "", "")
 }
 
 /// Who git says the user is.
@@ -176,9 +204,12 @@ mod tests {
         Under emulation counts and the sign of a change carry over to hardware,
         times do not.
         ");
-        let mut nothing = report;
+        let mut nothing = report.clone();
         nothing.comparisons.clear();
         assert!(next_version(&thread(), false, Some(&nothing)).is_err());
+        let mut others = report;
+        others.series.patches.clear();
+        assert!(next_version(&thread(), false, Some(&others)).is_err());
     }
 
     #[test]
@@ -201,6 +232,10 @@ mod tests {
         assert!(good.ends_with(tested), "{good}");
         assert!(good.contains("linux-mm@example.org\n"), "{good}");
         assert!(good.contains("oom-reaper-reverse v6"), "{good}");
+        assert!(
+            good.contains("I have tested this series with reaperlab."),
+            "{good}"
+        );
         let wide = good.lines().filter(|line| line.chars().count() > 78);
         assert_eq!(wide.count(), 0, "{good}");
 
@@ -216,10 +251,18 @@ mod tests {
         assert!(!answer(&other_way).contains("Tested-by"));
         let mut older = fixture::run();
         older.series.version = "v5".into();
-        assert!(!answer(&older).contains("Tested-by"));
         let mut others = fixture::run();
         others.series.patches.clear();
-        assert!(!answer(&others).contains("Tested-by"));
+        for (run, tested) in [
+            (older, "oom-reaper-reverse v5,"),
+            (others, "oom-reaper-reverse v6,"),
+        ] {
+            let answer = answer(&run);
+            assert!(!answer.contains("Tested-by"), "{answer}");
+            assert!(!answer.contains("tested this series"), "{answer}");
+            let first = answer.lines().find(|line| line.contains("reaperlab"));
+            assert!(first.is_some_and(|line| line.contains(tested)), "{answer}");
+        }
     }
 
     #[test]
