@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::exit::{Advise, Kind, Result, fail};
 
@@ -13,12 +13,14 @@ use crate::exit::{Advise, Kind, Result, fail};
 pub struct Catalogue(pub Vec<Scenario>);
 
 /// A scenario, as the program lists it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub struct Scenario {
     /// Its name.
     pub name: String,
     /// Its number in the catalogue.
     pub number: u32,
+    /// What it proves, in a sentence.
+    pub summary: String,
     /// Seconds it may take.
     pub deadline_s: u64,
     /// Whether it proves the order of the reaper's walk.
@@ -73,6 +75,16 @@ impl Catalogue {
     pub fn sweeps(&self) -> Vec<String> {
         let sweeps = self.0.iter().filter(|s| s.sweeps);
         sweeps.map(|s| s.name.clone()).collect()
+    }
+
+    /// The scenarios that one of the globs matches, all where there is none.
+    pub fn list(&self, globs: &[String]) -> Result<Vec<&Scenario>> {
+        let every = ["*".to_owned()];
+        let globs = if globs.is_empty() { &every } else { globs };
+        let names = self.select(globs)?;
+        let mut listed: Vec<_> = self.0.iter().filter(|s| names.contains(&s.name)).collect();
+        listed.sort_by_key(|s| s.number);
+        Ok(listed)
     }
 
     /// The names of the scenarios that one of the globs matches, in the order

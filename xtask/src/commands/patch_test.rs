@@ -2,6 +2,7 @@
 //!
 //! Options that `--resume` must remember are in `run_options.rs`.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use super::given::Given;
 use super::options::{Kernel, Setup};
 use super::run_options::{Wanted, agree};
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
+use crate::guest::Program;
 use crate::home;
 use crate::job::Job;
 use crate::output::{print, print_json};
@@ -44,6 +46,9 @@ pub struct Options {
     /// Ctrl-C; one line for each run
     #[arg(long, conflicts_with_all = ["resume", "out", "bisect_run", "json"])]
     watch: bool,
+    /// List the scenarios, or those that --scenario chooses, and run nothing
+    #[arg(long, conflicts_with_all = ["resume", "out", "bisect_run", "watch"])]
+    list: bool,
     #[command(flatten)]
     setup: Setup,
     /// One JSON document on standard output
@@ -65,6 +70,9 @@ impl Options {
 
 /// Runs the main job.
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
+    if args.list {
+        return list(args, cancel);
+    }
     if args.watch {
         return watch(args, cancel);
     }
@@ -77,6 +85,23 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         }),
         result => result,
     }
+}
+
+/// Prints the scenarios, a line for each.
+fn list(args: &Options, cancel: &Cancel) -> Result {
+    let job = Job::new(cancel, args.setup.offline)?;
+    let program = Program::build(&job)?;
+    let listed = program.catalogue.list(&args.wanted.options.scenarios)?;
+    job.progress.finish("");
+    if args.json {
+        return print_json(&listed);
+    }
+    let width = listed.iter().map(|one| one.name.len()).max().unwrap_or(0);
+    let mut lines = String::new();
+    for one in listed {
+        let _ = writeln!(lines, "{:width$}  {}", one.name, one.summary);
+    }
+    print(&lines)
 }
 
 /// What is asked for, or was of the run that is resumed.

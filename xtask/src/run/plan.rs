@@ -710,7 +710,7 @@ mod tests {
                 |(number, name, takes_turns)| {
                     serde_json::json!({
                         "name": name, "number": number,
-                        "deadline_s": 1, "proves_order": false, "takes_turns": takes_turns,
+                        "summary": "", "deadline_s": 1, "proves_order": false, "takes_turns": takes_turns,
                         "sweeps": false, "selftest": null,
                     })
                 }
