@@ -54,9 +54,42 @@ pub struct Guest<'a> {
 pub enum Step<'a> {
     /// A scenario began.
     Began(&'a str),
-    /// A test failed; what its line says of it.
-    Failed(&'a str),
+    /// A test ended.
+    Ended(Ended<'a>),
 }
+
+/// How a test ended, by its line alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended<'a> {
+    pub test: &'a str,
+    pub status: ktap::Status,
+}
+
+impl<'a> Ended<'a> {
+    /// What a line of the guest says at the outermost level; none where it is no
+    /// result.
+    fn of(line: &'a str) -> Option<Self> {
+        let (failed, rest) = match line.strip_prefix("not ok ") {
+            Some(rest) => (true, rest),
+            None => (false, line.strip_prefix("ok ")?),
+        };
+        let (_, test) = rest.split_once(' ')?;
+        let (test, skipped) = match test.split_once(" # SKIP") {
+            Some((test, _)) => (test, true),
+            None => (test, false),
+        };
+        let status = match (failed, skipped) {
+            (true, _) => ktap::Status::Failed,
+            (false, true) => ktap::Status::Skipped,
+            (false, false) => ktap::Status::Passed,
+        };
+        Some(Self { test, status })
+    }
+}
+
+/// A boot of at most so many tests tells of each as it ends, of more only what
+/// failed.
+const FEW: usize = 8;
 
 /// What every guest of a command is booted with.
 #[derive(Clone, Copy)]
@@ -214,13 +247,16 @@ impl Booter for RunBooter<'_> {
             self.guests.job.progress.step(index, Some(total), detail);
         };
         step(&boot.name());
+        let few = boot.boot.plan.scenarios.len() <= FEW;
         self.guests.boot(&guest, &mut |at| match at {
             Step::Began(scenario) => step(&format!("{}: {scenario}", boot.name())),
             // Whoever has just edited a line need not wait for the rest.
-            Step::Failed(test) => {
-                let test = printable(test);
-                let failed = format!("  {}: {test} failed", boot.name());
-                self.guests.job.progress.note(&failed);
+            Step::Ended(Ended { test, status }) => {
+                if few || !status.is_ok() {
+                    let (test, status) = (printable(test), status.as_str());
+                    let text = format!("  {}: {test} {status}", boot.name());
+                    self.guests.job.progress.note(&text);
+                }
             }
         })
     }
@@ -339,13 +375,9 @@ impl Said {
             Some(Err(_)) | None => {
                 self.ktap.push_str(line);
                 self.ktap.push('\n');
-                if let Some(test) = line.strip_prefix("not ok ") {
+                if let Some(ended) = Ended::of(line) {
                     self.tests += 1;
-                    if let Some((_, name)) = test.split_once(' ') {
-                        on_step(Step::Failed(name));
-                    }
-                } else if line.starts_with("ok ") {
-                    self.tests += 1;
+                    on_step(Step::Ended(ended));
                 }
                 return Progress::Ignore;
             }
@@ -434,14 +466,20 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_when_it_happens() {
+    fn a_result_is_told_when_it_comes() {
         let mut said = Said::new("n1");
         let mut told = Vec::new();
-        for line in ["1..2", "ok 1 order", "not ok 2 memcg-limit", "not ok"] {
-            said.line(line, None, &mut |step| told.push(format!("{step:?}")));
+        let log = "1..3\nok 1 order\nnot ok 2 memcg-limit\nok 3 fuse # SKIP no FUSE\nnot ok";
+        for line in log.lines() {
+            said.line(line, None, &mut |step| match step {
+                Step::Ended(ended) => {
+                    told.push(format!("{} {}", ended.test, ended.status.as_str()))
+                }
+                Step::Began(name) => told.push(format!("{name} began")),
+            });
         }
-        assert_eq!(told, [r#"Failed("memcg-limit")"#]);
-        assert_eq!(said.tests, 2);
+        assert_eq!(told, ["order passed", "memcg-limit failed", "fuse skipped"]);
+        assert_eq!(said.tests, 3);
     }
 
     #[test]
