@@ -96,7 +96,7 @@ fn changes(earlier: &Run, later: &Run) -> Vec<Change> {
         let ratio = groups.centre()?.exp();
         let lower_is_better = to.get(key)?.unit != Unit::PerSecond;
         let differs = in_sequence && interval.is_some_and(|[low, high]| high < 1.0 || low > 1.0);
-        let margin = later.margin;
+        let margin = later.margin_of(&key.metric);
         let within = |[low, high]: [f64; 2]| low >= 1.0 - margin && high <= 1.0 + margin;
         let verdict = match interval {
             Some(ends) if within(ends) => Verdict::NoChange,

@@ -141,6 +141,7 @@ fn of_one(
         looks if looks.at().any(|look| look <= arm) => looks,
         _ => Looks::once(arm),
     };
+    let margin = run.margin_of(&key.metric);
     let share = |holds: &dyn Fn(&Try) -> bool| {
         draws.iter().filter(|t| holds(t)).count() as f64 / f64::from(tries.max(1))
     };
@@ -155,16 +156,14 @@ fn of_one(
         arm,
         tries,
         false_positives: share(&|t| {
-            called(t, 0.0, looks, run.margin, true) || called(t, 0.0, looks, run.margin, false)
+            called(t, 0.0, looks, margin, true) || called(t, 0.0, looks, margin, false)
         }),
         significant: share(&|t| differs(t, 0.0, looks)),
         coverage: share(&|t| {
             let ends = t.blocks(0.0, arm).interval(looks.level(arm));
             ends.is_some_and(|[low, high]| low <= 1.0 && 1.0 <= high)
         }),
-        smallest: smallest(&|effect| {
-            share(&|t| called(t, effect, looks, run.margin, true)) >= POWER
-        }),
+        smallest: smallest(&|effect| share(&|t| called(t, effect, looks, margin, true)) >= POWER),
     }
 }
 

@@ -79,6 +79,9 @@ pub struct Run {
     pub decided_s: Option<f64>,
     /// The relative change below which nobody cares: 0.05 is five percent.
     pub margin: f64,
+    /// The same for some metrics instead.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub margins: BTreeMap<String, f64>,
     /// The metric that reviewers ask for first; its unprobed boots answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
@@ -190,6 +193,11 @@ pub struct ArmInfo {
 }
 
 impl Run {
+    /// The relative change of a metric below which nobody cares.
+    pub fn margin_of(&self, metric: &str) -> f64 {
+        self.margins.get(metric).copied().unwrap_or(self.margin)
+    }
+
     /// The unprobed counterpart of this metric.
     pub fn unprobed_of<'a>(&'a self, metric: &'a str) -> &'a str {
         self.unprobed.get(metric).map_or(metric, String::as_str)

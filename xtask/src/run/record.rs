@@ -194,6 +194,7 @@ pub fn describe(
         primary: measure.map(|m| m.primary.clone()).unwrap_or_default(),
         unprobed: measure.map(|m| m.unprobed.clone()).unwrap_or_default(),
         margin: measure.map_or(0.05, |m| m.margin),
+        margins: measure.map(|m| m.margins.clone()).unwrap_or_default(),
         limit: Some(tasks.rounds).filter(|rounds| *rounds > 0),
         exactly: request.exactly.is_some(),
         by_turns: false,

@@ -180,13 +180,14 @@ impl Figures {
     fn judged(&self, run: &Run, differs: bool, all: &[Self]) -> Comparison {
         let lower_is_better = self.unit != Unit::PerSecond;
         let primary = matches!(self.role, Role::Decides(_));
+        let margin = run.margin_of(&self.key.metric);
         let verdict = match self.role {
-            Role::Decides(_) => self.verdict(run, lower_is_better, differs),
+            Role::Decides(_) => self.verdict(run, margin, lower_is_better, differs),
             Role::Tail if differs => Verdict::Regressed,
             Role::Tail | Role::Stands => Verdict::NotTested,
         };
         let rounds_needed = || {
-            let needed = blocks_needed(self.ratio?, self.interval?, self.blocks, run.margin)?;
+            let needed = blocks_needed(self.ratio?, self.interval?, self.blocks, margin)?;
             Some(needed.max(crate::design::FEWEST as u32))
         };
         let inconclusive = verdict == Verdict::Inconclusive;
@@ -198,6 +199,7 @@ impl Figures {
             unit: self.unit,
             lower_is_better,
             primary,
+            margin,
             shown: self.shown,
             label: label(run, &self.key),
             base: self.base.clone(),
@@ -217,12 +219,11 @@ impl Figures {
     }
 
     /// What follows from the interval, and from the test at the looks.
-    fn verdict(&self, run: &Run, lower_is_better: bool, differs: bool) -> Verdict {
+    fn verdict(&self, run: &Run, margin: f64, lower_is_better: bool, differs: bool) -> Verdict {
         let (down, up) = match lower_is_better {
             true => (Verdict::Improved, Verdict::Regressed),
             false => (Verdict::Regressed, Verdict::Improved),
         };
-        let margin = run.margin;
         let absolute = run.absolute.get(&self.key.metric).copied();
         let small = |[low, high]: [f64; 2]| {
             absolute.is_some_and(|absolute| -absolute <= low && high <= absolute)

@@ -52,6 +52,8 @@ pub struct Comparison {
     /// Whether less is better.
     pub lower_is_better: bool,
     pub primary: bool,
+    /// The relative change below which nobody cares.
+    pub margin: f64,
     /// Whether it decides, is the tail of a time that does, or is that time as
     /// probed boots have it.
     pub shown: bool,

@@ -37,6 +37,9 @@
 //! margin = 0.05                        # below this change nobody cares
 //! asked = "memory-back"                # what reviewers ask first: the answer has it first
 //!
+//! [measure.margins]                    # the same for one metric
+//! mrelease = 0.1
+//!
 //! [measure.absolute]                   # the same in a metric's unit
 //! contended-entries = 2.0
 //!
@@ -206,6 +209,9 @@ pub struct Measure {
     /// The relative change below which nobody cares, between 0 and 1.
     #[serde(default = "default_margin")]
     pub margin: f64,
+    /// The same for some metrics instead, between 0 and 1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub margins: BTreeMap<String, f64>,
     /// The metric that reviewers ask for first, decided or not: the answer has it
     /// before all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -502,7 +508,8 @@ impl Measure {
                 check_name("metric", part)?;
             }
         }
-        for metric in self.unprobed.values().chain(self.absolute.keys()) {
+        let margins = self.margins.keys().chain(self.absolute.keys());
+        for metric in self.unprobed.values().chain(margins) {
             check_name("metric", metric)?;
         }
         for margin in self.absolute.values() {
@@ -513,9 +520,10 @@ impl Measure {
         for scenario in &self.scenarios {
             check_name("scenario", scenario)?;
         }
-        if !(0.0..1.0).contains(&self.margin) {
-            let margin = self.margin.to_string();
-            return fail("margin", &margin, "is not between 0 and 1");
+        for margin in self.margins.values().chain([&self.margin]) {
+            if !(0.0..1.0).contains(margin) {
+                return fail("margin", &margin.to_string(), "is not between 0 and 1");
+            }
         }
         Ok(())
     }
@@ -662,6 +670,10 @@ mod tests {
             ),
             (
                 "]\n",
+                "]\n[measure]\nprimary = []\nscenarios = []\n[measure.margins]\na = 1.0\n",
+            ),
+            (
+                "]\n",
                 "]\n[measure]\nprimary = []\nscenarios = []\n[measure.absolute]\na = -1.0\n",
             ),
             (
@@ -709,6 +721,7 @@ mod tests {
         the manifest's metric "A b" is not made of lower-case letters, digits, - and _
         the manifest's margin "1.5" is not between 0 and 1
         the manifest's margin "NaN" is not between 0 and 1
+        the manifest's margin "1" is not between 0 and 1
         the manifest's absolute margin "-1" is not 0 or more
         the manifest's metric "a b" is not made of lower-case letters, digits, - and _
         the manifest can't be read: TOML parse error at line 6, column 8

@@ -14,9 +14,10 @@ pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
          left out. The ratio is patched / base with its 95 % interval, block by block: a block \
          is a boot of each arm beside each other. Test and interval are one: ranks within \
          blocks, exchanged within blocks. Metrics marked * decide, at the looks' shares of 5 %: \
-         counts in probed boots, times in unprobed ones. A change below {} % counts as none. No \
-         other metric is tested.",
-        significant(report.margin * 100.0)
+         counts in probed boots, times in unprobed ones. A change below {} % counts as none{}. \
+         No other metric is tested.",
+        significant(report.margin * 100.0),
+        own_margins(report)
     );
     if report.comparisons.iter().any(|c| c.unprobed) {
         legend.push_str(" Unprobed: measured in boots without any probe.");
@@ -28,6 +29,14 @@ pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
     let mut blocks = vec![Block::Legend(legend)];
     blocks.extend(groups.map(|group| Block::Table(table(group, report.names))));
     Some(Section::new("Base against patched", blocks))
+}
+
+/// Margins that some metrics that decide have of their own.
+fn own_margins(report: &Report) -> String {
+    let of = report.comparisons.iter().filter(|c| c.primary);
+    of.filter(|c| c.margin != report.margin)
+        .map(|c| format!(", of {} below {} %", c.label, significant(c.margin * 100.0)))
+        .collect()
 }
 
 fn table(group: &[Comparison], names: [&str; 2]) -> Table {
