@@ -69,7 +69,7 @@ fn judge(review: &Review) {
     for patch in &review.series().patches {
         draft::answer(&draft::Answer {
             to: patch,
-            id: None,
+            source: None,
             cc: &[],
             from: None,
             text: "",

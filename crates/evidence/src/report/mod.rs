@@ -42,6 +42,12 @@ pub fn markdown(report: &Report) -> String {
     markdown::draw(&sections::document(report, None))
 }
 
+/// What an answer to the mail says of it, in 72 columns: the answer, what decides,
+/// what did not hold, and what it ran on.
+pub fn reply(report: &Report) -> String {
+    markdown::draw(&sections::reply(report))
+}
+
 /// `report.html`. The run gives the raw samples and walks for the charts.
 pub fn html(run: &Run, report: &Report) -> String {
     html::draw(&sections::document(report, Some(run)))

@@ -3,6 +3,8 @@
 /// What a subject says before its title.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Subject {
+    /// All of it, without `Re:`.
+    pub(crate) whole: String,
     pub(crate) reply: bool,
     pub(crate) tagged: bool,
     /// `[PATCHSET …]`, as some call a cover letter.
@@ -18,6 +20,7 @@ impl Subject {
     pub(crate) fn parse(text: &str) -> Self {
         let mut subject = Self {
             version: 1,
+            whole: text.trim().to_owned(),
             ..Self::default()
         };
         let mut rest = text;
@@ -29,6 +32,9 @@ impl Subject {
             {
                 subject.reply = true;
                 rest = &rest[3..];
+                if !subject.tagged {
+                    subject.whole = rest.trim().to_owned();
+                }
             } else if let Some(inner) = rest.strip_prefix('[')
                 && let Some(end) = inner.find(']')
             {

@@ -19,6 +19,10 @@ const STEM: usize = 57;
 pub struct Source {
     /// The message id, without angle brackets.
     pub id: Option<String>,
+    /// The subject as it was sent, with its tags.
+    pub subject: String,
+    /// Who sent it, who need not be the patch's author.
+    pub from: Option<Person>,
     /// To whom it was sent, copies too.
     pub to: Vec<Person>,
     /// The body from the line that ends the changelog, byte for byte but for

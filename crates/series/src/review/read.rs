@@ -99,6 +99,8 @@ fn of_mails(mails: &[Mail], announced: Option<u32>) -> Result<Review, series::Er
     let sources = (found.list[found.chosen].patches.values())
         .map(|mail| Source {
             id: mail.id.clone(),
+            subject: mail.subject.whole.clone(),
+            from: mail.from.clone(),
             to: mail.to.clone(),
             tail: mail.rest.clone(),
         })

@@ -101,7 +101,7 @@ pub fn reply(
         Some(report) => format!(
             "{}\n{}",
             introduction(report, series),
-            report::markdown(report)
+            report::reply(report)
         ),
         None => in_words(review, found),
     };
@@ -113,7 +113,7 @@ pub fn reply(
     cc.extend(maintainers);
     Ok(draft::answer(&Answer {
         to: patch,
-        id: source.and_then(|source| source.id.as_deref()),
+        source,
         cc: &cc,
         from: user,
         text: &text,
@@ -124,9 +124,10 @@ pub fn reply(
 /// What was tested, as it was.
 fn introduction(report: &Report, series: &Series) -> String {
     let text = match is_of(report, series) {
-        true => "I have tested this series with reaperlab. Its report:".to_owned(),
+        true if series.total == 1 => "I have tested this patch with reaperlab:".to_owned(),
+        true => "I have tested this series with reaperlab:".to_owned(),
         false => format!(
-            "This is the report of reaperlab on {} {}, not on these patches as they are here:",
+            "reaperlab has tested {} {}, not these patches as they are here:",
             report.series.name, report.series.version
         ),
     };
@@ -232,8 +233,11 @@ mod tests {
         assert!(good.ends_with(tested), "{good}");
         assert!(good.contains("linux-mm@example.org\n"), "{good}");
         assert!(good.contains("oom-reaper-reverse v6"), "{good}");
+        // A maintainer reads what decides, not all that was measured.
+        assert!(!good.contains("not tested"), "{good}");
+        assert!(good.lines().count() < 80, "{good}");
         assert!(
-            good.contains("I have tested this series with reaperlab."),
+            good.contains("I have tested this series with reaperlab:"),
             "{good}"
         );
         let wide = good.lines().filter(|line| line.chars().count() > 78);

@@ -82,7 +82,7 @@ fn headline(report: &Report) -> String {
             };
             let asked = match report.question {
                 Question::Expectations => "",
-                Question::Regressions => "nothing is broken: ",
+                Question::Regressions => "nothing that was tried is broken: ",
             };
             format!("{what}: {asked}{held} scenario{plural} passed on {arms}{rest}.")
         }
@@ -92,7 +92,7 @@ fn headline(report: &Report) -> String {
         }
     };
     let deciding = deciding(report);
-    let parts = deciding.iter().map(|c| change(c, report.margin));
+    let parts = deciding.iter().map(change);
     let parts: Vec<String> = parts.collect();
     let mut sentences = vec![verdict];
     sentences.extend(asked(report));
@@ -170,8 +170,13 @@ fn decided(report: &Report) -> Option<String> {
 }
 
 /// Such as `contended entries improved, down 94 %`.
-fn change(comparison: &Comparison, margin: f64) -> String {
-    let Comparison { label, verdict, .. } = comparison;
+fn change(comparison: &Comparison) -> String {
+    let Comparison {
+        label,
+        verdict,
+        margin,
+        ..
+    } = comparison;
     match (verdict, comparison.ratio) {
         (Verdict::Improved | Verdict::Regressed, Some(ratio)) if ratio <= 2.0 => {
             let word = if ratio < 1.0 { "down" } else { "up" };
@@ -183,7 +188,7 @@ fn change(comparison: &Comparison, margin: f64) -> String {
             format!("{label} {}, {times} times as much", verdict.as_str())
         }
         // A count that an absolute margin judges may have any ratio.
-        (Verdict::NoChange, Some(ratio)) if (ratio - 1.0).abs() <= margin => {
+        (Verdict::NoChange, Some(ratio)) if (ratio - 1.0).abs() <= *margin => {
             let margin = significant(margin * 100.0);
             format!("{label} changed by less than {margin} %")
         }

@@ -60,7 +60,28 @@ pub(crate) fn blocks(report: &Report) -> Vec<Block<'static>> {
 
 /// Where the figures come from.
 fn source(report: &Report, shown: &[Comparison]) -> String {
-    let (guest, kernel) = (&report.guest, &report.kernel);
+    let kernel = &report.kernel;
+    let guests = guests(report);
+    let below = match kernel.arms.iter().find(|arm| arm.arm == Arm::Base) {
+        Some(arm) if !arm.prerequisites.is_empty() => {
+            format!(" with {}", arm.prerequisites.join("; "))
+        }
+        _ => String::new(),
+    };
+    format!(
+        "Measured on Linux {}{below}, in {guests}, by {} of reaperlab {}. n boots of {} each, in \
+         blocks of one boot of each kernel: counts per repetition, medians of times, both of the \
+         middle boot; the change has a 95 % interval by ranks within blocks:",
+        kernel.version,
+        scenarios(shown),
+        report.tool_version,
+        repetitions(shown),
+    )
+}
+
+/// What ran the kernels, such as `emulated x86_64 guests (QEMU 7.2.22 TCG, 2 CPUs,
+/// 1024 MiB) on AMD EPYC`.
+pub(super) fn guests(report: &Report) -> String {
     // Of "QEMU emulator version 7.2.22 (Debian …)" what a changelog needs.
     let mut words = report.qemu.split_whitespace();
     let number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
@@ -69,24 +90,10 @@ fn source(report: &Report, shown: &[Comparison]) -> String {
         Accel::Tcg => ("emulated ", "TCG"),
         Accel::Kvm => ("", "KVM"),
     };
-    let below = match kernel.arms.iter().find(|arm| arm.arm == Arm::Base) {
-        Some(arm) if !arm.prerequisites.is_empty() => {
-            format!(" with {}", arm.prerequisites.join("; "))
-        }
-        _ => String::new(),
-    };
+    let guest = &report.guest;
     format!(
-        "Measured on Linux {}{below}, in {emulated}x86_64 guests (QEMU {qemu} {accelerator}, {} \
-         CPUs, {} MiB) on {}, by {} of reaperlab {}. n boots of {} each, in \
-         blocks of one boot of each kernel: counts per repetition, medians of times, both of the \
-         middle boot; the change has a 95 % interval by ranks within blocks:",
-        kernel.version,
-        guest.cpus,
-        guest.memory_mib,
-        report.host.cpu,
-        scenarios(shown),
-        report.tool_version,
-        repetitions(shown),
+        "{emulated}x86_64 guests (QEMU {qemu} {accelerator}, {} CPUs, {} MiB) on {}",
+        guest.cpus, guest.memory_mib, report.host.cpu
     )
 }
 

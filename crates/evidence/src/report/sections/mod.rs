@@ -25,6 +25,20 @@ use crate::analyse::model::Report;
 use crate::report::document::Document;
 use crate::run::{Question, Run};
 
+/// What goes into an answer to the mail.
+pub(super) fn reply(report: &Report) -> Document<'_> {
+    let sections = [
+        Some(answer::answer(report)),
+        answer::details(report),
+        scenarios::what_did_not_hold(report),
+        Some(provenance::in_a_sentence(report)),
+    ];
+    Document {
+        sections: sections.into_iter().flatten().collect(),
+        ..document(report, None)
+    }
+}
+
 /// The report. Charts of raw samples and walks need the run itself.
 pub(super) fn document<'a>(report: &'a Report, run: Option<&'a Run>) -> Document<'a> {
     let sections = [

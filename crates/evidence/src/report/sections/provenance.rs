@@ -3,6 +3,7 @@
 use results::Arm;
 use results::record::Unit;
 
+use super::changelog::guests;
 use crate::analyse::model::{Report, RoundRow};
 use crate::analyse::turns::Turns;
 use crate::report::document::{Block, Reach, Section};
@@ -17,6 +18,19 @@ pub(crate) fn section(report: &Report) -> Section<'_> {
     let notes = report.notes.iter();
     pairs.extend(notes.map(|note| ("Note", note.clone())));
     Section::new("How it was measured", vec![Block::Pairs(pairs)]).reach(Reach::InFull)
+}
+
+/// What was tested on what, for whoever reads an answer.
+pub(crate) fn in_a_sentence(report: &Report) -> Section<'_> {
+    let text = format!(
+        "Tested: {}, on Linux {}, {} flavour, in {}, by reaperlab {}.",
+        report.series.patches.join("; "),
+        report.kernel.version,
+        report.guest.flavour,
+        guests(report),
+        report.tool_version
+    );
+    Section::untitled(vec![Block::Paragraph(text)])
 }
 
 /// The series, the kernel and its arms.
@@ -112,11 +126,22 @@ fn machine(report: &Report) -> [(&'static str, String); 4] {
         (
             "Versions",
             format!(
-                "reaperlab {}, QEMU {}, virtme-ng {}, {}",
-                report.tool_version, report.qemu, report.virtme_ng, report.compiler
+                "reaperlab {}, {}, {}, {}",
+                report.tool_version,
+                named("QEMU", &report.qemu),
+                named("virtme-ng", &report.virtme_ng),
+                report.compiler
             ),
         ),
     ]
+}
+
+/// What a program says of its version, with its name once.
+fn named(name: &str, version: &str) -> String {
+    match version.starts_with(name) {
+        true => version.to_owned(),
+        false => format!("{name} {version}"),
+    }
 }
 
 /// How the run went, and how it decides.

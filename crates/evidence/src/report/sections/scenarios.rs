@@ -26,6 +26,18 @@ pub(crate) fn section(report: &Report) -> Option<Section<'_>> {
     Some(Section::new("Scenarios", vec![Block::Table(table)]))
 }
 
+/// The scenarios that did not hold, a line each; nothing where all did.
+pub(crate) fn what_did_not_hold(report: &Report) -> Option<Section<'_>> {
+    let lines: Vec<String> = (report.scenarios.iter())
+        .filter(|row| !row.held())
+        .map(|row| match &row.why {
+            Some(why) => format!("{}: {why}", row.findings().join(", ")),
+            None => row.findings().join(", "),
+        })
+        .collect();
+    (!lines.is_empty()).then(|| Section::new("Scenarios", vec![Block::Items(lines)]))
+}
+
 fn row(row: &ScenarioRow) -> Row {
     Row::new(vec![
         Cell::from(row.name.as_str()),

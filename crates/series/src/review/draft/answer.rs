@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::wrap::wrapped;
 use crate::mail::{address, encoded, header};
 use crate::patch::Patch;
-use crate::patch::format::tag;
+use crate::patch::format::{Source, tag};
 use crate::person::Person;
 use crate::review::lint::is_prose;
 use crate::text::same;
@@ -18,8 +18,8 @@ const QUOTED: usize = 20;
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
     pub to: &'a Patch,
-    /// The message id of its mail, without angle brackets.
-    pub id: Option<&'a str>,
+    /// Its mail, where it came by one.
+    pub source: Option<&'a Source>,
     /// Who else gets it.
     pub cc: &'a [Person],
     /// Who writes it, where that is known.
@@ -33,12 +33,17 @@ pub struct Answer<'a> {
 /// Drafts an answer, as one message with its headers, for a mailer to open.
 pub fn answer(answer: &Answer) -> String {
     let author = &answer.to.author;
+    let sender = answer.source.and_then(|source| source.from.as_ref());
+    let mut to: Vec<&Person> = sender.into_iter().chain([author]).collect();
+    to.retain(|one| !one.email.is_empty());
+    to.dedup_by(|one, other| same(&one.email, &other.email));
     let mut out = String::new();
     if let Some(from) = answer.from {
         header(&mut out, "From", &address(from));
     }
-    if !author.email.is_empty() {
-        header(&mut out, "To", &address(author));
+    if !to.is_empty() {
+        let to: Vec<String> = to.iter().map(|one| address(one)).collect();
+        header(&mut out, "To", &to.join(", "));
     }
     let mut cc: Vec<String> = Vec::new();
     for one in answer.cc {
@@ -47,17 +52,20 @@ pub fn answer(answer: &Answer) -> String {
             true => one.email.clone(),
             false => address(one),
         };
-        if !(one.email.is_empty() || same(&author.email, &one.email) || cc.contains(&address)) {
+        let has = to.iter().any(|other| same(&other.email, &one.email));
+        if !(one.email.is_empty() || has || cc.contains(&address)) {
             cc.push(address);
         }
     }
     if !cc.is_empty() {
         header(&mut out, "Cc", &cc.join(", "));
     }
-    let subject = encoded(&answer.to.subject);
-    let subject = format!("Re: {} {subject}", tag(answer.to));
-    header(&mut out, "Subject", &subject);
-    if let Some(id) = answer.id {
+    let subject = match answer.source.map(|source| &source.subject) {
+        Some(subject) if !subject.is_empty() => encoded(subject),
+        _ => format!("{} {}", tag(answer.to), encoded(&answer.to.subject)),
+    };
+    header(&mut out, "Subject", &format!("Re: {subject}"));
+    if let Some(id) = answer.source.and_then(|source| source.id.as_ref()) {
         header(&mut out, "In-Reply-To", &format!("<{id}>"));
         header(&mut out, "References", &format!("<{id}>"));
     }
@@ -121,7 +129,7 @@ mod tests {
         let mut to = series.patches[0].clone();
         let one = Answer {
             to: &to.clone(),
-            id: None,
+            source: None,
             cc: &[],
             from: None,
             text: "It held.\n",
@@ -162,9 +170,18 @@ mod tests {
             .collect();
         cc.push(to.author.clone());
         cc.push(cc[0].clone());
+        let sent = Source {
+            id: Some("2@example.org".to_owned()),
+            subject: "[PATCH v6 2/2 RESEND] as it was sent".to_owned(),
+            from: Some(Person {
+                name: "Who sent it".to_owned(),
+                email: "sender@example.org".to_owned(),
+            }),
+            ..Source::default()
+        };
         let one = Answer {
             to: &to,
-            id: Some("2@example.org"),
+            source: Some(&sent),
             cc: &cc,
             from: Some(&from),
             held: true,
@@ -172,11 +189,10 @@ mod tests {
         };
         insta::assert_snapshot!(answer(&one), @r#"
         From: T Ester <tester@example.org>
-        To: zhongjinji <zhongjinji@honor.com>
+        To: Who sent it <sender@example.org>, zhongjinji <zhongjinji@honor.com>
         Cc: Michal Hocko <mhocko@suse.com>, "Liam R. Howlett"
          <Liam.Howlett@oracle.com>, Lorenzo Stoakes <lorenzo.stoakes@oracle.com>
-        Subject: Re: [PATCH v6 2/2] mm/oom_kill: The OOM reaper traverses the VMA
-         maple tree in reverse order
+        Subject: Re: [PATCH v6 2/2 RESEND] as it was sent
         In-Reply-To: <2@example.org>
         References: <2@example.org>
         MIME-Version: 1.0
