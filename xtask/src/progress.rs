@@ -50,7 +50,8 @@ impl Stage {
     fn text(&self, elapsed: Duration) -> String {
         let (name, detail, elapsed_s) = (&self.name, &self.detail, seconds(elapsed));
         if self.done == 0 {
-            return format!("  {name}, for {elapsed_s}");
+            let space = if detail.is_empty() { "" } else { " " };
+            return format!("  {name}{space}{detail}, for {elapsed_s}");
         }
         let done = self.done;
         let total = self.total.filter(|total| *total > done);
@@ -166,6 +167,7 @@ impl Progress {
                     "{spinner} {msg} {wide_bar} {pos}/{len} {elapsed}, {eta} left",
                 ));
             }
+            None if done == 0 => bar.set_style(style("{spinner} {msg} {elapsed}")),
             None => bar.set_style(style("{spinner} {msg} {pos} {elapsed}")),
         }
         bar.set_position(done);
@@ -246,6 +248,8 @@ mod tests {
         };
         let elapsed = Duration::from_secs(20);
         assert_eq!(stage.text(elapsed), "  Building, for 20 s");
+        stage.detail = "boot 3 of 34".into();
+        assert_eq!(stage.text(elapsed), "  Building boot 3 of 34, for 20 s");
         (stage.done, stage.detail) = (50, "mm/oom_kill.o".into());
         assert_eq!(stage.text(elapsed), "  50 mm/oom_kill.o, for 20 s");
         stage.total = Some(200);

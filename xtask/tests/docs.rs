@@ -110,7 +110,7 @@ impl Reader {
         }
         let boots = matches!(args, ["patch-test", ..] | ["matrix", "cell", ..])
             || matches!(args, ["matrix", option, ..] if option.starts_with('-'));
-        if boots {
+        if boots && !args.contains(&"--list") {
             let mut add = |option: &str, value: &str| {
                 if !short.iter().any(|word| word == option) {
                     short.extend([option.to_owned(), value.to_owned()]);

@@ -297,6 +297,7 @@ fn as_json() {
       ],
       "label": "contended page-table-lock entries",
       "lower_is_better": true,
+      "margin": 0.05,
       "metric": "contended-entries",
       "p": 0.03125,
       "p_adjusted": null,
@@ -869,6 +870,28 @@ fn counts_of_zero_and_absolute_margins() {
     });
     let text = report::terminal(&analyse(&gone));
     assert!(text.contains("at most 0.01"), "{text}");
+}
+
+/// What another layout of the same code moves has a margin of its own.
+#[test]
+fn a_metric_can_have_a_margin_of_its_own() {
+    let with_margin = |margin: Option<f64>| {
+        let mut run = with_values("contended-entries", |arm, index, rep| {
+            let level = if arm == Arm::Base { 600.0 } else { 690.0 };
+            level + f64::from((index + rep) % 7)
+        });
+        let named = |margin| ("contended-entries".to_owned(), margin);
+        run.margins = margin.map(named).into_iter().collect();
+        analyse(&run)
+    };
+    let verdict = |margin| comparison(&with_margin(margin), "contended-entries").verdict;
+    assert_eq!(verdict(None), Verdict::Regressed);
+    assert_eq!(verdict(Some(0.25)), Verdict::NoChange);
+    let text = report::markdown(&with_margin(Some(0.25)));
+    assert!(
+        text.replace('\n', " ").contains("entries below 25 %"),
+        "{text}"
+    );
 }
 
 /// A few slow repetitions in every boot of patched, none on base: the medians do

@@ -71,16 +71,13 @@ pub fn review(review: &Review, found: &[Finding], rerolls: &[Reroll], paint: Pai
         };
         blocks.push(block);
     }
-    let open: Vec<String> = review.open().map(|one| point(one, series, paint)).collect();
-    if !open.is_empty() {
-        let heading = paint.bold("Not answered yet");
-        blocks.push(format!("{heading}\n{}", open.join("\n")));
+    let open = review.open().map(|one| point(one, series, paint));
+    // Without an answer nobody can have asked.
+    if !series.replies.is_empty() {
+        blocks.push(under("Not answered yet", open.collect(), paint));
     }
-    if !found.is_empty() {
-        let list: Vec<String> = found.iter().map(|one| finding(one, paint)).collect();
-        let heading = paint.bold("Changelog and trailers");
-        blocks.push(format!("{heading}\n{}", list.join("\n")));
-    }
+    let findings = found.iter().map(|one| finding(one, paint));
+    blocks.push(under("Changelog and trailers", findings.collect(), paint));
     blocks.extend(rerolls.iter().map(|one| reroll(one, paint)));
     let warnings = series.warnings.iter().map(ToString::to_string);
     let unreadable = review
@@ -95,6 +92,14 @@ pub fn review(review: &Review, found: &[Finding], rerolls: &[Reroll], paint: Pai
         blocks.push(notes.join("\n"));
     }
     blocks.join("\n\n") + "\n"
+}
+
+/// Lines under a heading. That there is none is said too: somebody looked.
+fn under(heading: &str, mut lines: Vec<String>, paint: Paint) -> String {
+    if lines.is_empty() {
+        lines.push(paint.dim("  nothing found"));
+    }
+    format!("{}\n{}", paint.bold(heading), lines.join("\n"))
 }
 
 /// The title, the version, who sent it and when, how much of it is here.
