@@ -250,7 +250,7 @@ fn an_interrupt_ends_the_guest_and_keeps_the_rounds() {
             .next()
             .unwrap_or_else(|| panic!("it ended early: {said:?}"))
             .unwrap();
-        let first_is_over = line.contains("boot 1 of") && line.contains(" passed");
+        let first_is_over = line.contains("boot 1 of") && line.contains(" passed,");
         said.push(line);
         if first_is_over {
             break;
