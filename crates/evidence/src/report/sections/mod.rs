@@ -22,7 +22,7 @@ pub(super) mod sweeps;
 pub(super) mod walks;
 
 use crate::analyse::model::Report;
-use crate::report::document::Document;
+use crate::report::document::{Document, Section};
 use crate::run::{Question, Run};
 
 /// What goes into an answer to the mail.
@@ -33,10 +33,7 @@ pub(super) fn reply(report: &Report) -> Document<'_> {
         scenarios::what_did_not_hold(report),
         Some(provenance::in_a_sentence(report)),
     ];
-    Document {
-        sections: sections.into_iter().flatten().collect(),
-        ..document(report, None)
-    }
+    titled(report, sections)
 }
 
 /// The report. Charts of raw samples and walks need the run itself.
@@ -58,6 +55,13 @@ pub(super) fn document<'a>(report: &'a Report, run: Option<&'a Run>) -> Document
         rounds::section(report),
         Some(provenance::section(report)),
     ];
+    titled(report, sections)
+}
+
+fn titled<'a>(
+    report: &Report,
+    sections: impl IntoIterator<Item = Option<Section<'a>>>,
+) -> Document<'a> {
     let (series, kernel) = (&report.series, &report.kernel);
     Document {
         title: format!("{} {} on {}", series.name, series.version, kernel.name),
