@@ -7,6 +7,9 @@ pub enum Failure {
     /// The kernel did something else than was promised.
     #[error("{0}")]
     Unmet(String),
+    /// Walkers that were to race did not meet, however often it was tried.
+    #[error("{0}")]
+    NoRace(String),
     /// It turned out that the scenario can't run here.
     #[error("{0}")]
     Skipped(String),

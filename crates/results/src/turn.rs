@@ -19,6 +19,9 @@ pub enum Word {
     Next,
     /// It does not count: once more.
     Again,
+    /// It does not count, and was tried often enough: the host disturbed it each time.
+    /// On without it.
+    Without,
 }
 
 impl Word {
@@ -31,6 +34,7 @@ impl Word {
             Self::Go { solo_us: None } => "go".to_owned(),
             Self::Next => "next".to_owned(),
             Self::Again => "again".to_owned(),
+            Self::Without => "without".to_owned(),
         }
     }
 
@@ -40,6 +44,7 @@ impl Word {
             "go" => Some(Self::Go { solo_us: None }),
             "next" => Some(Self::Next),
             "again" => Some(Self::Again),
+            "without" => Some(Self::Without),
             other => Some(Self::Go {
                 solo_us: Some(other.strip_prefix("go ")?.parse().ok()?),
             }),
@@ -54,7 +59,8 @@ mod tests {
     #[test]
     fn words_are_read_as_they_are_written() {
         let go = |solo_us| Word::Go { solo_us };
-        for word in [go(None), go(Some(24_013)), Word::Next, Word::Again] {
+        let others = [Word::Next, Word::Again, Word::Without];
+        for word in [go(None), go(Some(24_013))].into_iter().chain(others) {
             assert_eq!(Word::from_line(&word.to_line()), Some(word));
         }
         for other in ["", "go x", "go -1", "gone", "nexts"] {

@@ -162,9 +162,10 @@ impl<F: Form> Late<'_, F> {
             let mut tries = 0;
             while let Some(miss) = self.race(repetition, prepared)? {
                 tries += 1;
-                ensure(tries < TRIES, || {
-                    format!("{TRIES} times no race: at last {miss}")
-                })?;
+                if tries == TRIES {
+                    let text = format!("{TRIES} times no race: at last {miss}");
+                    return Err(Failure::NoRace(text));
+                }
                 context.note(format!("no race, run again: {miss}"))?;
                 form.missed();
                 prepared = Prepared::new(form, next)?;

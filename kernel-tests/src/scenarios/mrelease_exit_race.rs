@@ -134,7 +134,7 @@ pub(super) fn race_once(
         }
         victim = Victim::spawn(spec)?;
     }
-    Err(Failure::unmet(format!(
+    Err(Failure::NoRace(format!(
         "in {TRIES} tries the call never met the victim's own exit"
     )))
 }
