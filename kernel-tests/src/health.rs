@@ -34,6 +34,9 @@ const SLACK_GROUPS: u64 = 1;
 /// How long memory and the last members of a group may take to come back.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long a process that is ending by itself may take to be gone.
+const ENDING: Duration = Duration::from_secs(2);
+
 /// The state before a scenario.
 #[derive(Debug)]
 pub struct Health {
@@ -70,6 +73,11 @@ impl Health {
                 complaints.push(format!("left behind: {what} {}", left.join(", ")));
             }
         };
+        // The last one to wait for them may have ended before they were gone.
+        wait_until(scaled(ENDING), &mut || {
+            wait_for_orphans();
+            strays().is_empty()
+        });
         say("processes", stray_processes());
         say("cgroups", cgroup::leftovers());
         say("probes", trace::leftovers());
@@ -217,6 +225,14 @@ pub fn stray_processes() -> Vec<String> {
     }
 }
 
+/// Waits until something holds, but no longer than this.
+fn wait_until(most: Duration, holds: &mut dyn FnMut() -> bool) {
+    let deadline = Instant::now() + most;
+    while !holds() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn strays() -> Vec<(Pid, String)> {
     let own = getpid();
     user_processes()
@@ -267,6 +283,22 @@ mod tests {
         ] {
             assert!(is_trouble(line), "{line}");
         }
+    }
+
+    #[test]
+    fn what_ends_by_itself_is_waited_for() {
+        let mut left = 3;
+        wait_until(Duration::from_secs(3600), &mut || {
+            left -= 1;
+            left == 0
+        });
+        assert_eq!(left, 0);
+        let mut looks = 0;
+        wait_until(Duration::ZERO, &mut || {
+            looks += 1;
+            false
+        });
+        assert_eq!(looks, 1);
     }
 
     #[test]
