@@ -484,6 +484,37 @@ fn a_scenario_that_holds_at_times_is_flaky() {
 }
 
 #[test]
+fn a_note_of_one_arm_names_it() {
+    let mut run = run();
+    let note = |text: &str| Record::Note {
+        scenario: "kselftest-freezer".into(),
+        text: text.into(),
+    };
+    for round in &mut run.rounds {
+        round.records.push(note("said by both"));
+        if round.arm == Arm::Patched {
+            round.records.push(note("run again: ptrace"));
+        }
+    }
+    let notes = analyse(&run).notes;
+    let of = |text: &str| notes.iter().find(|note| note.ends_with(text)).unwrap();
+    assert_eq!(of("both"), "kselftest-freezer: said by both");
+    let one = "kselftest-freezer on patched: run again: ptrace";
+    assert_eq!(of("ptrace"), one);
+}
+
+#[test]
+fn where_nothing_was_measured_no_time_is_spoken_of() {
+    let mut run = run();
+    run.accelerator.kind = Accel::Tcg;
+    let emulated = |run: &Run| analyse(run).caveats.concat().contains("emulation");
+    assert!(emulated(&run));
+    run.rounds
+        .retain(|round| round.purpose == Purpose::Correctness);
+    assert!(!run.rounds.is_empty() && !emulated(&run));
+}
+
+#[test]
 fn statuses() {
     type Change = fn(&mut Run);
     let cases: [(&str, Change, Status, &str); 12] = [

@@ -113,7 +113,7 @@ pub enum Command {
   cargo xtask review list.mbox --series 'reverse order'
   cargo xtask review thread.mbox --am am.mbox && git am am.mbox
   cargo xtask review thread.mbox --next-version next.diff --run runs/latest
-  cargo xtask review thread.mbox --reply reply.txt --run runs/latest
+  cargo xtask review thread.mbox --reply reply.eml --run runs/latest
   git config b4.review-perpatch-check-cmd \\
     'REAPERLAB/target/debug/xtask review --b4 --kernel-tree .'")]
     Review(review::Options),

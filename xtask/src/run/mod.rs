@@ -21,7 +21,8 @@ use std::time::{Duration, Instant};
 use evidence::Report;
 use evidence::run::Round;
 use kernel::cache::Cache;
-use results::Arm;
+use results::machine::Accel;
+use results::{Arm, ktap};
 
 use self::execute::{Clock, Event};
 use self::guests::{Guests, RunBooter};
@@ -109,10 +110,12 @@ pub fn run(
         request.flavour.timeout_scale(),
     )?;
     let accelerator = &machine.accelerator;
-    job.progress.note(&format!(
-        "Guests run on {}: {}",
-        accelerator.kind, accelerator.why
-    ));
+    let how = match accelerator.kind {
+        Accel::Kvm => "Guests run on KVM",
+        // No error, though the reason quotes one.
+        Accel::Tcg => "Guests are emulated, which tests the same, more slowly",
+    };
+    job.progress.note(&format!("{how}: {}", accelerator.why));
 
     let seed = match &earlier {
         Some(earlier) => earlier.seed,
@@ -203,13 +206,18 @@ fn tell(progress: &Progress, event: &Event<'_>) {
 }
 
 fn ended(boot: &str, round: &Round) -> String {
-    let c = round.ktap.counts;
+    // Scenarios, whatever parts they have.
+    let count = |of: fn(ktap::Status) -> bool| {
+        let tests = round.ktap.tests.iter();
+        tests.filter(|test| of(test.status)).count()
+    };
+    let skipped = count(|status| status == ktap::Status::Skipped);
     format!(
         "  {boot}: {}, {} passed, {} failed, {} skipped{} ({:.1} s)",
         round.status.as_str(),
-        c.passed,
-        c.failed + c.crashed,
-        c.skipped,
+        count(|status| status == ktap::Status::Passed),
+        count(|status| !status.is_ok()),
+        skipped,
         round.how(),
         round.wall_s,
     )

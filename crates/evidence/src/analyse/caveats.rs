@@ -30,7 +30,8 @@ const MEASURED: &str = "lean";
 
 pub(super) fn caveats(run: &Run, turns: Option<&Turns>) -> Vec<String> {
     let mut caveats = Vec::new();
-    if run.accelerator.kind == Accel::Tcg {
+    let is_measured = |round: &Round| round.purpose != Purpose::Correctness;
+    if run.accelerator.kind == Accel::Tcg && run.rounds.iter().any(is_measured) {
         let order = match run.expect_order {
             Some(_) => "counts, the order of the walk",
             None => "counts",
@@ -102,18 +103,33 @@ pub(super) fn caveats(run: &Run, turns: Option<&Turns>) -> Vec<String> {
     caveats
 }
 
+/// What scenarios noted, and on which arm, where the other one did not say the same.
 pub(super) fn notes(run: &Run) -> Vec<String> {
-    let notes = run
-        .rounds
-        .iter()
-        .flat_map(|round| &round.records)
-        .filter_map(|record| match record {
-            Record::Note { scenario, text } => Some(format!("{scenario}: {text}")),
-            _ => None,
-        });
-    let mut seen = BTreeSet::new();
-    notes
-        .filter(|note| seen.insert(note.clone()))
-        .take(40)
-        .collect()
+    let mut notes: Vec<((&str, &str), BTreeSet<Arm>)> = Vec::new();
+    for round in &run.rounds {
+        for record in &round.records {
+            let Record::Note { scenario, text } = record else {
+                continue;
+            };
+            let note = (scenario.as_str(), text.as_str());
+            match notes.iter_mut().find(|(one, _)| *one == note) {
+                Some((_, arms)) => drop(arms.insert(round.arm)),
+                None => notes.push((note, BTreeSet::from([round.arm]))),
+            }
+        }
+    }
+    let both = run.has_both_arms();
+    let words = notes
+        .into_iter()
+        .take(NOTES)
+        .map(
+            |((scenario, text), arms)| match arms.first().filter(|_| both && arms.len() == 1) {
+                Some(arm) => format!("{scenario} on {arm}: {text}"),
+                None => format!("{scenario}: {text}"),
+            },
+        );
+    words.collect()
 }
+
+/// Notes in a report at most.
+const NOTES: usize = 40;
