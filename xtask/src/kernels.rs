@@ -210,12 +210,13 @@ pub fn build(
             Arm::Patched => (arm.to_string(), arms.patched),
         };
         let commits = targets(&store, &list.iter().map(named).collect::<Vec<_>>())?;
-        let made = compile(job, &store, &tree.version, flavour, &commits, keep_objects)
-            .map_err(|failure| match series.is_work_tree {
+        let made = compile(job, &store, &tree.version, flavour, &commits, keep_objects).map_err(
+            |failure| match series.is_work_tree {
                 // Of an edit that nobody has committed yet the compiler says enough.
                 true => failure,
                 false => advise(failure, &tree.name, &series.patches),
-            })?;
+            },
+        )?;
         built.extend(list.into_iter().zip(made));
     }
     Ok(Kernel {
