@@ -98,35 +98,23 @@ impl Health {
     }
 
     fn missing_memory(&self) -> Option<String> {
-        let deadline = Instant::now() + scaled(TIMEOUT);
-        loop {
-            let now = procfs::mem_available().unwrap_or(0);
-            if now + SLACK_KIB >= self.available {
-                return None;
-            }
-            if Instant::now() >= deadline {
-                let before = self.available;
-                return Some(format!(
-                    "memory did not come back: {now} KiB of {before} KiB"
-                ));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let (before, mut now) = (self.available, 0);
+        wait_until(scaled(TIMEOUT), &mut || {
+            now = procfs::mem_available().unwrap_or(0);
+            now + SLACK_KIB >= before
+        });
+        let missing = now + SLACK_KIB < before;
+        missing.then(|| format!("memory did not come back: {now} KiB of {before} KiB"))
     }
 
     /// A victim's task that is held holds its group.
     fn dying_groups(&self) -> Option<String> {
-        let deadline = Instant::now() + scaled(TIMEOUT);
-        loop {
-            let more = cgroup::dying().saturating_sub(self.dying);
-            if more <= SLACK_GROUPS {
-                return None;
-            }
-            if Instant::now() >= deadline {
-                return Some(format!("{more} removed cgroups are still held"));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let mut more = 0;
+        wait_until(scaled(TIMEOUT), &mut || {
+            more = cgroup::dying().saturating_sub(self.dying);
+            more <= SLACK_GROUPS
+        });
+        (more > SLACK_GROUPS).then(|| format!("{more} removed cgroups are still held"))
     }
 
     /// Lines of the kernel log that no healthy kernel writes.
@@ -229,7 +217,7 @@ pub fn stray_processes() -> Vec<String> {
 fn wait_until(most: Duration, holds: &mut dyn FnMut() -> bool) {
     let deadline = Instant::now() + most;
     while !holds() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -18,9 +18,9 @@ use crate::victim::bind;
 /// Repetitions at most, warm-ups apart: each waits two seconds for the reaper.
 const REPETITIONS: u32 = 6;
 
-/// How often a repetition is tried. A reaper that comes when the victim's own walk has
-/// ended is no race; a host that gives the guest's CPU to others does that.
-const TRIES: u32 = 4;
+/// How often in a run the reaper may come when the victim's own walk has ended. A
+/// host that gives the guest's CPU to others does that; no race was run then.
+const LATE: u32 = 4;
 
 /// What a race of the kernel's own reaper needs.
 pub(super) const NEEDS: &[Need] = &[
@@ -60,17 +60,17 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         Some(solo) => solo,
         None => context.found_solo(solo(&mut watch)?)?,
     };
+    let mut late = 0;
     for repetition in race::repetitions(context.plan, REPETITIONS) {
         context.take_turn(repetition, victim, |mut oom, agreed| {
             let delay = race::delay(repetition, agreed.unwrap_or(solo));
-            let mut tries = 1;
             while !race_once(context, &observer, &mut watch, repetition, &mut oom, delay)? {
-                if tries == TRIES {
+                late += 1;
+                if late > LATE {
                     return Err(Failure::NoRace(format!(
-                        "{TRIES} times the reaper did not meet the victim's own exit"
+                        "{late} times the reaper did not meet the victim's own exit"
                     )));
                 }
-                tries += 1;
                 context.note("the reaper did not meet the victim's own exit: run again")?;
                 // A group has one name, and so one victim at a time.
                 drop(oom);

@@ -206,18 +206,21 @@ fn tell(progress: &Progress, event: &Event<'_>) {
 }
 
 fn ended(boot: &str, round: &Round) -> String {
-    // Scenarios, whatever parts they have.
     let count = |of: fn(ktap::Status) -> bool| {
         let tests = round.ktap.tests.iter();
         tests.filter(|test| of(test.status)).count()
     };
     let skipped = count(|status| status == ktap::Status::Skipped);
+    // A scenario can pass of which a part was skipped.
+    let parts = match usize::try_from(round.ktap.counts.skipped) {
+        Ok(all) if all > skipped => format!(", {} of their parts skipped", all - skipped),
+        _ => String::new(),
+    };
     format!(
-        "  {boot}: {}, {} passed, {} failed, {} skipped{} ({:.1} s)",
+        "  {boot}: {}, {} passed, {} failed, {skipped} skipped{parts}{} ({:.1} s)",
         round.status.as_str(),
         count(|status| status == ktap::Status::Passed),
         count(|status| !status.is_ok()),
-        skipped,
         round.how(),
         round.wall_s,
     )

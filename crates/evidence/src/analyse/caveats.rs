@@ -30,7 +30,7 @@ const MEASURED: &str = "lean";
 
 pub(super) fn caveats(run: &Run, turns: Option<&Turns>) -> Vec<String> {
     let mut caveats = Vec::new();
-    let is_measured = |round: &Round| round.purpose != Purpose::Correctness;
+    let is_measured = |round: &Round| round.purpose.measures() || round.purpose.is_sweep();
     if run.accelerator.kind == Accel::Tcg && run.rounds.iter().any(is_measured) {
         let order = match run.expect_order {
             Some(_) => "counts, the order of the walk",
@@ -105,30 +105,28 @@ pub(super) fn caveats(run: &Run, turns: Option<&Turns>) -> Vec<String> {
 
 /// What scenarios noted, and on which arm, where the other one did not say the same.
 pub(super) fn notes(run: &Run) -> Vec<String> {
-    let mut notes: Vec<((&str, &str), BTreeSet<Arm>)> = Vec::new();
-    for round in &run.rounds {
-        for record in &round.records {
-            let Record::Note { scenario, text } = record else {
-                continue;
-            };
-            let note = (scenario.as_str(), text.as_str());
-            match notes.iter_mut().find(|(one, _)| *one == note) {
-                Some((_, arms)) => drop(arms.insert(round.arm)),
-                None => notes.push((note, BTreeSet::from([round.arm]))),
-            }
-        }
-    }
+    let notes = || {
+        run.rounds.iter().flat_map(|round| {
+            round.records.iter().filter_map(|record| match record {
+                Record::Note { scenario, text } => Some((scenario, text, round.arm)),
+                _ => None,
+            })
+        })
+    };
     let both = run.has_both_arms();
-    let words = notes
-        .into_iter()
+    let said: BTreeSet<_> = notes().collect();
+    let mut seen = BTreeSet::new();
+    notes()
+        .filter(|(scenario, text, _)| seen.insert((*scenario, *text)))
         .take(NOTES)
-        .map(
-            |((scenario, text), arms)| match arms.first().filter(|_| both && arms.len() == 1) {
-                Some(arm) => format!("{scenario} on {arm}: {text}"),
-                None => format!("{scenario}: {text}"),
-            },
-        );
-    words.collect()
+        .map(|(scenario, text, arm)| {
+            let on = |arm| said.contains(&(scenario, text, arm));
+            match both && !Arm::BOTH.into_iter().all(on) {
+                true => format!("{scenario} on {arm}: {text}"),
+                false => format!("{scenario}: {text}"),
+            }
+        })
+        .collect()
 }
 
 /// Notes in a report at most.
