@@ -1320,6 +1320,36 @@ fn html_stays_small_however_long_the_walk() {
 }
 
 #[test]
+fn both_walks_are_of_one_scenario() {
+    let mut run = run();
+    for round in &mut run.rounds {
+        round.records.retain(|it| !matches!(it, Record::Walk(_)));
+    }
+    let walk = |arm, scenario: &str, vmas| {
+        Record::Walk(Walk {
+            scenario: scenario.into(),
+            ..fixture::walk(arm, vmas)
+        })
+    };
+    for (arm, other, vmas) in [(Arm::Base, "large", 90), (Arm::Patched, "application", 80)] {
+        let round = run
+            .rounds
+            .iter_mut()
+            .find(|round| round.arm == arm)
+            .unwrap();
+        // Each arm has a larger one that the other arm has not.
+        round.records.push(walk(arm, other, vmas));
+        round.records.push(walk(arm, "both", 30));
+    }
+    let html = report::html(&run, &analyse(&run));
+    let shown = |name: &str| html.matches(&format!(", {name}, repetition")).count();
+    assert_eq!(
+        [shown("both"), shown("large"), shown("application")],
+        [2, 0, 0]
+    );
+}
+
+#[test]
 fn degenerate_walks_and_runs_render() {
     let mut run = run();
     run.accelerator = Accelerator {

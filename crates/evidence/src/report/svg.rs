@@ -2,6 +2,7 @@
 //! (Okabe and Ito's palette); shapes differ as well, so that no chart needs
 //! its colours to be read.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use results::record::{Record, Step, Unit, Walk, Walker};
@@ -52,12 +53,13 @@ pub(super) struct Shown<'a> {
     pub walk: &'a Walk,
 }
 
-/// One walk an arm: of those in which both walkers took part, the one in which
-/// the walker that did less did most, so that one sees them meet.
+/// One walk an arm, of the same scenario where one has walks of both arms: of those in
+/// which both walkers took part, the one in which the walker that did less did most, so
+/// that one sees them meet.
 pub(super) fn shown(run: &Run) -> Vec<Shown<'_>> {
-    let pick = |arm: Arm| {
+    let walks = |arm: Arm| {
         let rounds = run.rounds.iter().filter(move |round| round.arm == arm);
-        let walks = rounds.flat_map(|round| {
+        rounds.flat_map(move |round| {
             round.records.iter().filter_map(move |record| match record {
                 Record::Walk(walk) if !walk.steps.is_empty() => Some(Shown {
                     arm,
@@ -66,17 +68,37 @@ pub(super) fn shown(run: &Run) -> Vec<Shown<'_>> {
                 }),
                 _ => None,
             })
-        });
-        // The first of equals, so that a report does not change by itself.
-        walks.reduce(|best, next| {
-            if score(next.walk) > score(best.walk) {
-                next
-            } else {
-                best
-            }
         })
     };
-    Arm::BOTH.into_iter().filter_map(pick).collect()
+    let pick = |arm: Arm, scenario: Option<&str>| {
+        let of = walks(arm).filter(|one| scenario.is_none_or(|name| one.walk.scenario == name));
+        // The first of equals, so that a report does not change by itself.
+        of.reduce(|best, next| match score(next.walk) > score(best.walk) {
+            true => next,
+            false => best,
+        })
+    };
+    let scenarios: BTreeSet<&str> = Arm::BOTH
+        .into_iter()
+        .flat_map(walks)
+        .map(|one| one.walk.scenario.as_str())
+        .collect();
+    let least = |pair: &[Shown<'_>]| pair.iter().map(|one| score(one.walk)).min();
+    let pairs = scenarios.into_iter().filter_map(|name| {
+        let pair: Vec<_> = Arm::BOTH
+            .into_iter()
+            .filter_map(|arm| pick(arm, Some(name)))
+            .collect();
+        (pair.len() == Arm::BOTH.len()).then_some(pair)
+    });
+    let best = pairs.reduce(|best, next| match least(&next) > least(&best) {
+        true => next,
+        false => best,
+    });
+    best.unwrap_or_else(|| {
+        let each = Arm::BOTH.into_iter().filter_map(|arm| pick(arm, None));
+        each.collect()
+    })
 }
 
 fn score(walk: &Walk) -> (usize, usize) {
