@@ -74,7 +74,7 @@ impl Health {
             }
         };
         // The last one to wait for them may have ended before they were gone.
-        wait_until(scaled(ENDING), &mut || {
+        let _ = wait_until(scaled(ENDING), &mut || {
             wait_for_orphans();
             strays().is_empty()
         });
@@ -99,22 +99,21 @@ impl Health {
 
     fn missing_memory(&self) -> Option<String> {
         let (before, mut now) = (self.available, 0);
-        wait_until(scaled(TIMEOUT), &mut || {
+        let is_back = wait_until(scaled(TIMEOUT), &mut || {
             now = procfs::mem_available().unwrap_or(0);
             now + SLACK_KIB >= before
         });
-        let missing = now + SLACK_KIB < before;
-        missing.then(|| format!("memory did not come back: {now} KiB of {before} KiB"))
+        (!is_back).then(|| format!("memory did not come back: {now} KiB of {before} KiB"))
     }
 
     /// A victim's task that is held holds its group.
     fn dying_groups(&self) -> Option<String> {
         let mut more = 0;
-        wait_until(scaled(TIMEOUT), &mut || {
+        let are_gone = wait_until(scaled(TIMEOUT), &mut || {
             more = cgroup::dying().saturating_sub(self.dying);
             more <= SLACK_GROUPS
         });
-        (more > SLACK_GROUPS).then(|| format!("{more} removed cgroups are still held"))
+        (!are_gone).then(|| format!("{more} removed cgroups are still held"))
     }
 
     /// Lines of the kernel log that no healthy kernel writes.
@@ -213,10 +212,16 @@ pub fn stray_processes() -> Vec<String> {
     }
 }
 
-/// Waits until something holds, but no longer than this.
-fn wait_until(most: Duration, holds: &mut dyn FnMut() -> bool) {
+/// Waits until something holds, but no longer than this. Returns whether it does.
+fn wait_until(most: Duration, holds: &mut dyn FnMut() -> bool) -> bool {
     let deadline = Instant::now() + most;
-    while !holds() && Instant::now() < deadline {
+    loop {
+        if holds() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -276,16 +281,15 @@ mod tests {
     #[test]
     fn what_ends_by_itself_is_waited_for() {
         let mut left = 3;
-        wait_until(Duration::from_secs(3600), &mut || {
+        assert!(wait_until(Duration::from_secs(3600), &mut || {
             left -= 1;
             left == 0
-        });
-        assert_eq!(left, 0);
+        }));
         let mut looks = 0;
-        wait_until(Duration::ZERO, &mut || {
+        assert!(!wait_until(Duration::ZERO, &mut || {
             looks += 1;
             false
-        });
+        }));
         assert_eq!(looks, 1);
     }
 

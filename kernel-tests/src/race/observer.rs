@@ -10,7 +10,7 @@ use super::metrics::{
 };
 use super::stacks::Stacks;
 use super::waits::{Seen, Waits};
-use super::walkers::Walkers;
+use super::walkers::{Walkers, both_at_work};
 use crate::context::{Context, Repetition};
 use crate::failure::{Failure, ensure};
 use crate::procfs;
@@ -86,10 +86,21 @@ impl Observer {
                 ensure(seen(Walker::Reaper), || {
                     "the reaper was not seen to walk".into()
                 })?;
+                let passed_over = walkers.passed_over(&steps);
+                if let Some((start, end)) = passed_over.first() {
+                    return Err(Failure::unmet(format!(
+                        "the reaper passed over {} of the victim's {} mappings: the first is \
+                         {start:#x}-{end:#x}",
+                        passed_over.len(),
+                        walkers.ranges.len()
+                    )));
+                }
                 // On some kernels each walker has a function of its own, and the
                 // reaper's is the one that is probed.
                 if !seen(Walker::Exit) {
                     context.note("the probe does not see the victim's own exit walk")?;
+                } else if !both_at_work(&steps) {
+                    return Ok(false);
                 }
                 context.record(&Record::Walk(Walk {
                     scenario: context.scenario(),

@@ -67,6 +67,7 @@ mod tests {
         let walkers = Walkers {
             reaper: Pid::from_raw(5),
             exit: vec![Pid::from_raw(9)],
+            ranges: Vec::new(),
         };
         let zone = [
             "queued_spin_lock_slowpath",
