@@ -266,7 +266,8 @@ fn marks(class: &str, round: bool, points: &[(f64, f64)]) -> String {
     format!("<path class=\"{kind} {class}\" stroke-width=\"{width:.1}\" d=\"{path}\"/>")
 }
 
-/// Every sample of one metric, boot by boot, with the medians.
+/// Every sample of one metric, boot by boot, with what each boot and each arm comes to,
+/// as the tables have it.
 fn strips(comparison: &Comparison, measured: &Measured) -> String {
     let boots: Vec<(Arm, &Vec<f64>)> = measured
         .base
@@ -304,8 +305,8 @@ fn strips(comparison: &Comparison, measured: &Measured) -> String {
                     .step_by(stride)
                     .map(|(at, value)| (x + jitter(at) * step * 0.6, scale.y(*value))),
             );
-            if let Some(median) = crate::stats::median(boot) {
-                let (half, y) = (step * 0.36, scale.y(median));
+            if !boot.is_empty() {
+                let (half, y) = (step * 0.36, scale.y(measured.summary(boot)));
                 let _ = write!(middles, "M{:.1} {y:.1}h{:.1}", x - half, half * 2.0);
             }
         }
@@ -319,7 +320,7 @@ fn strips(comparison: &Comparison, measured: &Measured) -> String {
         };
         if first < last {
             let (from, to) = (column(first) - step / 2.0, column(last - 1) + step / 2.0);
-            let y = scale.y(samples.median);
+            let y = scale.y(samples.level);
             let _ = write!(
                 svg,
                 "<path class=\"median {class}\" d=\"M{from:.1} {y:.1}H{to:.1}\"/>\
@@ -329,7 +330,7 @@ fn strips(comparison: &Comparison, measured: &Measured) -> String {
                 HEIGHT - BOTTOM + 17.0,
                 (from + to) / 2.0,
                 HEIGHT - BOTTOM + 35.0,
-                escape(&value(comparison.unit, samples.median).replace("us", "\u{b5}s")),
+                escape(&value(comparison.unit, samples.level).replace("us", "\u{b5}s")),
             );
         }
     }

@@ -111,24 +111,7 @@ fn asked(report: &Report) -> impl Iterator<Item = String> {
     let found: Vec<&Comparison> = report.comparisons.iter().filter(wanted).collect();
     let several = found.len() > 1;
     found.into_iter().filter_map(move |c| {
-        let [low, high] = c.interval?;
-        let percent = |ratio: f64| significant((100.0 * (ratio - 1.0)).abs());
-        let (less, more) = match c.unit {
-            Unit::Us => ("shorter", "longer"),
-            Unit::Count | Unit::PerSecond => ("less", "more"),
-        };
-        let between = |word: &str, near: f64, far: f64| {
-            format!("{word} by {} to {} %", percent(near), percent(far))
-        };
-        let how = match (low < 1.0, high > 1.0) {
-            (true, false) => between(less, high, low),
-            (false, true) => between(more, low, high),
-            _ => format!(
-                "no difference seen, between {} % {less} and {} % {more}",
-                percent(low),
-                percent(high)
-            ),
-        };
+        let how = difference(c.unit, c.interval?, c.margin);
         let of = match several {
             true => format!(" in {}", c.scenario),
             false => String::new(),
@@ -140,6 +123,33 @@ fn asked(report: &Report) -> impl Iterator<Item = String> {
             "{label}{of}: {how} ({base} -> {patched}; 95 % interval)."
         ))
     })
+}
+
+/// An interval of ratios in words. `margin` is the relative change below which nobody
+/// cares.
+fn difference(unit: Unit, [low, high]: [f64; 2], margin: f64) -> String {
+    let percent = |ratio: f64| significant((100.0 * (ratio - 1.0)).abs());
+    let (less, more) = match unit {
+        Unit::Us => ("shorter", "longer"),
+        Unit::Count | Unit::PerSecond => ("less", "more"),
+    };
+    let is_same = 1.0 - margin <= low && high <= 1.0 + margin;
+    let how = match (low < 1.0, high > 1.0) {
+        (true, false) => format!("{less} by {} to {} %", percent(high), percent(low)),
+        (false, true) => format!("{more} by {} to {} %", percent(low), percent(high)),
+        _ => {
+            let (low, high) = (percent(low), percent(high));
+            let between = format!("between {low} % {less} and {high} % {more}");
+            match is_same {
+                true => between,
+                false => format!("no difference seen, {between}"),
+            }
+        }
+    };
+    match is_same {
+        true => format!("the same within {} %, {how}", significant(100.0 * margin)),
+        false => how,
+    }
 }
 
 fn first(reasons: &[String]) -> String {
@@ -197,5 +207,37 @@ fn change(comparison: &Comparison) -> String {
             format!("{label}: {}", verdict.as_str())
         }
         (_, None) => format!("{label} {}", verdict.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_that_nobody_cares_about_is_none() {
+        for (unit, interval, words) in [
+            (Unit::Us, [0.8, 0.9], "shorter by 10 to 20 %"),
+            (Unit::Count, [1.5, 3.0], "more by 50 to 200 %"),
+            (
+                Unit::Us,
+                [0.93, 1.02],
+                "no difference seen, between 7 % shorter and 2 % longer",
+            ),
+            (
+                Unit::Us,
+                [0.99, 1.04],
+                "the same within 5 %, between 1 % shorter and 4 % longer",
+            ),
+            // Sure, and yet too small to matter.
+            (
+                Unit::Us,
+                [1.01, 1.02],
+                "the same within 5 %, longer by 1 to 2 %",
+            ),
+            (Unit::Us, [0.94, 0.97], "shorter by 3 to 6 %"),
+        ] {
+            assert_eq!(difference(unit, interval, 0.05), words);
+        }
     }
 }

@@ -36,10 +36,12 @@ pub(crate) fn section<'a>(run: &Run, report: &'a Report) -> Option<Section<'a>> 
         let charts = Charts {
             key: Swatch::arms(),
             figures,
-            legend: "One column a boot; the short bar is the boot\u{2019}s median, the long line \
-                     the arm\u{2019}s. Where samples span more than a factor of 20 the scale is \
-                     logarithmic and zeros lie on the bottom line."
-                .into(),
+            legend:
+                "One column a boot; the short bar is what the boot comes to (a rate for counts, \
+                     a median for times), the long line and the figure the middle boot\u{2019}s. \
+                     Where samples span more than a factor of 20 the scale is logarithmic and \
+                     zeros lie on the bottom line."
+                    .into(),
         };
         Section::new("Every sample", vec![Block::Charts(charts)]).reach(Reach::Page)
     })
