@@ -1,0 +1,125 @@
+//! One source with all mistakes, of which each is made when it is chosen.
+
+use std::ops::Range;
+
+use crate::{Form, Mistake};
+
+/// A source with mistakes to choose from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Combined {
+    pub text: String,
+    /// The line of each mistake, counted from 1, in the order in which they were given:
+    /// where a compiler rejects one, it names that line.
+    pub lines: Vec<usize>,
+}
+
+/// Writes `choice(NUMBER)` before each mistake: what the source calls to know whether
+/// the mistake of that number, counted from 0, is to be made. `head` goes before all
+/// else and must declare it.
+pub fn all_in_one(source: &str, mistakes: &[Mistake], choice: &str, head: &str) -> Combined {
+    let mut places: Vec<Place<'_>> = Vec::new();
+    for (number, mistake) in mistakes.iter().enumerate() {
+        let same = |place: &&mut Place<'_>| place.at == mistake.at && place.form == mistake.form;
+        match places.iter_mut().find(same) {
+            Some(place) => place.mistakes.push((number, &mistake.with)),
+            None => places.push(Place {
+                at: mistake.at.clone(),
+                form: mistake.form,
+                mistakes: vec![(number, &mistake.with)],
+            }),
+        }
+    }
+    // Outer places first, what is inserted before what begins there.
+    places.sort_by_key(|place| {
+        let is_inserted = place.form == Form::Insert;
+        (
+            place.at.start,
+            !is_inserted,
+            std::cmp::Reverse(place.at.end),
+            place.form,
+        )
+    });
+    let mut writer = Writer {
+        source,
+        choice,
+        places: &places,
+        text: String::new(),
+        line: 1,
+        lines: vec![0; mistakes.len()],
+    };
+    writer.put(head);
+    writer.range(0..source.len(), 0..places.len());
+    Combined {
+        text: writer.text,
+        lines: writer.lines,
+    }
+}
+
+struct Place<'a> {
+    at: Range<usize>,
+    form: Form,
+    mistakes: Vec<(usize, &'a str)>,
+}
+
+struct Writer<'a> {
+    source: &'a str,
+    choice: &'a str,
+    places: &'a [Place<'a>],
+    text: String,
+    line: usize,
+    lines: Vec<usize>,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, text: &str) {
+        self.line += text.bytes().filter(|byte| *byte == b'\n').count();
+        self.text.push_str(text);
+    }
+
+    fn copy(&mut self, range: Range<usize>) {
+        let source = self.source;
+        self.put(source.get(range).unwrap_or_default());
+    }
+
+    /// A part of the source, with those places made a choice that lie in it.
+    fn range(&mut self, range: Range<usize>, places: Range<usize>) {
+        let all = self.places;
+        let (mut at, mut next) = (range.start, places.start);
+        while let Some(place) = all.get(next).filter(|_| next < places.end) {
+            let inner = (next + 1..places.end)
+                .take_while(|inner| all.get(*inner).is_some_and(|it| it.at.end <= place.at.end))
+                .take_while(|_| !place.at.is_empty())
+                .count();
+            self.copy(at..place.at.start);
+            self.place(place, next + 1..next + 1 + inner);
+            at = place.at.end;
+            next += 1 + inner;
+        }
+        self.copy(at..range.end);
+    }
+
+    fn place(&mut self, place: &Place<'_>, inner: Range<usize>) {
+        let (open, then, between, last, close) = match place.form {
+            Form::Expression => ("(", " ? (", ") :", "(", "))"),
+            Form::Statement => ("{", " {", "} else", "{", "}}"),
+            Form::Insert => ("", " {", "}", "", ""),
+        };
+        let test = match place.form {
+            Form::Expression => "",
+            Form::Statement | Form::Insert => "if ",
+        };
+        self.put(open);
+        for (number, with) in &place.mistakes {
+            self.put("\n");
+            if let Some(line) = self.lines.get_mut(*number) {
+                *line = self.line;
+            }
+            let test = format!("{test}({}({number})){then}{with}{between}", self.choice);
+            self.put(&test);
+        }
+        self.put("\n");
+        self.put(last);
+        self.range(place.at.clone(), inner);
+        self.put(close);
+    }
+}

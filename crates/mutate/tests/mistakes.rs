@@ -1,0 +1,259 @@
+//! What mistakes are made, and that one source with all of them makes each.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use mutate::{Mistake, ReadError, Source, all_in_one};
+
+/// In the manner of the kernel, with what a parser for plain C does not know.
+const KERNEL: &str = r#"
+static DEFINE_SPINLOCK(lock);
+
+static int __init prepare(void)
+{
+	return register_all(&table);
+}
+
+static bool reap(struct mm *mm, struct control *control)
+{
+	struct vma *vma;
+	bool done = true;
+	struct task *task = container_of(mm, struct task, mm);
+	static DEFINE_RATELIMIT_STATE(rate, HZ, 1);
+	VMA_ITERATOR(vmi, mm, 0);
+
+	set_bit(UNSTABLE, &mm->flags);
+	for_each_vma(vmi, vma) {
+		if (vma->flags & (HUGETLB|PFNMAP))
+			continue;
+		if (is_anonymous(vma) || !(vma->flags & SHARED)) {
+			if (start(vma)) {
+				done = false;
+				continue;
+			}
+			zap(vma, vma->start, vma->end); /* all of it */
+		}
+	}
+	pr_info("%d\n", 5);
+	return done;
+}
+
+#ifdef CONFIG_MMU
+SYSCALL_DEFINE2(release, int, fd, unsigned int,
+		flags)
+{
+	struct mm *mm;
+	long ret = 0;
+
+	if (flags)
+		return -EINVAL;
+	read_lock(mm);
+	if (!reap(mm, NULL))
+		ret = -EAGAIN;
+	read_unlock(mm);
+out:
+	drop(mm);
+	return ret;
+}
+#endif
+"#;
+
+fn listed(mistakes: &[Mistake]) -> String {
+    let line = |mistake: &Mistake| format!("{} {}: {}", mistake.line, mistake.name(), mistake.with);
+    mistakes.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_can_go_wrong() {
+    let source = Source::read(KERNEL).unwrap();
+    let names: Vec<&str> = source.functions().collect();
+    assert_eq!(names, ["prepare", "reap", "release"]);
+    assert_eq!(source.unread().count(), 0);
+    insta::assert_snapshot!(listed(&source.mistakes(&names).unwrap()));
+}
+
+#[test]
+fn functions_by_name_and_by_line() {
+    let source = Source::read(KERNEL).unwrap();
+    assert_eq!(source.functions_at(&[1, 2, 3]), [""; 0]);
+    assert_eq!(source.functions_at(&[5, 21, 22]), ["prepare", "reap"]);
+    assert_eq!(source.functions_at(&[36]), ["release"]);
+    assert_eq!(
+        source.mistakes(&["reap", "gone"]),
+        Err(ReadError::NoFunction("gone".to_owned()))
+    );
+}
+
+#[test]
+fn no_c_at_all() {
+    for text in [
+        "",
+        "}{",
+        "int f(void) { return (; }",
+        "\u{0}\u{fffd}",
+        "for_each_x(",
+        "SYSCALL_DEFINE3(",
+    ] {
+        let source = Source::read(text).unwrap();
+        let names: Vec<&str> = source.functions().collect();
+        assert_eq!(source.mistakes(&names).unwrap(), [], "{text:?}");
+    }
+}
+
+/// A program that prints what it comes to, and ends whatever is wrong in it.
+const PROGRAM: &str = r#"
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int steps, held;
+static void step(void) { if (++steps > 500) { printf("endless\n"); exit(3); } }
+static void take_lock(void) { held += 1; }
+static void drop_unlock(void) { held -= 1; }
+static int apart(int from, int to) { return to - from; }
+
+static bool within(int value, int least, int most)
+{
+	return value >= least && value <= most;
+}
+
+static int count(const int *values, int length)
+{
+	int found = 0, at = 0;
+
+	take_lock();
+	while (at < length) {
+		step();
+		if (values[at] == 7) {
+			at++;
+			continue;
+		}
+		if (values[at] > 90 || values[at] < 0)
+			break;
+		if (!within(values[at], 2, 50)) {
+			at += 2;
+			continue;
+		}
+		found += apart(1, 3);
+		at++;
+	}
+	printf("held %d\n", held);
+	drop_unlock();
+	return found;
+}
+
+static int mask(int kind)
+{
+	int flags = 1 | 4 | 16;
+
+	switch (kind) {
+	case 2:
+		flags = 3 << 2;
+		break;
+	default:
+		flags += 1;
+	}
+	if (kind)
+		return flags - 1;
+	for (int i = 0; i < 3; i++) {
+		step();
+		flags = flags * 2 + (i ? 1 : 0);
+	}
+	return flags;
+}
+
+/* With room for whoever leaves it. */
+static const int values[4000] = {
+	[2000] = 3, 7, 2, 60, 8, 50, 51, 1, 9, 91, 4, 4, 4
+};
+
+int main(int argc, char **argv)
+{
+	(void)argc; (void)argv;
+	CHOOSE;
+	printf("%d\n", count(values + 2000, 12));
+	printf("held %d\n", held);
+	for (int kind = 0; kind < 4; kind++)
+		printf("%d\n", mask(kind));
+	return 0;
+}
+"#;
+
+/// Compiles and runs one, and returns what it printed and how it ended; or what the
+/// compiler said.
+fn run(folder: &Path, text: &str, arguments: &[String]) -> Result<(String, Option<i32>), String> {
+    let (source, program) = (folder.join("p.c"), folder.join("p"));
+    fs::write(&source, text).unwrap();
+    let compiled = Command::new("gcc")
+        .args(["-O0", "-fwrapv", "-w", "-o"])
+        .args([&program, &source])
+        .output()
+        .unwrap();
+    if !compiled.status.success() {
+        return Err(String::from_utf8_lossy(&compiled.stderr).into_owned());
+    }
+    Ok(again(&program, arguments))
+}
+
+fn again(program: &Path, arguments: &[String]) -> (String, Option<i32>) {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    (text, output.status.code())
+}
+
+#[test]
+fn one_source_makes_each_mistake_alone() {
+    let source = Source::read(PROGRAM).unwrap();
+    let mistakes = source.mistakes(&["within", "count", "mask"]).unwrap();
+    let head = "static int chosen = -1;\nstatic int choice(int n) { return n == chosen; }\n";
+    let combined = all_in_one(PROGRAM, &mistakes, "choice", head);
+    let folder = tempfile::tempdir().unwrap();
+    let alone = |text: &str| run(folder.path(), &text.replace("CHOOSE", ""), &[]);
+    let right = alone(PROGRAM).unwrap();
+    let apart: Vec<_> = mistakes
+        .iter()
+        .map(|mistake| {
+            alone(&mistake.apply(PROGRAM))
+                .unwrap_or_else(|error| panic!("{}: {error}", mistake.name()))
+        })
+        .collect();
+
+    let text = combined
+        .text
+        .replace("CHOOSE", "if (argc > 1) chosen = atoi(argv[1])");
+    assert_eq!(run(folder.path(), &text, &[]).unwrap(), right);
+    for (number, (mistake, apart)) in mistakes.iter().zip(&apart).enumerate() {
+        let together = again(&folder.path().join("p"), &[number.to_string()]);
+        assert_eq!(together, *apart, "{}", mistake.name());
+    }
+    // Most of them can be seen, or they would be no mistakes.
+    let seen = apart.iter().filter(|apart| **apart != right).count();
+    assert!(
+        seen * 3 > mistakes.len() * 2,
+        "{seen} of {}",
+        mistakes.len()
+    );
+    let kinds: std::collections::BTreeSet<_> = mistakes.iter().map(|it| it.kind).collect();
+    assert!(kinds.len() >= 15, "{kinds:?}");
+}
+
+#[test]
+fn a_line_tells_which_mistake_does_not_compile() {
+    let text = "struct s { int a; };\nint f(struct s s, int i);\n\
+                int g(struct s s)\n{\n\tint i = 1;\n\n\treturn f(s, i);\n}\n";
+    let source = Source::read(text).unwrap();
+    let mistakes = source.mistakes(&["g"]).unwrap();
+    let combined = all_in_one(text, &mistakes, "choice", "int choice(int);\n");
+    let folder = tempfile::tempdir().unwrap();
+    let error = run(folder.path(), &combined.text, &[]).unwrap_err();
+    let wrong: Vec<String> = mistakes
+        .iter()
+        .zip(&combined.lines)
+        .filter(|(_, line)| error.contains(&format!("p.c:{line}:")))
+        .map(|(mistake, _)| mistake.name())
+        .collect();
+    assert_eq!(wrong, ["g-swap-arguments-1"], "{error}");
+}
