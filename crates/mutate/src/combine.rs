@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{Form, Mistake};
+use crate::model::{Form, Mistake};
 
 /// A source with mistakes to choose from.
 #[derive(Debug, Clone, PartialEq, Eq)]

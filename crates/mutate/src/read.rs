@@ -12,7 +12,8 @@ use std::ops::Range;
 use thiserror::Error;
 use tree_sitter::{Node, Parser, Tree};
 
-use crate::{Kind, Mistake, rules};
+use crate::model::{Kind, Mistake};
+use crate::rules;
 
 /// Attributes that stand between a type and a name.
 const ATTRIBUTES: &[&str] = &[

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tree_sitter::Node;
 
-use crate::{Form, Kind, Mistake};
+use crate::model::{Form, Kind, Mistake};
 
 /// Calls that only say something: a mistake there is none of memory management.
 const WORDS: &[&str] = &["pr_", "printk", "dump_", "WARN", "BUG", "VM_WARN", "VM_BUG"];

@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("series", &["results"]),
     ("kernel", &["results", "series"]),
     ("vm", &["results"]),
+    ("mutate", &[]),
     ("results", &[]),
     ("evidence", &["results"]),
     ("kernel-tests", &["results"]),
@@ -29,7 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that must stay pure.
-const PURE: [&str; 3] = ["series", "results", "evidence"];
+const PURE: [&str; 4] = ["series", "mutate", "results", "evidence"];
 
 /// Libraries that bring effects.
 const IMPURE: &[&str] = &[

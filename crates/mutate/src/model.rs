@@ -1,0 +1,110 @@
+//! A mistake, its kind and its place.
+
+use std::ops::Range;
+
+/// What kind of mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A statement left out.
+    LeaveOut,
+    /// A condition that holds when it should not, and the other way round.
+    Negate,
+    /// A condition that always holds.
+    Always,
+    /// A condition that never holds.
+    Never,
+    /// `&&` for `||`, and the other way round.
+    AndOr,
+    /// One of two conditions left out.
+    LeaveOutCondition,
+    /// A bound off by one: `<` for `<=`.
+    Bound,
+    /// `==` for `!=`.
+    Equality,
+    /// `+` for `-`, or `<<` for `>>`.
+    Arithmetic,
+    /// A flag left out of a mask.
+    Flag,
+    /// A constant that is another one.
+    Constant,
+    /// A function that returns before it has done anything.
+    ReturnEarly,
+    /// A loop that ends after its first turn.
+    BreakEarly,
+    /// `break` for `continue`.
+    BreakContinue,
+    /// A wrong value returned.
+    ReturnValue,
+    /// Two arguments of a call swapped.
+    SwapArguments,
+    /// A lock or an unlock that is moved by one statement.
+    MoveLock,
+}
+
+impl Kind {
+    /// Its name in lists, such as `leave-out`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LeaveOut => "leave-out",
+            Self::Negate => "negate",
+            Self::Always => "always",
+            Self::Never => "never",
+            Self::AndOr => "and-or",
+            Self::LeaveOutCondition => "leave-out-condition",
+            Self::Bound => "bound",
+            Self::Equality => "equality",
+            Self::Arithmetic => "arithmetic",
+            Self::Flag => "flag",
+            Self::Constant => "constant",
+            Self::ReturnEarly => "return-early",
+            Self::BreakEarly => "break-early",
+            Self::BreakContinue => "break-continue",
+            Self::ReturnValue => "return-value",
+            Self::SwapArguments => "swap-arguments",
+            Self::MoveLock => "move-lock",
+        }
+    }
+}
+
+/// How a mistake stands in its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Form {
+    /// One or more statements instead of others.
+    Statement,
+    /// An expression instead of another one.
+    Expression,
+    /// A statement where there was none: its range is empty.
+    Insert,
+}
+
+/// A mistake: other text in one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The function that makes it.
+    pub function: String,
+    pub kind: Kind,
+    /// Which of its kind in the function, counted from 1 in the order of the source.
+    pub nth: usize,
+    /// The line where it begins, counted from 1.
+    pub line: usize,
+    /// The bytes that are replaced.
+    pub at: Range<usize>,
+    /// What stands there instead, on one line.
+    pub with: String,
+    pub(crate) form: Form,
+}
+
+impl Mistake {
+    /// A name that stays while the function's statements do, such as
+    /// `oom_reap_task-negate-2`.
+    pub fn name(&self) -> String {
+        format!("{}-{}-{}", self.function, self.kind.as_str(), self.nth)
+    }
+
+    /// The source with this mistake alone. It must be the one that it was made for.
+    pub fn apply(&self, source: &str) -> String {
+        let before = source.get(..self.at.start).unwrap_or_default();
+        let behind = source.get(self.at.end..).unwrap_or_default();
+        format!("{before}{}{behind}", self.with)
+    }
+}
