@@ -1,5 +1,6 @@
 //! A mistake, its kind and its place.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 /// What kind of mistake.
@@ -101,10 +102,20 @@ impl Mistake {
         format!("{}-{}-{}", self.function, self.kind.as_str(), self.nth)
     }
 
+    /// By place, outer ones first, and then by kind.
+    pub(crate) fn order(&self) -> (usize, Reverse<usize>, Kind) {
+        (self.at.start, Reverse(self.at.end), self.kind)
+    }
+
     /// The source with this mistake alone. It must be the one that it was made for.
     pub fn apply(&self, source: &str) -> String {
         let before = source.get(..self.at.start).unwrap_or_default();
         let behind = source.get(self.at.end..).unwrap_or_default();
         format!("{before}{}{behind}", self.with)
     }
+}
+
+/// The line of a byte, counted from 1.
+pub(crate) fn line_of(text: &str, at: usize) -> usize {
+    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }

@@ -5,14 +5,13 @@
 //! a `while`, a system call's definition a function, an attribute nothing. So all
 //! places in the tree are places in the source.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ops::Range;
 
 use thiserror::Error;
 use tree_sitter::{Node, Parser, Tree};
 
-use crate::model::{Kind, Mistake};
+use crate::model::{Kind, Mistake, line_of};
 use crate::rules;
 
 /// Attributes that stand between a type and a name.
@@ -100,13 +99,10 @@ impl Source {
 
     /// The functions that have one of these lines, counted from 1.
     pub fn functions_at(&self, lines: &[usize]) -> Vec<&str> {
-        let line_of = |at: usize| {
-            let before = self.text.bytes().take(at);
-            1 + before.filter(|byte| *byte == b'\n').count()
-        };
         let has = |function: &&Function| {
-            let (first, last) = (line_of(function.range.start), line_of(function.range.end));
-            lines.iter().any(|line| (first..=last).contains(line))
+            let Range { start, end } = function.range;
+            let lines_of = line_of(&self.text, start)..=line_of(&self.text, end);
+            lines.iter().any(|line| lines_of.contains(line))
         };
         let found = self.functions.iter().filter(has);
         found.map(|function| &*function.name).collect()
@@ -133,7 +129,7 @@ impl Source {
                 }
             }
         }
-        mistakes.sort_by_key(|mistake| (mistake.at.start, Reverse(mistake.at.end), mistake.kind));
+        mistakes.sort_by_key(Mistake::order);
         let mut counts: HashMap<(String, Kind), usize> = HashMap::new();
         for mistake in &mut mistakes {
             let key = (mistake.function.clone(), mistake.kind);

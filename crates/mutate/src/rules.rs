@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use tree_sitter::Node;
 
-use crate::model::{Form, Kind, Mistake};
+use crate::model::{Form, Kind, Mistake, line_of};
 
-/// Calls that only say something: a mistake there is none of memory management.
-const WORDS: &[&str] = &["pr_", "printk", "dump_", "WARN", "BUG", "VM_WARN", "VM_BUG"];
+/// Calls that only say something: a mistake there is none of memory management. Those
+/// in capitals are left alone as all of their kind are.
+const WORDS: &[&str] = &["pr_", "printk", "dump_"];
 
 /// What returns to the caller, by what the function is declared to return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,12 +84,7 @@ impl<'a> Rules<'a> {
             function: self.name.to_owned(),
             kind,
             nth: 0,
-            line: 1 + self
-                .text
-                .bytes()
-                .take(at.start)
-                .filter(|b| *b == b'\n')
-                .count(),
+            line: line_of(self.text, at.start),
             at,
             with: with.split_whitespace().collect::<Vec<_>>().join(" "),
             form,
@@ -107,13 +103,7 @@ impl<'a> Rules<'a> {
     fn finish(self) -> Vec<Mistake> {
         let mut found: Vec<Mistake> = Vec::new();
         let mut all = self.found;
-        all.sort_by(|a, b| {
-            (a.at.start, std::cmp::Reverse(a.at.end), a.kind).cmp(&(
-                b.at.start,
-                std::cmp::Reverse(b.at.end),
-                b.kind,
-            ))
-        });
+        all.sort_by_key(Mistake::order);
         for mistake in all {
             let own = mistake.at.clone();
             // Two places that share a part can't both be made a choice.
@@ -169,24 +159,8 @@ impl<'a> Rules<'a> {
             | "preproc_call"
             | "preproc_def" => return,
             "declaration" if self.of(node).trim_start().starts_with("static") => return,
-            "case_statement" => {
-                let value = node.child_by_field_name("value");
-                let mut cursor = node.walk();
-                let inner: Vec<Node<'_>> = node.named_children(&mut cursor).collect();
-                for child in inner.into_iter().filter(|child| Some(*child) != value) {
-                    self.node(child, inside);
-                }
-                return;
-            }
-            "preproc_if" | "preproc_elif" => {
-                let condition = node.child_by_field_name("condition");
-                let mut cursor = node.walk();
-                let inner: Vec<Node<'_>> = node.named_children(&mut cursor).collect();
-                for child in inner.into_iter().filter(|child| Some(*child) != condition) {
-                    self.node(child, inside);
-                }
-                return;
-            }
+            "case_statement" => return self.inside(node, Some("value"), inside),
+            "preproc_if" | "preproc_elif" => return self.inside(node, Some("condition"), inside),
             "switch_statement" => inside.in_switch = true,
             "for_statement" | "while_statement" | "do_statement" => {
                 inside = Around {
@@ -205,10 +179,7 @@ impl<'a> Rules<'a> {
             "if_statement" => self.condition(node, true),
             "conditional_expression" => self.condition(node, false),
             "expression_statement" => {
-                if is_declaration(self.text, node) {
-                    return;
-                }
-                if self.says_something(node) {
+                if is_declaration(self.text, node) || self.says_something(node) {
                     return;
                 }
                 self.statement(Kind::LeaveOut, node, ";");
@@ -238,10 +209,17 @@ impl<'a> Rules<'a> {
             "call_expression" => self.arguments(node),
             _ => {}
         }
+        self.inside(node, None, inside);
+    }
+
+    /// What a node is made of, but for the part that must be constant.
+    fn inside(&mut self, node: Node<'_>, constant: Option<&str>, around: Around) {
+        let constant = constant.and_then(|field| node.child_by_field_name(field));
         let mut cursor = node.walk();
-        let children: Vec<Node<'_>> = node.named_children(&mut cursor).collect();
-        for child in children {
-            self.node(child, inside);
+        for child in node.named_children(&mut cursor) {
+            if Some(child) != constant {
+                self.node(child, around);
+            }
         }
     }
 
@@ -337,7 +315,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// The same with another operator. The arms of a choice are evaluated once.
+    /// The same with another operator.
     fn operator(&mut self, node: Node<'_>, others: &[(&str, &str)]) {
         let Some(operator) = node.child_by_field_name("operator") else {
             return;
