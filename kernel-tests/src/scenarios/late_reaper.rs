@@ -49,7 +49,8 @@ pub const SCENARIO: Scenario = Scenario {
     name: "late-reaper",
     number: 30,
     summary: "oom_reaper comes in the middle of the exit_mmap of a victim that is slow to die: when \
-         its memory is back, and when the next allocation goes on",
+         its memory is back, and, in a run that measures nothing else, when the next allocation \
+         goes on",
     needs: &[
         Need::Memcg,
         Need::OomEvents,

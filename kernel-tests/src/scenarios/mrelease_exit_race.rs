@@ -76,7 +76,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
 
 /// A third of the usual repetitions, counted on, for what yields but one sample each.
 fn fewer(plan: &Plan) -> impl Iterator<Item = Repetition> + use<> {
-    let warmups = plan.warmups.min(1);
+    let warmups = plan.warmups;
     let behind = plan.warmups + plan.repetitions;
     (0..warmups + plan.repetitions.div_ceil(3)).map(move |nth| Repetition {
         index: behind + nth,
