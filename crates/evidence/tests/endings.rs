@@ -4,12 +4,12 @@
 
 mod fixture;
 
-use evidence::run::{RoundStatus, Run};
-use evidence::{Status, analyse, report};
+use evidence::run::{Round, RoundStatus, Run};
+use evidence::{Status, Verdict, analyse, report};
 use fixture::{log, run};
 use results::ktap::Outcome;
 use results::record::Record;
-use results::{Arm, console};
+use results::{Arm, Purpose, console};
 
 /// How the first round of an arm ends: its status, what the console shows, and
 /// the scenario that was on (it follows `memcg-limit`, which passed).
@@ -231,4 +231,33 @@ fn what_both_arms_do_is_said_once() {
     });
     let notes = analyse(&run).notes;
     assert_eq!(notes[0], "boot 3 (patched) was lost: QEMU died");
+}
+
+/// A reaper that leaves its work to others is quick.
+#[test]
+fn nothing_improved_where_a_scenario_fails_on_patched() {
+    let verdicts = |run: &Run| -> Vec<Verdict> {
+        let report = analyse(run);
+        let deciding = report.comparisons.iter().filter(|c| c.primary);
+        deciding.map(|c| c.verdict).collect()
+    };
+    let right = run();
+    assert!(verdicts(&right).contains(&Verdict::Improved));
+    for (arm, stays) in [(Arm::Base, true), (Arm::Patched, false)] {
+        let mut run = right.clone();
+        let traced = |round: &&mut Round| (round.arm, round.purpose) == (arm, Purpose::Correctness);
+        let round = run.rounds.iter_mut().find(traced).unwrap();
+        round.status = RoundStatus::Failed;
+        round.ktap = log(|w| {
+            w.test("memcg-limit", &Outcome::Fail).unwrap();
+        });
+        assert_eq!(verdicts(&run).contains(&Verdict::Improved), stays, "{arm}");
+        let report = analyse(&run);
+        assert_eq!(report.status, Status::Failed);
+        let told = report
+            .notes
+            .iter()
+            .any(|note| note.contains("fails on patched"));
+        assert_eq!(told, !stays);
+    }
 }

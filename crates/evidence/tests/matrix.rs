@@ -88,7 +88,7 @@ fn on_a_terminal() {
     What decides
     kernel    (1)                  (2)
     6.12.117  0.05 [0.04, 0.07] +  0.91 [0.65, 1.05] ?
-    7.2.13    0.05 [0.04, 0.07] +  0.91 [0.65, 1.05] ?
+    7.2.13    0.05 [0.04, 0.07] ?  0.91 [0.65, 1.05] ?
     (1) contended page-table-lock entries, patched / base [95 %]
     (2) reaper + exit_mmap (unprobed), patched / base [95 %]
     + improved, = no change, ! regressed, ? can't be told

@@ -45,6 +45,22 @@ pub(super) fn conclusive(run: &Run, comparisons: &[Comparison]) -> bool {
     !run.primary.is_empty() && (0..run.primary.len()).all(decided)
 }
 
+/// Why nothing is called improved.
+pub(super) const DOUBT: &str = "a scenario fails on patched, so no metric is called improved: who \
+                                does less of the work is quicker";
+
+/// Takes back that metrics improved. Returns whether one did.
+pub(super) fn doubt_improvements(comparisons: &mut [Comparison]) -> bool {
+    let improved = comparisons
+        .iter_mut()
+        .filter(|c| c.verdict == Verdict::Improved);
+    improved.fold(false, |_, comparison| {
+        comparison.verdict = Verdict::Inconclusive;
+        comparison.decided_at = None;
+        true
+    })
+}
+
 fn compare(run: &Run, samples: &Samples, wanted: impl Fn(&Key) -> bool) -> Vec<Comparison> {
     let wanted = samples.iter().filter(|(key, _)| wanted(key));
     let mut figures: Vec<Figures> = wanted

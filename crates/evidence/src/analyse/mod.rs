@@ -19,6 +19,7 @@ use crate::run::Run;
 pub use compare::decided;
 use model::Report;
 use samples::Samples;
+use scenarios::ScenarioRow;
 use turns::Turns;
 
 /// Judges a run.
@@ -32,13 +33,18 @@ pub(crate) fn judge(run: &Run, names: [&'static str; 2], more: Vec<String>) -> R
     let on_both = OnBothArms::of(run);
     let scenarios = scenarios::scenarios(run, &on_both);
     let samples = Samples::of(run);
-    let comparisons = compare::comparisons(run, &samples);
+    let mut comparisons = compare::comparisons(run, &samples);
+    let doubted = match scenarios.iter().any(ScenarioRow::fails_on_patched) {
+        true => compare::doubt_improvements(&mut comparisons),
+        false => false,
+    };
     let (status, reasons) = status::status(run, &on_both, &order, &scenarios, &comparisons);
     let lost = run.lost_boots.iter();
     let notes = lost
         .map(|boot| format!("boot {} ({}) was lost: {}", boot.index, boot.arm, boot.why))
         .chain(run.notes.iter().cloned())
         .chain(status::not_counted(run, &scenarios))
+        .chain(doubted.then(|| compare::DOUBT.to_owned()))
         .chain(probes::agreements(&comparisons))
         .chain(caveats::notes(run))
         .collect();

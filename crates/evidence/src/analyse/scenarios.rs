@@ -45,6 +45,12 @@ impl ScenarioRow {
         self.verdict == ScenarioVerdict::Held
     }
 
+    /// Whether it counts against patched.
+    pub(super) fn fails_on_patched(&self) -> bool {
+        let Tally { failed, .. } = self.patched;
+        self.verdict == ScenarioVerdict::Failed && (failed > 0 || self.patched.only_skipped())
+    }
+
     /// What it says of the series.
     fn judge(&self, excused_by_base: bool) -> ScenarioVerdict {
         let (base, patched) = (self.base, self.patched);
