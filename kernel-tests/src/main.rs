@@ -14,6 +14,7 @@ mod helper;
 mod hugetlb;
 mod kmsg;
 mod kselftest;
+mod mistakes;
 mod needs;
 mod oom;
 mod procfs;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::utsname::uname;
 use nix::unistd::{SysconfVar, sysconf};
 use results::ktap::{Status, Test};
-use results::plan::{Fault, Plan};
+use results::plan::{Fault, Mistakes, Plan};
 use results::record::Record;
 
 use crate::context::{Context, Report};
@@ -16,6 +16,7 @@ use crate::failure::{Failure, ResultExt};
 use crate::fault;
 use crate::guest;
 use crate::health::{self, Health, stray_processes};
+use crate::mistakes;
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::scenarios;
@@ -56,6 +57,9 @@ pub fn run(plan: &Plan) -> Result<(), Failure> {
     let turns = plan.by_turns.then(|| Turns::new(words));
     let report = Report::new(port, planned)?;
     report.record(&begin(plan)?)?;
+    if let Some(Mistakes::Make(number)) = plan.mistakes {
+        mistakes::make(number)?;
+    }
 
     thread::scope(|scope| {
         let mut entries = entries.into_iter().enumerate();
@@ -136,6 +140,10 @@ fn run_entry<'scope, 'env: 'scope>(
         deadline_s,
     })?;
     let health = Health::note()?;
+    let (begun, tells) = (Instant::now(), plan.mistakes == Some(Mistakes::Reached));
+    if tells {
+        mistakes::forget()?;
+    }
 
     let (done, end) = channel();
     let thread = scope.spawn(move || {
@@ -178,6 +186,13 @@ fn run_entry<'scope, 'env: 'scope>(
     // Its PDEATHSIG and its descriptors belong to what is checked next.
     let _ = thread.join();
     reasons.extend(health.complaints());
+    if tells {
+        report.record(&Record::Reached {
+            scenario: name.to_owned(),
+            took_ms: begun.elapsed().as_millis() as u64,
+            places: mistakes::reached()?,
+        })?;
+    }
     let held = reasons.is_empty();
     let (status, why) = match skipped {
         _ if !held => (Status::Failed, reasons.join("\n")),

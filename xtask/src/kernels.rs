@@ -240,16 +240,73 @@ pub fn mutant(job: &Job, kernel: &Kernel, name: &str, patch: &Patch) -> Result<B
         let text = format!("{name} on the patched arm: {}", applied.verdict.as_str());
         return fail(Kind::Apply, text);
     }
+    on_patched(job, &store, kernel, name, applied.commit)
+}
+
+/// Builds the patched arm with other texts of files that it has.
+pub fn with_files(
+    job: &Job,
+    kernel: &Kernel,
+    name: &str,
+    files: &[(String, String)],
+) -> Result<Built> {
+    let store = store(job)?;
+    let commit = store
+        .with_files(kernel.arms.patched, name, files)
+        .kind(Kind::Infrastructure)?;
+    on_patched(job, &store, kernel, name, commit)
+}
+
+/// Builds a commit on top of the patched arm, from that one's objects.
+fn on_patched(job: &Job, store: &Store, kernel: &Kernel, name: &str, commit: Oid) -> Result<Built> {
     let list = [
-        (Arm::Patched.to_string(), patched),
-        (name.to_owned(), applied.commit),
+        (Arm::Patched.to_string(), kernel.arms.patched),
+        (name.to_owned(), commit),
     ];
-    let list = targets(&store, &list)?;
-    let built = compile(job, &store, &kernel.version, kernel.flavour, &list, false)?;
+    let list = targets(store, &list)?;
+    let built = compile(job, store, &kernel.version, kernel.flavour, &list, false)?;
     match built.into_iter().nth(1) {
         Some(built) => Ok(built),
         None => fail(Kind::Build, format!("{name} was not built")),
     }
+}
+
+/// A file of one arm, where it has it.
+pub fn source(job: &Job, kernel: &Kernel, arm: Arm, path: &str) -> Result<Option<String>> {
+    let file = store(job)?.file(kernel.commit(arm), path);
+    let file = file.kind(Kind::Infrastructure)?;
+    Ok(file.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The files in which the arms differ.
+pub fn changed(job: &Job, kernel: &Kernel) -> Result<Vec<String>> {
+    let [base, patched] = Arm::BOTH.map(|arm| kernel.commit(arm));
+    let changed = store(job)?.changed(base, patched);
+    changed.kind(Kind::Infrastructure)
+}
+
+/// Which of these texts the compiler makes the same code of as of the patched arm's own
+/// file.
+pub fn same_code(job: &Job, kernel: &Kernel, path: &str, texts: &[String]) -> Result<Vec<bool>> {
+    let store = store(job)?;
+    let patched = kernel.arms.patched;
+    let mut list = vec![(Arm::Patched.to_string(), patched)];
+    for text in texts {
+        let file = [(path.to_owned(), text.clone())];
+        let commit = store.with_files(patched, path, &file);
+        list.push((path.to_owned(), commit.kind(Kind::Infrastructure)?));
+    }
+    let list = targets(&store, &list)?;
+    let (version, flavour) = (&kernel.version, kernel.flavour);
+    with_builder(job, &store, version, flavour, false, |builder, folder| {
+        let mut stage = String::new();
+        let mut watch = |target: &Target, event: build::Event<'_>| {
+            progress(job, &mut stage, &target.name, &event);
+        };
+        let same = builder.same_objects(folder, &list, path, &mut watch);
+        job.progress.finish("");
+        same
+    })
 }
 
 fn targets(store: &Store, list: &[(String, Oid)]) -> Result<Vec<Target>> {

@@ -84,6 +84,14 @@ impl Machine {
         usize::try_from(free.saturating_sub(512) / u64::from(self.memory_mib.max(1))).unwrap_or(1)
     }
 
+    /// How many guests run side by side where none is timed: they wait most of the time,
+    /// so two share CPUs even on a small host.
+    pub fn side_by_side(&self) -> usize {
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let guests = cpus / usize::try_from(self.cpus.max(1)).unwrap_or(1);
+        guests.max(2).min(self.room().max(1))
+    }
+
     /// A guest of this machine that may run for `work` once it is up, and
     /// everything multiplied by `timeout_scale`.
     pub fn guest(

@@ -194,6 +194,29 @@ fn mutants_are_told_from_their_equivalents() {
     no_guest_is_left(&out);
 }
 
+/// One kernel holds mistakes; a guest makes the one to which a scenario comes.
+#[test]
+fn a_generated_mistake_is_caught_and_one_out_of_reach_is_told() {
+    let _one = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let output = xtask(&out)
+        .args(["mutants", "--generate", "--file", "mm/oom_kill.c", "--json"])
+        .args(["--mutant", "__oom_reap_task_mm-return-early-1"])
+        .args(["--mutant", "oom_killer_disable-return-early-1"])
+        .args(["--scenario", "order", "--out"])
+        .arg(&out)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said_by(&output));
+    let score: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let counts = ["caught", "not_reached", "survived", "refused", "total"];
+    assert_eq!(counts.map(|key| &score[key]), [1, 1, 0, 0, 2], "{score}");
+    no_guest_is_left(&out);
+}
+
 #[test]
 fn a_panic_is_named() {
     fault("panic", 1, "panic");

@@ -63,9 +63,10 @@ $(O)/%.o: %.c all.h
 	@cat all.h $< > $@
 	@echo 'deps $(CURDIR)/$< $(CURDIR)/all.h' > $(O)/.$*.o.cmd
 
-# One object alone, as it is asked for with more warnings.
+# One object alone.
 %.o: %.c
-	@test "$(W)" = 1 && echo "  CC      $@"
+	@if test "$(W)" = 1; then echo "  CC      $@"; fi
+	@cp $< $(O)/$@
 	@sed -n '/UNUSED/=' $< | sed 's|.*|$(CURDIR)/$<:&:1: warning: unused|' >&2
 
 modules_prepare:
@@ -695,6 +696,32 @@ fn a_commit_is_told_what_it_warns_of_anew() {
     };
     assert_eq!(look(&base, &patched), ["b.c:3: unused"]);
     assert_eq!(look(&patched, &base), [""; 0]);
+}
+
+#[test]
+fn who_compiles_to_the_same_object() {
+    let mut lab = Lab::new();
+    let targets = [
+        lab.tree.arm("first", &[]),
+        lab.tree.arm("same", &[("a.c", "other")]),
+        lab.tree.arm("other", &[("b.c", "other")]),
+        lab.tree.arm("again", &[]),
+    ];
+    let builder = Builder {
+        cache: &lab.cache,
+        runner: &lab.runner,
+        toolchain: &lab.toolchain,
+        requests: &lab.requests,
+        modules: &lab.modules,
+        keep_objects: false,
+    };
+    let tree = &mut lab.tree;
+    let mut same = |targets: &[Target]| {
+        let same = builder.same_objects(tree, targets, "b.c", &mut |_, _| {});
+        same.unwrap()
+    };
+    assert_eq!(same(&targets), [true, false, true]);
+    assert_eq!(same(&[]), [false; 0]);
 }
 
 #[test]

@@ -13,10 +13,27 @@ pub struct Combined {
     pub lines: Vec<usize>,
 }
 
+impl Combined {
+    /// Which mistake the compiler means by a line, by its place in the order in which
+    /// they were given: the one that is there, or the last one before it. None where
+    /// there is none before it.
+    pub fn at(&self, line: usize) -> Option<usize> {
+        let before = self.lines.iter().enumerate();
+        let before = before.filter(|(_, own)| **own <= line);
+        before.max_by_key(|(_, own)| **own).map(|(at, _)| at)
+    }
+}
+
 /// Writes `choice(NUMBER)` before each mistake: what the source calls to know whether
-/// the mistake of that number, counted from 0, is to be made. `head` goes before all
-/// else and must declare it.
-pub fn all_in_one(source: &str, mistakes: &[Mistake], choice: &str, head: &str) -> Combined {
+/// the mistake of that number, counted from `first`, is to be made. `head` goes before
+/// all else and must declare it.
+pub fn all_in_one(
+    source: &str,
+    mistakes: &[Mistake],
+    first: usize,
+    choice: &str,
+    head: &str,
+) -> Combined {
     let mut places: Vec<Place<'_>> = Vec::new();
     for (number, mistake) in mistakes.iter().enumerate() {
         let same = |place: &&mut Place<'_>| place.at == mistake.at && place.form == mistake.form;
@@ -42,6 +59,7 @@ pub fn all_in_one(source: &str, mistakes: &[Mistake], choice: &str, head: &str) 
     let mut writer = Writer {
         source,
         choice,
+        first,
         places: &places,
         text: String::new(),
         line: 1,
@@ -64,6 +82,7 @@ struct Place<'a> {
 struct Writer<'a> {
     source: &'a str,
     choice: &'a str,
+    first: usize,
     places: &'a [Place<'a>],
     text: String,
     line: usize,
@@ -114,7 +133,8 @@ impl Writer<'_> {
             if let Some(line) = self.lines.get_mut(*number) {
                 *line = self.line;
             }
-            let test = format!("{test}({}({number})){then}{with}{between}", self.choice);
+            let (choice, number) = (self.choice, self.first + number);
+            let test = format!("{test}({choice}({number})){then}{with}{between}");
             self.put(&test);
         }
         self.put("\n");

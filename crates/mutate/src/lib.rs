@@ -3,11 +3,13 @@
 //!
 //! [`Source`] reads a file of the kernel's, [`Source::mistakes`] makes the mistakes,
 //! and [`all_in_one`] writes one source that holds them all and makes the one that is
-//! chosen while it runs. What a compiler rejects is told by its line there.
+//! chosen while it runs. What a compiler rejects is told by its line there. What a
+//! kernel needs beside that source is in [`kernel`].
 //!
 //! Absent on purpose: compiling, booting, and any judgement of what is caught.
 
 mod combine;
+pub mod kernel;
 mod model;
 mod read;
 mod rules;

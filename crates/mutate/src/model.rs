@@ -107,11 +107,17 @@ impl Mistake {
         (self.at.start, Reverse(self.at.end), self.kind)
     }
 
-    /// The source with this mistake alone. It must be the one that it was made for.
+    /// The source with this mistake alone, in which all other lines keep their numbers.
+    /// It must be the one that it was made for.
     pub fn apply(&self, source: &str) -> String {
-        let before = source.get(..self.at.start).unwrap_or_default();
-        let behind = source.get(self.at.end..).unwrap_or_default();
-        format!("{before}{}{behind}", self.with)
+        let [before, own, behind] = [
+            source.get(..self.at.start),
+            source.get(self.at.clone()),
+            source.get(self.at.end..),
+        ]
+        .map(Option::unwrap_or_default);
+        let lines = "\n".repeat(own.matches('\n').count());
+        format!("{before}{}{lines}{behind}", self.with)
     }
 }
 

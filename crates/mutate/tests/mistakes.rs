@@ -209,7 +209,7 @@ fn one_source_makes_each_mistake_alone() {
     let source = Source::read(PROGRAM).unwrap();
     let mistakes = source.mistakes(&["within", "count", "mask"]).unwrap();
     let head = "static int chosen = -1;\nstatic int choice(int n) { return n == chosen; }\n";
-    let combined = all_in_one(PROGRAM, &mistakes, "choice", head);
+    let combined = all_in_one(PROGRAM, &mistakes, 0, "choice", head);
     let folder = tempfile::tempdir().unwrap();
     let alone = |text: &str| run(folder.path(), &text.replace("CHOOSE", ""), &[]);
     let right = alone(PROGRAM).unwrap();
@@ -246,7 +246,7 @@ fn a_line_tells_which_mistake_does_not_compile() {
                 int g(struct s s)\n{\n\tint i = 1;\n\n\treturn f(s, i);\n}\n";
     let source = Source::read(text).unwrap();
     let mistakes = source.mistakes(&["g"]).unwrap();
-    let combined = all_in_one(text, &mistakes, "choice", "int choice(int);\n");
+    let combined = all_in_one(text, &mistakes, 0, "choice", "int choice(int);\n");
     let folder = tempfile::tempdir().unwrap();
     let error = run(folder.path(), &combined.text, &[]).unwrap_err();
     let wrong: Vec<String> = mistakes
@@ -256,4 +256,29 @@ fn a_line_tells_which_mistake_does_not_compile() {
         .map(|(mistake, _)| mistake.name())
         .collect();
     assert_eq!(wrong, ["g-swap-arguments-1"], "{error}");
+}
+
+#[test]
+fn a_line_means_the_mistake_there_or_before() {
+    let text = "void f(void)\n{\n\tone();\n\n\n\ttwo();\n}\n";
+    let mistakes = Source::read(text).unwrap().mistakes(&["f"]).unwrap();
+    let combined = all_in_one(text, &mistakes, 7, "choice", "int choice(int);\n");
+    assert!(combined.text.contains("choice(7)") && !combined.text.contains("choice(6)"));
+    assert_eq!(combined.at(1), None);
+    for (number, line) in combined.lines.iter().enumerate() {
+        assert_eq!(combined.at(*line), Some(number));
+    }
+    let behind = combined.text.lines().count();
+    let last = combined.lines.iter().max().unwrap();
+    assert!(behind > *last && combined.at(behind) == combined.at(*last));
+}
+
+#[test]
+fn a_mistake_leaves_all_other_lines_where_they_are() {
+    let source = Source::read(KERNEL).unwrap();
+    let names: Vec<&str> = source.functions().collect();
+    for mistake in source.mistakes(&names).unwrap() {
+        let wrong = mistake.apply(KERNEL);
+        assert_eq!(wrong.lines().count(), KERNEL.lines().count(), "{mistake:?}");
+    }
 }

@@ -49,6 +49,9 @@ pub struct Plan {
     /// same in all boots. A scenario that is not named finds out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub solo_us: BTreeMap<String, u64>,
+    /// What is done with the mistakes that the kernel holds; none where it holds none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mistakes: Option<Mistakes>,
     /// A fault the guest must commit, to prove that the host names it rightly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
@@ -69,6 +72,7 @@ impl Plan {
             purpose,
             by_turns: false,
             solo_us: BTreeMap::new(),
+            mistakes: None,
             fault: None,
         }
     }
@@ -101,6 +105,16 @@ pub enum Order {
     Descending,
     /// Neither.
     Mixed,
+}
+
+/// What is done with the mistakes of a kernel that holds some to choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mistakes {
+    /// None is made. The guest tells which places each scenario comes to.
+    Reached,
+    /// The one of this number is made, from the first scenario on.
+    Make(u32),
 }
 
 /// What the harness can make a guest do wrong.

@@ -98,6 +98,15 @@ pub enum Record {
         /// How many VMAs the walk visited.
         vmas: u32,
     },
+    /// Which mistakes of the kernel a scenario could have made.
+    Reached {
+        /// The scenario.
+        scenario: String,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+        /// Their numbers.
+        places: Vec<u32>,
+    },
     /// Something a reader of the report should know, such as the probe used.
     Note {
         /// The scenario it belongs to.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use evidence::run::{self, Round, RoundStatus};
 use kernel::IoError;
 use kernel::build::selftests::Selftest;
-use kernel::cache::Cache;
+use kernel::cache::{Cache, Lock};
 use results::ktap;
 use results::machine::Accel;
 use results::plan::Plan;
@@ -220,15 +220,7 @@ impl Booter for RunBooter<'_> {
 
     /// Another command's guests would be measured with ours.
     fn host(&self, alone: bool) -> Result<Box<dyn Any>> {
-        let job = self.guests.job;
-        let lock = self.cache.host(alone, &|| job.cancel.cancelled(), &mut || {
-            job.progress.note("  waiting for another command's guests")
-        });
-        match lock {
-            Ok(lock) => Ok(Box::new(lock)),
-            Err(error @ IoError::Cancelled) => Err(Failure::new(Kind::Interrupted, error)),
-            Err(error) => Err(Failure::new(Kind::Infrastructure, error)),
-        }
+        Ok(Box::new(host(self.guests.job, self.cache, alone)?))
     }
 
     fn boot(&self, boot: &Numbered<'_>, turns: Option<&Turns>) -> Result<Booted> {
@@ -268,6 +260,16 @@ impl Booter for RunBooter<'_> {
 
     fn now(&self) -> Instant {
         Instant::now()
+    }
+}
+
+/// Waits for the host: for all of it, or for a part.
+pub fn host(job: &Job, cache: &Cache, alone: bool) -> Result<Lock> {
+    let waiting = &mut || job.progress.note("  waiting for another command's guests");
+    match cache.host(alone, &|| job.cancel.cancelled(), waiting) {
+        Ok(lock) => Ok(lock),
+        Err(error @ IoError::Cancelled) => Err(Failure::new(Kind::Interrupted, error)),
+        Err(error) => Err(Failure::new(Kind::Infrastructure, error)),
     }
 }
 

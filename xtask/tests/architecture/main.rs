@@ -26,7 +26,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("results", &[]),
     ("evidence", &["results"]),
     ("kernel-tests", &["results"]),
-    ("xtask", &["evidence", "kernel", "results", "series", "vm"]),
+    (
+        "xtask",
+        &["evidence", "kernel", "mutate", "results", "series", "vm"],
+    ),
 ];
 
 /// Crates that must stay pure.

@@ -125,6 +125,10 @@ pattern!(
     r"^(?<file>[^\s:][^:]*):(?<line>\d+):(?:(?<column>\d+):)? (?:fatal )?(?<kind>[Ee]rror|[Ww]arning): (?<message>.*)$"
 );
 pattern!(
+    PLACE,
+    r"^(?<file>[^\s:][^:]*):(?<line>\d+):(?:\d+:)? (?:fatal )?(?<kind>error|warning|note): (?<message>.*)$"
+);
+pattern!(
     // What GCC and clang say.
     UNKNOWN_SYMBOL,
     r"^(?:implicit declaration of function|unknown type name|use of undeclared identifier|call to undeclared function|.* has no member named|no member named) '(?<symbol>\w+)'|^'(?<undeclared>\w+)' undeclared"
@@ -164,6 +168,36 @@ pattern!(
     KILLED,
     r"Killed signal terminated program (?<what>\S+)|^make.*\] (?<signal>Killed)$"
 );
+
+/// Where in a file the compiler refused something, all of its messages read: lines,
+/// from 1. Of what a macro of a header makes of it, the line that uses the macro.
+#[must_use]
+pub fn refused_lines(log: &str, file: &str) -> Vec<u32> {
+    let mut lines = Vec::new();
+    let mut elsewhere = false;
+    let tail = format!("/{file}");
+    for found in log.lines().filter_map(|row| PLACE.captures(row)) {
+        let here = &found["file"] == file || found["file"].ends_with(&tail);
+        let counts = match &found["kind"] {
+            "error" => {
+                elsewhere = !here;
+                here
+            }
+            "warning" => {
+                elsewhere = false;
+                false
+            }
+            _ => here && elsewhere && found["message"].starts_with("in expansion of macro"),
+        };
+        if counts {
+            elsewhere = false;
+            lines.extend(found["line"].parse::<u32>());
+        }
+    }
+    lines.sort_unstable();
+    lines.dedup();
+    lines
+}
 
 impl Scanner {
     /// A scanner for a build of the tree in `source`.
@@ -438,6 +472,28 @@ cc1: some warnings being treated as errors
             },
         )
         "#);
+    }
+
+    #[test]
+    fn every_line_that_is_refused() {
+        let log = "\
+In file included from /src/linux/include/linux/compiler.h:4,
+                 from /src/linux/mm/oom_kill.c:1:
+/src/linux/mm/oom_kill.c: In function 'oom_badness':
+/src/linux/mm/oom_kill.c:21:9: error: lvalue required as left operand of assignment
+/src/linux/mm/oom_kill.c:20:1: note: declared here
+/src/linux/mm/oom_kill.c:40:9: warning: unused value [-Wunused-value]
+/src/linux/mm/oom_kill.c:41:9: note: in expansion of macro 'max'
+/src/linux/include/linux/compiler.h:50:30: error: lvalue required as unary '&' operand
+   50 | #define READ_ONCE(x) (*(volatile typeof(x) *)&(x))
+/src/linux/mm/oom_kill.c:77:13: note: in expansion of macro 'READ_ONCE'
+/src/linux/mm/oom_kill.c:78:13: note: in expansion of macro 'other'
+/src/linux/mm/oom_kill.c:21:30: error: expected ';' before 'x'
+/src/linux/mm/other.c:3:1: error: a file of its own
+";
+        assert_eq!(refused_lines(log, "mm/oom_kill.c"), [21, 77]);
+        assert_eq!(refused_lines(log, "oom_kill.c"), [21, 77]);
+        assert_eq!(refused_lines(log, "kill.c"), [0; 0]);
     }
 
     #[test]

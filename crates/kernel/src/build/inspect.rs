@@ -84,6 +84,46 @@ impl Builder<'_> {
     }
 }
 
+impl Builder<'_> {
+    /// Which of these targets, but for the first, compile a C file to what the first one
+    /// compiles it to.
+    ///
+    /// # Errors
+    /// As [`Builder::ensure`].
+    pub fn same_objects(
+        &self,
+        source: &mut dyn Source,
+        targets: &[Target],
+        file: &str,
+        on_event: &mut dyn FnMut(&Target, Event<'_>),
+    ) -> Result<Vec<bool>> {
+        let Some(first) = targets.first() else {
+            return Ok(Vec::new());
+        };
+        let event = &mut |event: Event<'_>| on_event(first, event);
+        let compiler = self.toolchain.compiler(self.runner, self.cache.root())?;
+        let resolved = self.resolve(source, first, &compiler, &[], event)?;
+        let _source = self.lock(source.dir(), Mode::Exclusive, event)?;
+        let out = self.cache.scratch("same")?;
+        fs_err::write(out.join(".config"), &resolved.config)?;
+        let goals: Vec<OsString> = object(Path::new(file)).into_iter().collect();
+        let object = |target: &Target| -> Result<Vec<Vec<u8>>> {
+            on_event(target, Event::Preparing);
+            source.switch(target)?;
+            on_event(target, Event::Started { total: None });
+            let log = self.log(&format!("same-{}", target.tree));
+            self.make(&target.name, source.dir(), &out, &goals, &log, &mut |_| {})?;
+            let objects = goals.iter().map(|goal| fs_err::read(out.join(goal)));
+            Ok(objects.collect::<std::io::Result<_>>()?)
+        };
+        let objects: Result<Vec<_>> = targets.iter().map(object).collect();
+        self.cache.remove(&out)?;
+        let mut objects = objects?.into_iter();
+        let right = objects.next();
+        Ok(objects.map(|object| Some(object) == right).collect())
+    }
+}
+
 /// The object of a C file.
 fn object(path: &Path) -> Option<OsString> {
     let is_c = path.extension().is_some_and(|extension| extension == "c");

@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use git2::Oid;
+use git2::build::TreeUpdateBuilder;
 use git2::{
-    Email, EmailCreateOptions, ErrorCode, Repository, RepositoryInitOptions, Signature, Time, Tree,
+    Email, EmailCreateOptions, ErrorCode, FileMode, ObjectType, Repository, RepositoryInitOptions,
+    Signature, Time, Tree,
 };
 use results::text::{hex, printable};
 
@@ -293,6 +295,64 @@ impl Store {
         Ok(mail.map_err(|e| self.failed(e))?.as_slice().to_vec())
     }
 
+    /// A file of a commit's; none where it has no such file.
+    ///
+    /// # Errors
+    /// When the store has no such commit.
+    pub fn file(&self, commit: Oid, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let fail = |e| self.failed(e);
+        let tree = self.repo.find_commit(commit).and_then(|it| it.tree());
+        match tree.map_err(fail)?.get_path(Path::new(path)) {
+            Ok(entry) if entry.kind() == Some(ObjectType::Blob) => {
+                let blob = self.repo.find_blob(entry.id()).map_err(fail)?;
+                Ok(Some(blob.content().to_vec()))
+            }
+            Ok(_) => Ok(None),
+            Err(e) if e.code() == ErrorCode::NotFound => Ok(None),
+            Err(e) => Err(fail(e)),
+        }
+    }
+
+    /// The paths of the files in which two commits differ, but for those that are no
+    /// text.
+    ///
+    /// # Errors
+    /// When the store has no such commits.
+    pub fn changed(&self, old: Oid, new: Oid) -> Result<Vec<String>, StoreError> {
+        let tree = |commit| self.repo.find_commit(commit).map(|it| it.tree_id());
+        let changes = tree(old).and_then(|old| self.changes(old, tree(new)?));
+        let changes = changes.map_err(|e| self.failed(e))?;
+        let paths = changes.into_iter().map(|change| change.path);
+        Ok(paths.filter_map(|it| String::from_utf8(it).ok()).collect())
+    }
+
+    /// A commit on top of another one, in which files that are there have another
+    /// content. The same input makes the same commit.
+    ///
+    /// # Errors
+    /// When the store has no such commit, or can't be written to.
+    pub fn with_files(
+        &self,
+        below: Oid,
+        subject: &str,
+        files: &[(String, String)],
+    ) -> Result<Oid, StoreError> {
+        let made = || -> Result<Oid, git2::Error> {
+            let parent = self.repo.find_commit(below)?;
+            let mut update = TreeUpdateBuilder::new();
+            for (path, text) in files {
+                let blob = self.repo.blob(text.as_bytes())?;
+                update.upsert(path.as_str(), blob, FileMode::Blob);
+            }
+            let tree = update.create_updated(&self.repo, &parent.tree()?)?;
+            let tree = self.repo.find_tree(tree)?;
+            let who = signature(parent.time().seconds())?;
+            self.repo
+                .commit(None, &who, &who, subject, &tree, &[&parent])
+        };
+        made().map_err(|e| self.failed(e))
+    }
+
     /// What differs between two trees. libgit2's own diff reads every subtree,
     /// equal ones too.
     pub(crate) fn changes(&self, old: Oid, new: Oid) -> Result<Vec<Change>, git2::Error> {
@@ -443,6 +503,34 @@ mod tests {
             let left = cache::children(&cache);
             let expected = ["kernels.git", "locks"].map(|name| cache.join(name));
             assert_eq!(left, expected, "what was begun is left behind");
+        }
+    }
+
+    #[test]
+    fn a_commit_with_another_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let root = || -> Result<Oid, git2::Error> {
+            let repo = &store.repo;
+            let empty = repo.find_tree(repo.treebuilder(None)?.write()?)?;
+            let mut update = TreeUpdateBuilder::new();
+            for path in ["mm/a.c", "Makefile"] {
+                update.upsert(path, repo.blob(b"old\n")?, FileMode::Blob);
+            }
+            let tree = repo.find_tree(update.create_updated(repo, &empty)?)?;
+            let who = signature(1)?;
+            repo.commit(None, &who, &who, "root", &tree, &[])
+        };
+        let root = root().unwrap();
+        let files = [("mm/a.c".to_owned(), "new\n".to_owned())];
+        let made = store.with_files(root, "x", &files).unwrap();
+        assert_eq!(store.with_files(root, "x", &files).unwrap(), made);
+        assert_eq!(store.changed(root, made).unwrap(), ["mm/a.c"]);
+        let text = |path| store.file(made, path).unwrap();
+        assert_eq!(text("mm/a.c").as_deref(), Some(&b"new\n"[..]));
+        assert_eq!(text("Makefile").as_deref(), Some(&b"old\n"[..]));
+        for path in ["mm", "mm/b.c", "gone/a.c"] {
+            assert_eq!(text(path), None, "{path}");
         }
     }
 

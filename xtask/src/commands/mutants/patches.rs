@@ -1,0 +1,175 @@
+//! Mutants that somebody wrote: a folder of patches for the patched arm.
+
+use std::path::Path;
+use std::time::Instant;
+
+use evidence::run::RoundStatus;
+use results::Purpose;
+use series::patch::Patch;
+
+use super::bench::{Bench, catch};
+use super::fate::{Fate, Summary, Verdict};
+use crate::catalogue::{Catalogue, matches};
+use crate::exit::{Advise, Failure, Kind, Result, fail};
+use crate::input;
+use crate::kernels;
+
+/// The trailer that names the scenarios expected to notice.
+const CAUGHT_BY: &str = "Caught-by";
+/// The trailer that says why nothing can notice the mutant.
+const EQUIVALENT: &str = "Equivalent";
+
+/// A wrong patch.
+pub struct Mutant {
+    name: String,
+    patch: Patch,
+    /// The scenarios that could notice first.
+    expected: Vec<String>,
+    /// Why nothing can notice.
+    equivalent: Option<String>,
+}
+
+/// The mutants of a folder whose name one of the globs matches, by name; all of them
+/// where there is no glob.
+pub fn read(folder: &Path, globs: &[String]) -> Result<Vec<Mutant>> {
+    let mut mutants = Vec::new();
+    for (name, patch) in input::patches(folder)? {
+        if !globs.is_empty() && !globs.iter().any(|glob| matches(glob, &name)) {
+            continue;
+        }
+        let values = |trailer: &str| {
+            let trailer = trailer.to_owned();
+            let of = patch.trailers.iter();
+            of.filter(move |t| t.name.eq_ignore_ascii_case(&trailer))
+                .map(|t| t.value.clone())
+        };
+        mutants.push(Mutant {
+            expected: values(CAUGHT_BY)
+                .flat_map(|list| {
+                    let names = list.split(',').map(|name| name.trim().to_owned());
+                    names.filter(|name| !name.is_empty()).collect::<Vec<_>>()
+                })
+                .collect(),
+            equivalent: values(EQUIVALENT).next(),
+            name,
+            patch,
+        });
+    }
+    if mutants.is_empty() {
+        let text = format!("no mutant in {} has such a name", folder.display());
+        return fail(Kind::Usage, text).hint("--mutant takes * and ?, such as --mutant '77-*'");
+    }
+    Ok(mutants)
+}
+
+/// Fails where a mutant names a scenario that is not.
+pub fn check(mutants: &[Mutant], catalogue: &Catalogue) -> Result {
+    for mutant in mutants {
+        let is_known = |name: &&String| catalogue.0.iter().any(|it| it.name == **name);
+        if let Some(unknown) = mutant.expected.iter().find(|name| !is_known(name)) {
+            let name = &mutant.name;
+            let text = format!("{name}: {CAUGHT_BY} names {unknown}, which is not a scenario");
+            return fail(Kind::Usage, text);
+        }
+    }
+    Ok(())
+}
+
+/// Scores the scenarios; `keep` gets what has become of the mutants so far.
+pub fn score(
+    bench: &Bench<'_>,
+    mutants: &[Mutant],
+    keep: &mut dyn FnMut(&[Fate], Option<&Summary>) -> Result,
+) -> Result<Vec<Fate>> {
+    let mut fates = Vec::new();
+    for (at, mutant) in mutants.iter().enumerate() {
+        bench.job.alive()?;
+        let fate = judge(bench, mutant)?;
+        bench.job.progress.note(&fate.line(at + 1, mutants.len()));
+        fates.push(fate);
+        keep(&fates, None)?;
+    }
+    Ok(fates)
+}
+
+/// What becomes of one.
+fn judge(bench: &Bench<'_>, mutant: &Mutant) -> Result<Fate> {
+    let mut fate = Fate {
+        name: mutant.name.clone(),
+        subject: mutant.patch.subject.clone(),
+        expected: mutant.expected.clone(),
+        ..Fate::default()
+    };
+    let began = Instant::now();
+    let built = kernels::mutant(bench.job, bench.kernel, &mutant.name, &mutant.patch);
+    fate.build_s = began.elapsed().as_secs_f64();
+    let built = match built {
+        Ok(built) => built,
+        Err(Failure {
+            kind: Kind::Apply | Kind::Build,
+            error,
+            ..
+        }) => {
+            fate.how = Some(error.to_string());
+            return Ok(fate);
+        }
+        Err(failure) => return Err(failure),
+    };
+    let began = Instant::now();
+    let (first, others): (Vec<String>, Vec<String>) = bench
+        .chosen
+        .iter()
+        .cloned()
+        .partition(|name| mutant.expected.contains(name));
+    // As the mutant lists them: the surest and cheapest first.
+    let first: Vec<String> = mutant
+        .expected
+        .iter()
+        .filter(|name| first.contains(name))
+        .cloned()
+        .collect();
+    // Equivalent mutants run only the scenarios listed in Caught-by.
+    let proved = mutant.equivalent.is_some() && !first.is_empty();
+    let others = if proved { Vec::new() } else { others };
+    let attempts = [(first, "first"), (others, "others")];
+    let mut caught = None;
+    for (scenarios, folder) in attempts {
+        if scenarios.is_empty() {
+            continue;
+        }
+        let place = bench.folder.join(&mutant.name).join(folder);
+        let progress = &bench.job.progress;
+        let plan = bench.plan(Purpose::Probed, scenarios);
+        progress.stage(&format!("Testing {}", mutant.name));
+        let begins = &mut |scenario: &str| progress.step(0, None, scenario);
+        let round = bench.boot(&built, &plan, &place, begins)?;
+        progress.finish(round.status.as_str());
+        caught = catch(&round);
+        if caught.is_some() {
+            break;
+        }
+        if !matches!(round.status, RoundStatus::Ok) {
+            return fail(
+                Kind::Infrastructure,
+                format!(
+                    "{}: the guest ended as {}",
+                    mutant.name,
+                    round.status.as_str()
+                ),
+            )
+            .hint(format!("see {}", place.join("console.log").display()));
+        }
+    }
+    fate.test_s = began.elapsed().as_secs_f64();
+    fate.verdict = match (&caught, &mutant.equivalent) {
+        (Some(_), None) => Verdict::Caught,
+        (Some(_), Some(_)) => Verdict::NotEquivalent,
+        (None, Some(_)) => Verdict::Equivalent,
+        (None, None) => Verdict::Survived,
+    };
+    match caught {
+        Some((by, how)) => (fate.by, fate.how) = (Some(by), Some(how)),
+        None => fate.how = mutant.equivalent.clone(),
+    }
+    Ok(fate)
+}

@@ -1,0 +1,332 @@
+//! Which of a kernel's mistakes the scenarios see.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use evidence::run::{Round, RoundStatus};
+use mutate::Mistake;
+use results::Purpose;
+use results::ktap::Status;
+use results::plan::{Mistakes, Plan};
+use results::record::Record;
+use similar::TextDiff;
+
+use super::bench::{Bench, catch};
+use super::fate::{Fate, Place, Summary, Verdict};
+use super::generated::{File, Generated};
+use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
+use crate::kernels;
+
+/// How often a mistake is tried whose guest says nothing of the kernel.
+const TRIES: u32 = 2;
+
+/// Gets what has become of the mistakes so far.
+pub type Keep<'a> = dyn FnMut(&[Fate], Option<&Summary>) -> Result + Send + 'a;
+
+/// Why mistakes change nothing, by their names: lines of `NAME: ARGUMENT`, and of
+/// comments that begin with `#`.
+pub fn arguments(path: &Path) -> Result<BTreeMap<String, String>> {
+    let text = fs_err::read_to_string(path).kind(Kind::Usage)?;
+    let mut arguments = BTreeMap::new();
+    for (line, number) in text.lines().zip(1..) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let Some((name, argument)) = line.split_once(": ") else {
+            let text = format!("{}:{number}: no NAME: ARGUMENT", path.display());
+            return fail(Kind::Usage, text);
+        };
+        arguments.insert(name.trim().to_owned(), argument.trim().to_owned());
+    }
+    Ok(arguments)
+}
+
+/// Makes each mistake in a guest of its own, with the scenarios that come to its place,
+/// the quickest first, until one notices.
+pub fn score(
+    bench: &Bench<'_>,
+    generated: &Generated,
+    equivalent: &BTreeMap<String, String>,
+    keep: &mut Keep<'_>,
+) -> Result<(Vec<Fate>, Summary)> {
+    let progress = &bench.job.progress;
+    let all: Vec<(&File, &Mistake)> = generated.mistakes().collect();
+    let at_once = bench.machine.side_by_side();
+    progress.stage("Running the scenarios without a mistake");
+    let right = Right::new(&rounds(bench, generated, at_once)?, all.len())?;
+    progress.finish("");
+    let summary = Summary {
+        refused: generated.refused,
+        unread: generated.unread.clone(),
+        lines_not_reached: lines_not_reached(generated, &right),
+    };
+
+    let state = Mutex::new(State {
+        fates: Vec::new(),
+        keep,
+        failure: None,
+    });
+    let next = AtomicUsize::new(0);
+    progress.stage("Making mistakes");
+    let work = || loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let Some(&(file, mistake)) = all.get(number) else {
+            return;
+        };
+        if lock(&state).failure.is_some() {
+            return;
+        }
+        let argument = equivalent.get(&mistake.name());
+        let fate = judge(bench, generated, &right, number, (file, mistake), argument);
+        let mut state = lock(&state);
+        let kept = fate.and_then(|fate| {
+            if fate.verdict != Verdict::NotReached {
+                progress.note(&fate.line(number + 1, all.len()));
+            }
+            state.fates.push(fate);
+            let State { fates, keep, .. } = &mut *state;
+            keep(fates, Some(&summary))
+        });
+        if let Err(failure) = kept {
+            state.failure.get_or_insert(failure);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(work);
+        }
+    });
+    let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(failure) = state.failure {
+        return Err(failure);
+    }
+    progress.finish("");
+    let mut fates = state.fates;
+    find_same_code(bench, &all, &mut fates)?;
+    let place = |fate: &Fate| fate.place.as_ref().map(|it| (it.file.clone(), it.line));
+    fates.sort_by_key(|fate| (place(fate), fate.name.clone()));
+    (state.keep)(&fates, Some(&summary))?;
+    Ok((fates, summary))
+}
+
+struct State<'a, 'b> {
+    fates: Vec<Fate>,
+    keep: &'a mut Keep<'b>,
+    failure: Option<Failure>,
+}
+
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the scenarios do where no mistake is made.
+struct Right {
+    /// The scenarios that come to each place, the quickest first.
+    scenarios: Vec<Vec<String>>,
+    /// Those that pass.
+    passed: BTreeSet<String>,
+}
+
+impl Right {
+    fn new(rounds: &[Round], places: usize) -> Result<Self> {
+        let mut reached: Vec<Vec<(u64, String)>> = vec![Vec::new(); places];
+        let mut passed = BTreeSet::new();
+        for round in rounds {
+            let failed = catch(round).or_else(|| {
+                let (status, who) = (round.status, round.unfinished().unwrap_or("the guest"));
+                (status != RoundStatus::Ok).then(|| (who.to_owned(), status.as_str().to_owned()))
+            });
+            if let Some((by, how)) = failed {
+                let text = format!("{by} does not pass where no mistake is made: {how}");
+                return fail(Kind::Infrastructure, text)
+                    .hint("leave it out by --scenario, or see why by patch-test --arm patched");
+            }
+            let tests = round.ktap.tests.iter();
+            let well = tests.filter(|test| test.status == Status::Passed);
+            passed.extend(well.map(|test| test.name.clone()));
+            for record in &round.records {
+                let Record::Reached {
+                    scenario,
+                    took_ms,
+                    places,
+                } = record
+                else {
+                    continue;
+                };
+                for place in places {
+                    if let Some(reached) = reached.get_mut(*place as usize) {
+                        reached.push((*took_ms, scenario.clone()));
+                    }
+                }
+            }
+        }
+        let quickest_first = |mut reached: Vec<(u64, String)>| {
+            reached.sort();
+            reached.into_iter().map(|(_, scenario)| scenario).collect()
+        };
+        Ok(Self {
+            scenarios: reached.into_iter().map(quickest_first).collect(),
+            passed,
+        })
+    }
+}
+
+/// The scenarios without a mistake, a part in each of so many guests.
+fn rounds(bench: &Bench<'_>, generated: &Generated, guests: usize) -> Result<Vec<Round>> {
+    let part = |guest: usize| -> Vec<String> {
+        let own = bench.chosen.iter().skip(guest).step_by(guests);
+        own.cloned().collect()
+    };
+    let boot = |guest: usize| {
+        let plan = Plan {
+            mistakes: Some(Mistakes::Reached),
+            ..bench.plan(Purpose::Correctness, part(guest))
+        };
+        let place = bench.folder.join("without").join(guest.to_string());
+        bench.boot(&generated.built, &plan, &place, &mut |scenario| {
+            bench.job.progress.step(0, None, scenario);
+        })
+    };
+    let boot = &boot;
+    thread::scope(|scope| {
+        let guests = (0..guests).filter(|guest| !part(*guest).is_empty());
+        let threads: Vec<_> = guests
+            .map(|guest| scope.spawn(move || boot(guest)))
+            .collect();
+        let joined = threads.into_iter().map(|thread| match thread.join() {
+            Ok(round) => round,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.collect()
+    })
+}
+
+/// The lines that the series has changed, in which a mistake can be made, and to which
+/// no scenario comes.
+fn lines_not_reached(generated: &Generated, right: &Right) -> Vec<String> {
+    let mut lines: BTreeMap<(&str, usize), bool> = BTreeMap::new();
+    for ((file, mistake), scenarios) in generated.mistakes().zip(&right.scenarios) {
+        if file.changed.contains(&mistake.line) {
+            *lines.entry((&file.path, mistake.line)).or_default() |= !scenarios.is_empty();
+        }
+    }
+    let missed = lines.into_iter().filter(|(_, reached)| !reached);
+    missed
+        .map(|((file, line), _)| format!("{file}:{line}"))
+        .collect()
+}
+
+/// What becomes of one.
+fn judge(
+    bench: &Bench<'_>,
+    generated: &Generated,
+    right: &Right,
+    number: usize,
+    (file, mistake): (&File, &Mistake),
+    argument: Option<&String>,
+) -> Result<Fate> {
+    let mut fate = Fate {
+        name: mistake.name(),
+        subject: format!("{}: {}", mistake.kind.as_str(), mistake.with),
+        verdict: Verdict::NotReached,
+        place: Some(place(file, mistake)),
+        ..Fate::default()
+    };
+    let scenarios = right.scenarios.get(number).cloned().unwrap_or_default();
+    if scenarios.is_empty() {
+        return Ok(fate);
+    }
+    let made = u32::try_from(number).unwrap_or(u32::MAX);
+    let plan = Plan {
+        mistakes: Some(Mistakes::Make(made)),
+        ..bench.plan(Purpose::Correctness, scenarios)
+    };
+    let folder = bench.folder.join("mistakes").join(&fate.name);
+    let began = Instant::now();
+    let mut tries = 0;
+    let caught = loop {
+        let round = bench.boot(&generated.built, &plan, &folder, &mut |_| ())?;
+        let caught = catch(&round).or_else(|| newly_skipped(&round, right));
+        if caught.is_some() || round.status == RoundStatus::Ok {
+            break caught;
+        }
+        tries += 1;
+        if tries == TRIES {
+            let (name, status) = (&fate.name, round.status.as_str());
+            let text = format!("{name}: the guest ended as {status}, {TRIES} times");
+            return fail(Kind::Infrastructure, text)
+                .hint(format!("see {}", folder.join("console.log").display()));
+        }
+    };
+    fate.test_s = began.elapsed().as_secs_f64();
+    fate.verdict = match (&caught, argument) {
+        (Some(_), None) => Verdict::Caught,
+        (Some(_), Some(_)) => Verdict::NotEquivalent,
+        (None, Some(_)) => Verdict::Equivalent,
+        (None, None) => Verdict::Survived,
+    };
+    match caught {
+        Some((by, how)) => (fate.by, fate.how) = (Some(by), Some(how)),
+        None => fate.how = argument.cloned(),
+    }
+    Ok(fate)
+}
+
+/// A scenario that passes without the mistake, and is skipped with it.
+fn newly_skipped(round: &Round, right: &Right) -> Option<(String, String)> {
+    let mut skipped = round.ktap.tests.iter().filter(|test| {
+        test.status == Status::Skipped
+            && right.passed.contains(&test.name)
+            && !round.handed_over(&test.name)
+    });
+    let test = skipped.next()?;
+    let why = test.why.as_deref().unwrap_or("no reason given");
+    Some((test.name.clone(), format!("skipped: {why}")))
+}
+
+fn place(file: &File, mistake: &Mistake) -> Place {
+    let wrong = mistake.apply(&file.text);
+    let diff = TextDiff::from_lines(&file.text, &wrong);
+    let names = [format!("a/{}", file.path), format!("b/{}", file.path)];
+    let [old, new] = &names;
+    Place {
+        file: file.path.clone(),
+        line: mistake.line,
+        function: mistake.function.clone(),
+        kind: mistake.kind.as_str(),
+        diff: diff.unified_diff().header(old, new).to_string(),
+    }
+}
+
+/// Finds the survivors that the compiler makes the same code of.
+fn find_same_code(bench: &Bench<'_>, all: &[(&File, &Mistake)], fates: &mut [Fate]) -> Result {
+    let mut survivors: BTreeMap<&str, Vec<&mut Fate>> = BTreeMap::new();
+    for fate in fates.iter_mut() {
+        let of = all.iter().find(|(_, mistake)| mistake.name() == fate.name);
+        if let (Verdict::Survived, Some((file, _))) = (fate.verdict, of) {
+            survivors.entry(&file.path).or_default().push(fate);
+        }
+    }
+    for (path, mut survivors) in survivors {
+        let texts: Vec<String> = survivors
+            .iter()
+            .filter_map(|fate| {
+                let named = |(_, mistake): &&(&File, &Mistake)| mistake.name() == fate.name;
+                let (file, mistake) = all.iter().find(named)?;
+                Some(mistake.apply(&file.text))
+            })
+            .collect();
+        let same = kernels::same_code(bench.job, bench.kernel, path, &texts)?;
+        for (fate, same) in survivors.iter_mut().zip(same) {
+            if same {
+                fate.verdict = Verdict::SameCode;
+            }
+        }
+    }
+    Ok(())
+}
