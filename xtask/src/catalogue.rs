@@ -114,8 +114,13 @@ impl Catalogue {
     }
 }
 
+/// Whether one of the globs matches a name, or there is no glob.
+pub fn is_wanted(globs: &[String], name: &str) -> bool {
+    globs.is_empty() || globs.iter().any(|glob| matches(glob, name))
+}
+
 /// Whether a name matches a pattern of literal characters, `*` and `?`.
-pub fn matches(glob: &str, name: &str) -> bool {
+fn matches(glob: &str, name: &str) -> bool {
     let (glob, name): (Vec<char>, Vec<char>) = (glob.chars().collect(), name.chars().collect());
     // Row by row: reach[j] says whether the pattern so far matches name[..j].
     let mut reach: Vec<bool> = (0..=name.len()).map(|j| j == 0).collect();

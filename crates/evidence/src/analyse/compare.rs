@@ -51,14 +51,14 @@ pub(super) const DOUBT: &str = "a scenario fails on patched, so no metric is cal
 
 /// Takes back that metrics improved. Returns whether one did.
 pub(super) fn doubt_improvements(comparisons: &mut [Comparison]) -> bool {
-    let improved = comparisons
-        .iter_mut()
-        .filter(|c| c.verdict == Verdict::Improved);
-    improved.fold(false, |_, comparison| {
-        comparison.verdict = Verdict::Inconclusive;
-        comparison.decided_at = None;
-        true
-    })
+    let mut doubted = false;
+    for comparison in comparisons {
+        if comparison.verdict == Verdict::Improved {
+            (comparison.verdict, comparison.decided_at) = (Verdict::Inconclusive, None);
+            doubted = true;
+        }
+    }
+    doubted
 }
 
 fn compare(run: &Run, samples: &Samples, wanted: impl Fn(&Key) -> bool) -> Vec<Comparison> {

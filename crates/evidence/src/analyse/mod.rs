@@ -34,10 +34,8 @@ pub(crate) fn judge(run: &Run, names: [&'static str; 2], more: Vec<String>) -> R
     let scenarios = scenarios::scenarios(run, &on_both);
     let samples = Samples::of(run);
     let mut comparisons = compare::comparisons(run, &samples);
-    let doubted = match scenarios.iter().any(ScenarioRow::fails_on_patched) {
-        true => compare::doubt_improvements(&mut comparisons),
-        false => false,
-    };
+    let doubted = scenarios.iter().any(ScenarioRow::fails_on_patched)
+        && compare::doubt_improvements(&mut comparisons);
     let (status, reasons) = status::status(run, &on_both, &order, &scenarios, &comparisons);
     let lost = run.lost_boots.iter();
     let notes = lost

@@ -82,9 +82,7 @@ impl Builder<'_> {
         let before = seen.pop().unwrap_or_default();
         Ok(new(&before, after, &files))
     }
-}
 
-impl Builder<'_> {
     /// Which of these targets, but for the first, compile a C file to what the first one
     /// compiles it to.
     ///

@@ -40,7 +40,30 @@ pub struct Place {
     pub diff: String,
 }
 
+/// Gets what has become of mutants so far.
+pub type Keep<'a> = dyn FnMut(&[Fate], Option<&Summary>) -> Result + Send + 'a;
+
 impl Fate {
+    /// The same, judged by who noticed and how, and by the argument that nobody can.
+    pub fn judged(self, caught: Option<(String, String)>, argument: Option<&String>) -> Self {
+        let verdict = match (&caught, argument) {
+            (Some(_), None) => Verdict::Caught,
+            (Some(_), Some(_)) => Verdict::NotEquivalent,
+            (None, Some(_)) => Verdict::Equivalent,
+            (None, None) => Verdict::Survived,
+        };
+        let (by, how) = match caught {
+            Some((by, how)) => (Some(by), Some(how)),
+            None => (None, argument.cloned()),
+        };
+        Self {
+            verdict,
+            by,
+            how,
+            ..self
+        }
+    }
+
     /// A line that tells of the one of this number.
     pub fn line(&self, number: usize, of: usize) -> String {
         let by = self.by.as_ref();

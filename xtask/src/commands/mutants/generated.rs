@@ -12,7 +12,7 @@ use mutate::{Combined, Mistake, Source, all_in_one};
 use results::Arm;
 use similar::{DiffOp, TextDiff};
 
-use crate::catalogue::matches;
+use crate::catalogue::is_wanted;
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::job::Job;
 use crate::kernels::{self, Kernel};
@@ -171,7 +171,6 @@ fn read(job: &Job, kernel: &Kernel, wanted: &Wanted) -> Result<(Vec<File>, Vec<S
         return fail(Kind::Usage, format!("no function has the name {name}"))
             .hint("name its file by --file");
     }
-    files.retain(|file| !file.mistakes.is_empty());
     Ok((files, unread))
 }
 
@@ -194,9 +193,9 @@ fn changed_lines(old: &str, new: &str) -> BTreeSet<usize> {
 
 /// Leaves out what no glob matches, and more where they are too many.
 fn choose(files: &mut Vec<File>, globs: &[String], at_most: Option<usize>, seed: u64) {
-    let is_chosen = |name: &str| globs.is_empty() || globs.iter().any(|glob| matches(glob, name));
     for file in files.iter_mut() {
-        file.mistakes.retain(|mistake| is_chosen(&mistake.name()));
+        file.mistakes
+            .retain(|mistake| is_wanted(globs, &mistake.name()));
     }
     let mut left: usize = files.iter().map(|file| file.mistakes.len()).sum();
     let mut wanted = at_most.unwrap_or(left);

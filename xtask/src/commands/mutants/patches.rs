@@ -8,8 +8,8 @@ use results::Purpose;
 use series::patch::Patch;
 
 use super::bench::{Bench, catch};
-use super::fate::{Fate, Summary, Verdict};
-use crate::catalogue::{Catalogue, matches};
+use super::fate::{Fate, Keep};
+use crate::catalogue::{Catalogue, is_wanted};
 use crate::exit::{Advise, Failure, Kind, Result, fail};
 use crate::input;
 use crate::kernels;
@@ -34,7 +34,7 @@ pub struct Mutant {
 pub fn read(folder: &Path, globs: &[String]) -> Result<Vec<Mutant>> {
     let mut mutants = Vec::new();
     for (name, patch) in input::patches(folder)? {
-        if !globs.is_empty() && !globs.iter().any(|glob| matches(glob, &name)) {
+        if !is_wanted(globs, &name) {
             continue;
         }
         let values = |trailer: &str| {
@@ -76,11 +76,7 @@ pub fn check(mutants: &[Mutant], catalogue: &Catalogue) -> Result {
 }
 
 /// Scores the scenarios; `keep` gets what has become of the mutants so far.
-pub fn score(
-    bench: &Bench<'_>,
-    mutants: &[Mutant],
-    keep: &mut dyn FnMut(&[Fate], Option<&Summary>) -> Result,
-) -> Result<Vec<Fate>> {
+pub fn score(bench: &Bench<'_>, mutants: &[Mutant], keep: &mut Keep<'_>) -> Result<Vec<Fate>> {
     let mut fates = Vec::new();
     for (at, mutant) in mutants.iter().enumerate() {
         bench.job.alive()?;
@@ -161,15 +157,5 @@ fn judge(bench: &Bench<'_>, mutant: &Mutant) -> Result<Fate> {
         }
     }
     fate.test_s = began.elapsed().as_secs_f64();
-    fate.verdict = match (&caught, &mutant.equivalent) {
-        (Some(_), None) => Verdict::Caught,
-        (Some(_), Some(_)) => Verdict::NotEquivalent,
-        (None, Some(_)) => Verdict::Equivalent,
-        (None, None) => Verdict::Survived,
-    };
-    match caught {
-        Some((by, how)) => (fate.by, fate.how) = (Some(by), Some(how)),
-        None => fate.how = mutant.equivalent.clone(),
-    }
-    Ok(fate)
+    Ok(fate.judged(caught, mutant.equivalent.as_ref()))
 }

@@ -16,16 +16,13 @@ use results::record::Record;
 use similar::TextDiff;
 
 use super::bench::{Bench, catch};
-use super::fate::{Fate, Place, Summary, Verdict};
+use super::fate::{Fate, Keep, Place, Summary, Verdict};
 use super::generated::{File, Generated};
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::kernels;
 
 /// How often a mistake is tried whose guest says nothing of the kernel.
 const TRIES: u32 = 2;
-
-/// Gets what has become of the mistakes so far.
-pub type Keep<'a> = dyn FnMut(&[Fate], Option<&Summary>) -> Result + Send + 'a;
 
 /// Why mistakes change nothing, by their names: lines of `NAME: ARGUMENT`, and of
 /// comments that begin with `#`.
@@ -264,17 +261,7 @@ fn judge(
         }
     };
     fate.test_s = began.elapsed().as_secs_f64();
-    fate.verdict = match (&caught, argument) {
-        (Some(_), None) => Verdict::Caught,
-        (Some(_), Some(_)) => Verdict::NotEquivalent,
-        (None, Some(_)) => Verdict::Equivalent,
-        (None, None) => Verdict::Survived,
-    };
-    match caught {
-        Some((by, how)) => (fate.by, fate.how) = (Some(by), Some(how)),
-        None => fate.how = argument.cloned(),
-    }
-    Ok(fate)
+    Ok(fate.judged(caught, argument))
 }
 
 /// A scenario that passes without the mistake, and is skipped with it.
@@ -305,24 +292,18 @@ fn place(file: &File, mistake: &Mistake) -> Place {
 
 /// Finds the survivors that the compiler makes the same code of.
 fn find_same_code(bench: &Bench<'_>, all: &[(&File, &Mistake)], fates: &mut [Fate]) -> Result {
-    let mut survivors: BTreeMap<&str, Vec<&mut Fate>> = BTreeMap::new();
+    let mut survivors: BTreeMap<&str, (Vec<&mut Fate>, Vec<String>)> = BTreeMap::new();
     for fate in fates.iter_mut() {
         let of = all.iter().find(|(_, mistake)| mistake.name() == fate.name);
-        if let (Verdict::Survived, Some((file, _))) = (fate.verdict, of) {
-            survivors.entry(&file.path).or_default().push(fate);
+        if let (Verdict::Survived, Some((file, mistake))) = (fate.verdict, of) {
+            let (own, texts) = survivors.entry(&file.path).or_default();
+            own.push(fate);
+            texts.push(mistake.apply(&file.text));
         }
     }
-    for (path, mut survivors) in survivors {
-        let texts: Vec<String> = survivors
-            .iter()
-            .filter_map(|fate| {
-                let named = |(_, mistake): &&(&File, &Mistake)| mistake.name() == fate.name;
-                let (file, mistake) = all.iter().find(named)?;
-                Some(mistake.apply(&file.text))
-            })
-            .collect();
+    for (path, (survivors, texts)) in survivors {
         let same = kernels::same_code(bench.job, bench.kernel, path, &texts)?;
-        for (fate, same) in survivors.iter_mut().zip(same) {
+        for (fate, same) in survivors.into_iter().zip(same) {
             if same {
                 fate.verdict = Verdict::SameCode;
             }
