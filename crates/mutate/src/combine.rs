@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::model::{Form, Mistake};
+use crate::model::{Form, Mark, Mistake};
 
 /// A source with mistakes to choose from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,17 @@ impl Combined {
     }
 }
 
+/// Writes `choice(NUMBER)` before each statement that is marked, counted from 0, and
+/// changes nothing else. `head` goes before all else and must declare it.
+pub fn marked(source: &str, marks: &[Mark], first: usize, choice: &str, head: &str) -> String {
+    let pieces = marks.iter().map(|mark| Piece {
+        at: &mark.at,
+        form: Form::Mark,
+        with: "",
+    });
+    write(source, pieces, first, choice, head).text
+}
+
 /// Writes `choice(NUMBER)` before each mistake: what the source calls to know whether
 /// the mistake of that number, counted from `first`, is to be made. `head` goes before
 /// all else and must declare it.
@@ -34,15 +45,38 @@ pub fn all_in_one(
     choice: &str,
     head: &str,
 ) -> Combined {
+    let pieces = mistakes.iter().map(|mistake| Piece {
+        at: &mistake.at,
+        form: mistake.form,
+        with: &mistake.with,
+    });
+    write(source, pieces, first, choice, head)
+}
+
+/// What is written in a place.
+struct Piece<'a> {
+    at: &'a Range<usize>,
+    form: Form,
+    with: &'a str,
+}
+
+fn write<'a>(
+    source: &str,
+    pieces: impl ExactSizeIterator<Item = Piece<'a>>,
+    first: usize,
+    choice: &str,
+    head: &str,
+) -> Combined {
+    let count = pieces.len();
     let mut places: Vec<Place<'_>> = Vec::new();
-    for (number, mistake) in mistakes.iter().enumerate() {
-        let same = |place: &&mut Place<'_>| place.at == mistake.at && place.form == mistake.form;
+    for (number, piece) in pieces.enumerate() {
+        let same = |place: &&mut Place<'_>| place.at == *piece.at && place.form == piece.form;
         match places.iter_mut().find(same) {
-            Some(place) => place.mistakes.push((number, &mistake.with)),
+            Some(place) => place.pieces.push((number, piece.with)),
             None => places.push(Place {
-                at: mistake.at.clone(),
-                form: mistake.form,
-                mistakes: vec![(number, &mistake.with)],
+                at: piece.at.clone(),
+                form: piece.form,
+                pieces: vec![(number, piece.with)],
             }),
         }
     }
@@ -63,7 +97,7 @@ pub fn all_in_one(
         places: &places,
         text: String::new(),
         line: 1,
-        lines: vec![0; mistakes.len()],
+        lines: vec![0; count],
     };
     writer.put(head);
     writer.range(0..source.len(), 0..places.len());
@@ -76,7 +110,7 @@ pub fn all_in_one(
 struct Place<'a> {
     at: Range<usize>,
     form: Form,
-    mistakes: Vec<(usize, &'a str)>,
+    pieces: Vec<(usize, &'a str)>,
 }
 
 struct Writer<'a> {
@@ -122,13 +156,14 @@ impl Writer<'_> {
             Form::Expression => ("(", " ? (", ") :", "(", "))"),
             Form::Statement => ("{", " {", "} else", "{", "}}"),
             Form::Insert => ("", " {", "}", "", ""),
+            Form::Mark => ("{", " {", "}", "{", "}}"),
         };
         let test = match place.form {
             Form::Expression => "",
-            Form::Statement | Form::Insert => "if ",
+            Form::Statement | Form::Insert | Form::Mark => "if ",
         };
         self.put(open);
-        for (number, with) in &place.mistakes {
+        for (number, with) in &place.pieces {
             self.put("\n");
             if let Some(line) = self.lines.get_mut(*number) {
                 *line = self.line;

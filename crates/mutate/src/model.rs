@@ -1,6 +1,7 @@
 //! A mistake, its kind and its place.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What kind of mistake.
@@ -76,6 +77,8 @@ pub(crate) enum Form {
     Expression,
     /// A statement where there was none: its range is empty.
     Insert,
+    /// A statement that stays as it is.
+    Mark,
 }
 
 /// A mistake: other text in one place.
@@ -110,15 +113,37 @@ impl Mistake {
     /// The source with this mistake alone, in which all other lines keep their numbers.
     /// It must be the one that it was made for.
     pub fn apply(&self, source: &str) -> String {
-        let [before, own, behind] = [
-            source.get(..self.at.start),
-            source.get(self.at.clone()),
-            source.get(self.at.end..),
-        ]
-        .map(Option::unwrap_or_default);
+        let [before, own, behind] = parts(source, &self.at);
         let lines = "\n".repeat(own.matches('\n').count());
         format!("{before}{}{lines}{behind}", self.with)
     }
+}
+
+/// A statement of which it can be told whether anything comes to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The lines that were asked about and that it stands for, counted from 1.
+    pub lines: BTreeSet<usize>,
+    pub(crate) at: Range<usize>,
+}
+
+impl Mark {
+    /// The source with a call before this statement, in which all lines keep their
+    /// numbers. It must be the one that it was made for.
+    pub fn apply(&self, source: &str, call: &str) -> String {
+        let [before, own, behind] = parts(source, &self.at);
+        format!("{before}{{{call} {own}}}{behind}")
+    }
+}
+
+/// What is before a range, in it, and behind it.
+fn parts<'a>(source: &'a str, at: &Range<usize>) -> [&'a str; 3] {
+    [
+        source.get(..at.start),
+        source.get(at.clone()),
+        source.get(at.end..),
+    ]
+    .map(Option::unwrap_or_default)
 }
 
 /// The line of a byte, counted from 1.

@@ -5,12 +5,13 @@
 //! a `while`, a system call's definition a function, an attribute nothing. So all
 //! places in the tree are places in the source.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use thiserror::Error;
 use tree_sitter::{Node, Parser, Tree};
 
+use crate::marks::{self, Marked};
 use crate::model::{Kind, Mistake, line_of};
 use crate::rules;
 
@@ -106,6 +107,25 @@ impl Source {
         };
         let found = self.functions.iter().filter(has);
         found.map(|function| &*function.name).collect()
+    }
+
+    /// The statements behind these lines, counted from 1.
+    pub fn marks(&self, lines: &BTreeSet<usize>) -> Marked {
+        let mut marked = Marked::default();
+        for function in &self.functions {
+            let Range { start, end } = function.range;
+            let own = line_of(&self.text, start)..=line_of(&self.text, end);
+            let own: BTreeSet<usize> = lines.range(own).copied().collect();
+            let node = self.tree.root_node().descendant_for_byte_range(start, end);
+            match node {
+                _ if own.is_empty() => {}
+                Some(node) if function.is_read => {
+                    marked.marks.extend(marks::marks(&self.text, node, &own));
+                }
+                _ => marked.unread.extend(own),
+            }
+        }
+        marked
     }
 
     /// The mistakes in these functions, in the order of the source. Of a function that

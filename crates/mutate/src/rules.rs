@@ -427,7 +427,7 @@ fn callee<'a>(text: &'a str, statement: Node<'_>) -> Option<&'a str> {
 
 /// Whether a statement declares something: also by a macro in capitals, or by one that
 /// belongs to the block around it, as `guard()` does.
-fn is_declaration(text: &str, node: Node<'_>) -> bool {
+pub(crate) fn is_declaration(text: &str, node: Node<'_>) -> bool {
     match node.kind() {
         "declaration" | "comment" => true,
         "expression_statement" => {

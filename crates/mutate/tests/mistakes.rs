@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use mutate::{Mistake, ReadError, Source, all_in_one};
+use mutate::{Mistake, ReadError, Source, all_in_one, marked};
 
 /// In the manner of the kernel, with what a parser for plain C does not know.
 const KERNEL: &str = r#"
@@ -236,7 +237,7 @@ fn one_source_makes_each_mistake_alone() {
         "{seen} of {}",
         mistakes.len()
     );
-    let kinds: std::collections::BTreeSet<_> = mistakes.iter().map(|it| it.kind).collect();
+    let kinds: BTreeSet<_> = mistakes.iter().map(|it| it.kind).collect();
     assert!(kinds.len() >= 15, "{kinds:?}");
 }
 
@@ -281,4 +282,103 @@ fn a_mistake_leaves_all_other_lines_where_they_are() {
         let wrong = mistake.apply(KERNEL);
         assert_eq!(wrong.lines().count(), KERNEL.lines().count(), "{mistake:?}");
     }
+}
+
+/// Lines to which a program came, by gcov.
+fn executed(folder: &Path, text: &str) -> BTreeMap<usize, bool> {
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{program}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    fs::write(folder.join("c.c"), text).unwrap();
+    run("gcc", &["-O0", "-w", "--coverage", "-c", "c.c"]);
+    run("gcc", &["--coverage", "-o", "c", "c.o"]);
+    run("./c", &[]);
+    let told = run("gcov", &["--stdout", "c.gcda"]);
+    let lines = told.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ':').map(str::trim);
+        let (count, line) = (fields.next()?, fields.next()?.parse().ok()?);
+        (count != "-").then(|| (line, !count.starts_with('#')))
+    });
+    lines.collect()
+}
+
+#[test]
+fn marks_tell_what_is_come_to() {
+    let never = "if (argc > 5) {\n\t\tstep();\n\t} else if (argc > 1)\n\t\tstep()";
+    let text = PROGRAM.replace("CHOOSE", never);
+    let source = Source::read(&text).unwrap();
+    let all: BTreeSet<usize> = (1..=text.lines().count()).collect();
+    let found = source.marks(&all);
+    assert!(found.unread.is_empty());
+    let head =
+        "#include <stdio.h>\nstatic int come(int n) { fprintf(stderr, \"%d\\n\", n); return 0; }\n";
+    let folder = tempfile::tempdir().unwrap();
+    let told = marked(&text, &found.marks, 0, "come", head);
+    assert_eq!(
+        run(folder.path(), &told, &[]).unwrap(),
+        run(folder.path(), &text, &[]).unwrap(),
+        "marks change nothing"
+    );
+    run(folder.path(), &told, &[]).unwrap();
+    let output = Command::new(folder.path().join("p")).output().unwrap();
+    let come: BTreeSet<usize> = String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .map(|line| line.parse().unwrap())
+        .collect();
+
+    let expected = executed(folder.path(), &text);
+    let mut compared = 0;
+    for (number, mark) in found.marks.iter().enumerate() {
+        for line in &mark.lines {
+            let Some(&expected) = expected.get(line) else {
+                continue;
+            };
+            assert_eq!(come.contains(&number), expected, "line {line}");
+            compared += 1;
+        }
+    }
+    let missed = expected.values().filter(|executed| !**executed).count();
+    assert!(compared > 30 && missed == 2, "{compared} {missed}");
+}
+
+#[test]
+fn each_line_of_a_statement_means_it() {
+    let source = Source::read(KERNEL).unwrap();
+    let line = |text: &str| {
+        let at = KERNEL.lines().position(|line| line.contains(text));
+        at.unwrap() + 1
+    };
+    let of = |texts: &[&str]| {
+        let lines = texts.iter().map(|text| line(text)).collect();
+        let marks = source.marks(&lines).marks;
+        marks
+            .iter()
+            .map(|mark| mark.lines.len())
+            .collect::<Vec<_>>()
+    };
+    // A loop by a macro, a condition, a value set where the block begins.
+    assert_eq!(of(&["for_each_vma"]), [1]);
+    assert_eq!(of(&["HUGETLB|PFNMAP", "zap(vma"]), [1, 1]);
+    assert_eq!(of(&["bool done = true", "container_of", "set_bit"]), [3]);
+    // Nothing is executed there.
+    assert_eq!(
+        of(&["struct vma *vma;", "out:", "static bool reap"]),
+        [0; 0]
+    );
+    // In place, each line keeps its number.
+    let marks = source.marks(&BTreeSet::from([line("zap(vma")])).marks;
+    let with = marks[0].apply(KERNEL, "here();");
+    assert!(
+        with.lines()
+            .nth(line("zap(vma") - 1)
+            .unwrap()
+            .contains("{here(); zap(vma")
+    );
+    assert_eq!(with.lines().count(), KERNEL.lines().count());
 }
