@@ -10,13 +10,19 @@
  *   refuse START END  from now on refuse those of this range that may not
  *                     block; an empty range refuses none
  *   hold PID          hold that process's mmap_lock for writing
+ *   use PID           have a thread of the kernel's use that process's memory
  *
- * What is read are the counts, and how many have begun to unmap the memory and
- * not finished.
+ * What is read are the counts, how many have begun to unmap the memory and not
+ * finished, and the ranges of the invalidations that might not block since the
+ * last "refuse".
+ *
+ * A private mapping of it has pages that the driver has put there one by one
+ * (VM_MIXEDMAP).
  */
 #include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/miscdevice.h>
@@ -33,6 +39,10 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+
+/* As many ranges as are kept, and as many characters as they take. */
+#define RANGES 128
+#define TEXT 8192
 
 struct grip {
 	/* One command at a time. */
@@ -51,12 +61,18 @@ struct grip {
 	unsigned long long ends;
 	unsigned long long nonblocking;
 	unsigned long long refusals;
+	unsigned int count;
+	struct {
+		unsigned long start;
+		unsigned long end;
+	} ranges[RANGES];
 
-	/* The held mm and the thread that holds its lock. */
+	/* The held or used mm and the thread that holds its lock or uses it. */
 	struct mm_struct *held;
 	struct task_struct *holder;
 	struct completion tried;
 	bool locked;
+	bool used;
 };
 
 static int count_start(struct mmu_notifier *notifier,
@@ -66,8 +82,14 @@ static int count_start(struct mmu_notifier *notifier,
 
 	spin_lock(&grip->lock);
 	grip->starts++;
-	if (!mmu_notifier_range_blockable(range))
+	if (!mmu_notifier_range_blockable(range)) {
 		grip->nonblocking++;
+		if (grip->count < RANGES) {
+			grip->ranges[grip->count].start = range->start;
+			grip->ranges[grip->count].end = range->end;
+			grip->count++;
+		}
+	}
 	spin_unlock(&grip->lock);
 	return 0;
 }
@@ -156,6 +178,7 @@ static void refuse(struct grip *grip, unsigned long long start,
 	spin_lock(&grip->lock);
 	grip->start = start;
 	grip->end = end;
+	grip->count = 0;
 	spin_unlock(&grip->lock);
 }
 
@@ -182,11 +205,32 @@ static int hold_lock(void *data)
 	return 0;
 }
 
+/* As long as it does, it is a user of the memory like the process itself. */
+static int use_memory(void *data)
+{
+	struct grip *grip = data;
+
+	kthread_use_mm(grip->held);
+	complete(&grip->tried);
+	for (;;) {
+		set_current_state(TASK_IDLE);
+		if (kthread_should_stop())
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	kthread_unuse_mm(grip->held);
+	return 0;
+}
+
 static void let_go(struct grip *grip)
 {
 	if (grip->holder) {
 		kthread_stop(grip->holder);
-		mmdrop(grip->held);
+		if (grip->used)
+			mmput(grip->held);
+		else
+			mmdrop(grip->held);
 		grip->holder = NULL;
 	}
 	if (grip->watched) {
@@ -220,6 +264,25 @@ static int hold(struct grip *grip, pid_t nr)
 	return -EBUSY;
 }
 
+static int use(struct grip *grip, pid_t nr)
+{
+	struct mm_struct *mm = mm_of(nr);
+	struct task_struct *user;
+
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+	grip->held = mm;
+	user = kthread_run(use_memory, grip, "reaperlab_use");
+	if (IS_ERR(user)) {
+		mmput(mm);
+		return PTR_ERR(user);
+	}
+	grip->holder = user;
+	grip->used = true;
+	wait_for_completion(&grip->tried);
+	return 0;
+}
+
 static int obey(struct grip *grip, const char *text)
 {
 	unsigned long long start, end;
@@ -238,6 +301,8 @@ static int obey(struct grip *grip, const char *text)
 		return watch(grip, nr);
 	if (sscanf(text, "hold %d", &nr) == 1)
 		return hold(grip, nr);
+	if (sscanf(text, "use %d", &nr) == 1)
+		return use(grip, nr);
 	return -EINVAL;
 }
 
@@ -287,21 +352,51 @@ static ssize_t grip_read(struct file *file, char __user *to, size_t len,
 			 loff_t *pos)
 {
 	struct grip *grip = file->private_data;
-	char text[160];
+	unsigned int range;
 	int flushes, size;
+	ssize_t read;
+	char *text;
 
+	text = kmalloc(TEXT, GFP_KERNEL);
+	if (!text)
+		return -ENOMEM;
 	mutex_lock(&grip->command);
 	/* The notifiers keep the structure, whoever uses the memory. */
 	flushes = grip->watched ?
 		atomic_read(&grip->watched->tlb_flush_pending) : 0;
 	spin_lock(&grip->lock);
-	size = scnprintf(text, sizeof(text),
+	size = scnprintf(text, TEXT,
 			 "starts %llu\nends %llu\nnonblocking %llu\nrefusals %llu\nflushes %d\n",
 			 grip->starts, grip->ends, grip->nonblocking,
 			 grip->refusals, flushes);
+	for (range = 0; range < grip->count; range++)
+		size += scnprintf(text + size, TEXT - size, "range %lx %lx\n",
+				  grip->ranges[range].start,
+				  grip->ranges[range].end);
 	spin_unlock(&grip->lock);
 	mutex_unlock(&grip->command);
-	return simple_read_from_buffer(to, len, pos, text, size);
+	read = simple_read_from_buffer(to, len, pos, text, size);
+	kfree(text);
+	return read;
+}
+
+/* The mapping alone holds its pages: they are freed when they are unmapped. */
+static int grip_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	unsigned long at;
+
+	for (at = vma->vm_start; at < vma->vm_end; at += PAGE_SIZE) {
+		struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		int err;
+
+		if (!page)
+			return -ENOMEM;
+		err = vm_insert_page(vma, at, page);
+		put_page(page);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 static const struct file_operations grip_fops = {
@@ -310,6 +405,7 @@ static const struct file_operations grip_fops = {
 	.release = grip_release,
 	.read = grip_read,
 	.write = grip_write,
+	.mmap = grip_mmap,
 	.llseek = default_llseek,
 };
 

@@ -8,9 +8,11 @@ use results::plan::Fault;
 
 use crate::context::Context;
 use crate::failure::{Failure, ResultExt};
+use crate::oom;
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::timeout_scale::scaled;
+use crate::victim::bind;
 
 /// The pseudo scenario that commits a fault; none for those that the runner
 /// commits between scenarios.
@@ -18,6 +20,7 @@ pub fn scenario(fault: Fault) -> Option<&'static Scenario> {
     match fault {
         Fault::Hang => Some(&HANG),
         Fault::Slow => Some(&SLOW),
+        Fault::Leave => Some(&LEAVE),
         Fault::Panic | Fault::Cut => None,
     }
 }
@@ -56,4 +59,17 @@ const SLOW: Scenario = Scenario {
 fn slow(_: &Context<'_>) -> Result<(), Failure> {
     thread::sleep(scaled(SLOW.deadline()) * 2);
     Ok(())
+}
+
+const LEAVE: Scenario = Scenario {
+    name: "fault-leave",
+    summary: "a scenario does not put back what it has set",
+    deadline_s: 5,
+    run: leave,
+    ..Scenario::DEFAULT
+};
+
+fn leave(_: &Context<'_>) -> Result<(), Failure> {
+    bind(oom::reaper()?, 0)?;
+    procfs::write("/proc/sys/vm/panic_on_oom", "1")
 }

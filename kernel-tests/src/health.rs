@@ -14,6 +14,7 @@ use nix::unistd::{Pid, getpid};
 use crate::cgroup;
 use crate::failure::{Failure, ResultExt};
 use crate::helper;
+use crate::oom;
 use crate::procfs;
 use crate::sys;
 use crate::timeout_scale::scaled;
@@ -37,11 +38,25 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a process that is ending by itself may take to be gone.
 const ENDING: Duration = Duration::from_secs(2);
 
+/// What scenarios set for a while.
+const SETTINGS: [&str; 9] = [
+    "/proc/sys/kernel/core_pattern",
+    "/proc/sys/vm/nr_hugepages",
+    "/proc/sys/vm/oom_dump_tasks",
+    "/proc/sys/vm/oom_kill_allocating_task",
+    "/proc/sys/vm/overcommit_memory",
+    "/proc/sys/vm/panic_on_oom",
+    "/proc/sys/vm/percpu_pagelist_high_fraction",
+    "/sys/kernel/mm/transparent_hugepage/enabled",
+    "/proc/swaps",
+];
+
 /// The state before a scenario.
 #[derive(Debug)]
 pub struct Health {
     log: File,
     mounts: String,
+    settings: Vec<Setting>,
     taint: u64,
     dying: u64,
     available: u64,
@@ -59,6 +74,7 @@ impl Health {
         Ok(Self {
             log,
             mounts: procfs::read("/proc/self/mounts")?,
+            settings: settings(),
             taint: taint()?,
             dying: cgroup::dying(),
             available: procfs::mem_available()?,
@@ -85,6 +101,13 @@ impl Health {
         match procfs::read("/proc/self/mounts") {
             Ok(mounts) if mounts == self.mounts => {}
             _ => complaints.push("left behind: mounts".into()),
+        }
+        let after = settings().into_iter();
+        for (before, now) in self.settings.iter().zip(after) {
+            if *before != now {
+                let (name, before, now) = (&now.name, &before.value, &now.value);
+                complaints.push(format!("left behind: {name} is {now} instead of {before}"));
+            }
         }
         let new = taint().unwrap_or(0) & !self.taint & BAD_TAINTS;
         if new != 0 {
@@ -139,6 +162,31 @@ impl Health {
         }
         found
     }
+}
+
+/// Something that a scenario may set.
+#[derive(Debug, PartialEq, Eq)]
+struct Setting {
+    name: String,
+    value: String,
+}
+
+/// The settings as they are. A kernel that lacks one has an empty value.
+fn settings() -> Vec<Setting> {
+    let files = SETTINGS.iter().map(|&path| Setting {
+        name: path.to_owned(),
+        value: procfs::read(path).unwrap_or_default().trim().to_owned(),
+    });
+    let reaper = oom::reaper().and_then(|pid| procfs::read(format!("/proc/{pid}/status")));
+    let cpus = reaper.ok().and_then(|status| {
+        let cpus = procfs::field(&status, "Cpus_allowed_list")?;
+        Some(cpus.to_owned())
+    });
+    let reaper = Setting {
+        name: "the CPUs of oom_reaper".to_owned(),
+        value: cpus.unwrap_or_default(),
+    };
+    files.chain([reaper]).collect()
 }
 
 /// Has each CPU drop the address space that it ran last (lazy TLB): the kernel

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use crate::failure::{Failure, ResultExt};
 use crate::procfs;
-use crate::victim::Range;
+use crate::smaps::Range;
 
 /// Where the host packed it.
 pub const PATH: &str = "/modules/reaperlab_helper.ko";
@@ -43,6 +43,29 @@ impl Helper {
         let (_file, _helper) = (open(&format!("hold {pid}"))?, PhantomData);
         Ok(Hold { _file, _helper })
     }
+
+    /// Has a thread of the kernel's use a process's memory.
+    pub fn use_memory(&self, pid: Pid) -> Result<User<'_>, Failure> {
+        let (_file, _helper) = (open(&format!("use {pid}"))?, PhantomData);
+        let thread = procfs::processes()?
+            .into_iter()
+            .find(|process| process.comm == "reaperlab_use")
+            .map(|process| process.pid)
+            .ok_or_else(|| Failure::unmet("the helper's thread is not among the processes"))?;
+        Ok(User {
+            _file,
+            _helper,
+            thread,
+        })
+    }
+}
+
+/// Has a thread of the kernel's use a process's memory, until this is dropped.
+#[derive(Debug)]
+pub struct User<'a> {
+    _file: File,
+    _helper: PhantomData<&'a Helper>,
+    pub thread: Pid,
 }
 
 impl Drop for Helper {
@@ -93,12 +116,7 @@ impl Notifier<'_> {
     }
 
     pub fn counts(&self) -> Result<Counts, Failure> {
-        let mut bytes = [0; 256];
-        let read = self
-            .file
-            .read_at(&mut bytes, 0)
-            .while_doing(|| format!("reading {DEVICE}"))?;
-        let text = String::from_utf8_lossy(bytes.get(..read).unwrap_or_default());
+        let text = self.read()?;
         let count = |key| {
             procfs::value(&text, key)
                 .ok_or_else(|| Failure::unmet(format!("{DEVICE} counts no {key}: {text:?}")))
@@ -111,14 +129,41 @@ impl Notifier<'_> {
             flushes: count("flushes")?,
         })
     }
+
+    /// The ranges of the last invalidations that were not allowed to block, in order:
+    /// those that were refused, too.
+    pub fn ranges(&self) -> Result<Vec<Range>, Failure> {
+        Ok(self.read()?.lines().filter_map(range).collect())
+    }
+
+    fn read(&self) -> Result<String, Failure> {
+        let mut bytes = vec![0; 16 << 10];
+        let read = self
+            .file
+            .read_at(&mut bytes, 0)
+            .while_doing(|| format!("reading {DEVICE}"))?;
+        Ok(String::from_utf8_lossy(bytes.get(..read).unwrap_or_default()).into_owned())
+    }
 }
 
-fn open(command: &str) -> Result<File, Failure> {
-    let file = OpenOptions::new()
+/// `range START END`, hexadecimal.
+fn range(line: &str) -> Option<Range> {
+    let (start, end) = line.strip_prefix("range ")?.split_once(' ')?;
+    let address = |text| u64::from_str_radix(text, 16).ok();
+    Some((address(start)?, address(end)?))
+}
+
+/// The module's device: mapped privately, its pages lie in a `VM_MIXEDMAP`.
+pub fn device() -> Result<File, Failure> {
+    OpenOptions::new()
         .read(true)
         .write(true)
         .open(DEVICE)
-        .while_doing(|| format!("opening {DEVICE}"))?;
+        .while_doing(|| format!("opening {DEVICE}"))
+}
+
+fn open(command: &str) -> Result<File, Failure> {
+    let file = device()?;
     send(&file, command)?;
     Ok(file)
 }

@@ -4,6 +4,7 @@
 
 mod cgroup;
 mod context;
+mod core_reader;
 mod disk;
 mod failure;
 mod fault;
@@ -28,6 +29,8 @@ mod timeout_scale;
 mod trace;
 mod turns;
 mod victim;
+mod wait;
+mod walk;
 mod zram;
 
 use std::process::ExitCode;
@@ -50,6 +53,9 @@ fn main() -> ExitCode {
             println!("{failure}");
             failure.to_string()
         }),
+        (Some(core_reader::ARGUMENT), None) => {
+            core_reader::main().map_err(|failure| failure.to_string())
+        }
         (Some(kselftest::ARGUMENT), Some(program)) => Err(kselftest::exec(&program).to_string()),
         _ => Err("usage: kernel-tests list (or as the first process of a guest)".to_owned()),
     };

@@ -55,6 +55,8 @@ pub enum Need {
     /// Reading the memory of another process.
     CrossMemory,
     Helper,
+    /// Core dumps.
+    CoreDump,
     /// A file system on a disk in memory.
     Disk,
     /// One of the kernel's own tests.
@@ -142,6 +144,10 @@ impl Need {
             Self::Helper => (
                 Path::new(helper::PATH).exists(),
                 "no helper module (CONFIG_MODULES, CONFIG_MMU_NOTIFIER)",
+            ),
+            Self::CoreDump => (
+                Path::new("/proc/sys/kernel/core_pattern").exists(),
+                "no core dumps (CONFIG_COREDUMP)",
             ),
             Self::Disk => (
                 Path::new(disk::DEVICE).exists()

@@ -11,7 +11,7 @@ use crate::failure::{Failure, ensure};
 use crate::kmsg::{self, Line, Log};
 use crate::procfs;
 use crate::timeout_scale::scaled;
-use crate::trace::{Clock, Event, Span, Trace};
+use crate::trace::{self, Clock, Event, Span, Trace};
 use crate::victim::{Area, Spec, Victim};
 
 /// The kernel gives a victim two seconds before it wakes the reaper.
@@ -24,6 +24,9 @@ const LAG: Duration = Duration::from_millis(100);
 /// How long before the reaper's time the polling for it begins: the victim is
 /// held some milliseconds after the delay has begun.
 const EARLY: Duration = Duration::from_millis(200);
+
+/// What the reaper waits between two attempts.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How often the kernel's log is looked into.
 const POLL: Duration = Duration::from_millis(5);
@@ -212,46 +215,92 @@ impl Watch {
     /// Waits until the kernel's log says that the reaper gave up on a victim, and
     /// returns the events about it. `log` was opened before the kill.
     pub fn gave_up(&self, pid: Pid, log: &mut Log) -> Result<Vec<Event>, Failure> {
+        self.ended_with(pid, log, says_gave_up, says_reaped)
+    }
+
+    /// The same until it says that a victim was reaped, at whatever attempt.
+    pub fn reaped_at_last(&self, pid: Pid, log: &mut Log) -> Result<Vec<Event>, Failure> {
+        self.ended_with(pid, log, says_reaped, says_gave_up)
+    }
+
+    fn ended_with(
+        &self,
+        pid: Pid,
+        log: &mut Log,
+        wanted: fn(&Line, Pid) -> bool,
+        unwanted: fn(&Line, Pid) -> bool,
+    ) -> Result<Vec<Event>, Failure> {
         let deadline = Instant::now() + scaled(TIMEOUT);
-        let given_up = format!("oom_reaper: unable to reap pid:{pid} (");
         loop {
             let lines = log.lines();
-            ensure(!lines.iter().any(|line| says_reaped(line, pid)), || {
-                format!("the log says that {pid} was reaped, as a whole")
-            })?;
-            if lines.iter().any(|line| line.text.starts_with(&given_up)) {
-                break;
+            if let Some(line) = lines.iter().find(|line| unwanted(line, pid)) {
+                return Err(Failure::unmet(format!("the log says: {}", line.text)));
+            }
+            if lines.iter().any(|line| wanted(line, pid)) {
+                return self.about(pid);
             }
             ensure(Instant::now() < deadline, || {
-                format!("did not reach the reaper: it has not given up on {pid}")
+                format!("did not reach the reaper: it has not ended with {pid}")
             })?;
             thread::sleep(POLL);
         }
+    }
+
+    /// The events about a process.
+    pub fn about(&self, pid: Pid) -> Result<Vec<Event>, Failure> {
         let about = |event: &Event| event.number("pid") == Some(pid.as_raw().into());
         Ok(self.0.events()?.into_iter().filter(about).collect())
     }
 }
 
-/// Fails unless a victim passed the kill, the wake-up, and then ten times what
-/// the reaper does in one attempt, with a pause of a tenth of a second after
-/// each but the last.
-pub fn ensure_ten_attempts(passed: &[Event], attempt: &[&str]) -> Result<(), Failure> {
-    const ATTEMPTS: usize = 10;
-    const PAUSES: Duration = Duration::from_millis(900);
-    let expected = [
-        &["mark_victim", "wake_reaper"],
-        attempt.repeat(ATTEMPTS).as_slice(),
-    ]
-    .concat();
+/// How often an attempt of the reaper fails before it gives up.
+pub const ATTEMPTS: usize = 10;
+
+/// The tracepoints of an attempt that comes to the memory, whether it can take all of
+/// it or not.
+pub const ATTEMPT: [&str; 2] = ["start_task_reaping", "finish_task_reaping"];
+
+/// The tracepoint of an attempt that does not come to the memory.
+pub const SKIP: [&str; 1] = ["skip_task_reaping"];
+
+/// Fails unless a victim passed the kill, the wake-up, as many failed attempts as
+/// `failed` holds with a pause of a tenth of a second after each but the last, and
+/// then what `ended` says.
+pub fn ensure_attempts(
+    passed: &[Event],
+    attempt: &[&str],
+    failed: std::ops::RangeInclusive<usize>,
+    ended: &[&str],
+) -> Result<(), Failure> {
     let names: Vec<&str> = passed.iter().map(|event| event.name.as_str()).collect();
-    ensure(names == expected, || {
-        format!("instead of ten times {attempt:?} the reaper passed {names:?}")
-    })?;
+    let attempts = names
+        .strip_prefix(&["mark_victim", "wake_reaper"])
+        .and_then(|names| names.strip_suffix(ended))
+        .filter(|names| names.chunks(attempt.len()).all(|chunk| chunk == attempt))
+        .map(|names| names.len() / attempt.len())
+        .filter(|count| failed.contains(count))
+        .ok_or_else(|| {
+            let (least, most) = (failed.start(), failed.end());
+            let wanted = match least == most {
+                true => format!("{least} times"),
+                false => format!("{least} to {most} times"),
+            };
+            Failure::unmet(format!(
+                "instead of {wanted} {attempt:?}, then {ended:?}, the reaper passed {names:?}"
+            ))
+        })?;
     let times = passed.get(2).zip(passed.last());
     let took = times.map_or(0, |(first, last)| last.time.saturating_sub(first.time));
-    ensure(Duration::from_micros(took) + LAG >= PAUSES, || {
-        format!("the reaper tried ten times within {} ms", took / 1000)
-    })
+    let pauses = attempts.saturating_sub(usize::from(ended.is_empty()));
+    ensure(
+        Duration::from_micros(took) + LAG >= PAUSE * pauses as u32,
+        || {
+            format!(
+                "the reaper failed {attempts} times within {} ms",
+                took / 1000
+            )
+        },
+    )
 }
 
 fn is(event: &Event, name: &str, pid: Pid) -> bool {
@@ -373,6 +422,11 @@ fn says_reaped(line: &Line, pid: Pid) -> bool {
         .starts_with(&format!("oom_reaper: reaped process {pid} ("))
 }
 
+fn says_gave_up(line: &Line, pid: Pid) -> bool {
+    line.text
+        .starts_with(&format!("oom_reaper: unable to reap pid:{pid} ("))
+}
+
 /// The microseconds between the mark and the line that says that the victim was
 /// reaped. The kill must lie as long before the mark as the kernel promises.
 fn logged(lines: &[Line], pid: Pid) -> Result<u64, Failure> {
@@ -444,6 +498,38 @@ pub fn reaper() -> Result<Pid, Failure> {
         .find(|process| process.comm == "oom_reaper")
         .map(|process| process.pid)
         .ok_or_else(|| Failure::unmet("the kernel has no oom_reaper"))
+}
+
+/// The kernel logs the reports of this many OOM kills, then no more for five
+/// seconds.
+const RATELIMIT_BURST: usize = 10;
+
+/// Those seconds and some more, since its clock for the log is another.
+const RATELIMIT_INTERVAL: Duration = Duration::from_secs(6);
+
+/// Waits until the kernel will log the report of the next OOM kill.
+pub fn wait_for_reports() -> Result<(), Failure> {
+    loop {
+        let now = trace::monotonic_us()?;
+        let recent = Log::oldest()?
+            .lines()
+            .iter()
+            .filter(|line| constraint(&line.text).is_some())
+            .filter(|line| {
+                Duration::from_micros(now.saturating_sub(line.at_us)) < RATELIMIT_INTERVAL
+            })
+            .count();
+        if recent < RATELIMIT_BURST {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The constraint that a line of the log names as an OOM kill's.
+pub fn constraint(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("oom-kill:constraint=")?;
+    Some(rest.split(',').next().unwrap_or(rest))
 }
 
 #[cfg(test)]
@@ -542,6 +628,20 @@ mod tests {
         assert_eq!(
             logged_at(&[1_000, 2_005_000]),
             Err("the log lacks the reaping of 55".into())
+        );
+    }
+
+    #[test]
+    fn constraints() {
+        let line = "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=victim,pid=55,uid=0";
+        assert_eq!(constraint(line), Some("CONSTRAINT_NONE"));
+        assert_eq!(
+            constraint("oom-kill:constraint=CONSTRAINT_MEMCG"),
+            Some("CONSTRAINT_MEMCG")
+        );
+        assert_eq!(
+            constraint("Out of memory: Killed process 55 (victim)"),
+            None
         );
     }
 }

@@ -27,12 +27,40 @@ pub fn write(path: impl AsRef<Path>, text: &str) -> Result<(), Failure> {
         .while_doing(|| format!("writing {:?} to {}", text.trim_end(), path.display()))
 }
 
-/// A value of `/proc/meminfo` or another file of `Key: value kB` lines.
-pub fn kib(text: &str, key: &str) -> Option<u64> {
+/// A setting of the kernel's that has another value until this is dropped.
+#[derive(Debug)]
+pub struct Setting {
+    path: &'static str,
+    before: String,
+}
+
+impl Setting {
+    pub fn new(path: &'static str, value: &str) -> Result<Self, Failure> {
+        let before = read(path)?;
+        write(path, value)?;
+        Ok(Self { path, before })
+    }
+}
+
+impl Drop for Setting {
+    fn drop(&mut self) {
+        // It was writable before.
+        let _ = write(self.path, self.before.trim_end());
+    }
+}
+
+/// The first word behind a key of a file of `Key: value` lines, such as
+/// `/proc/PID/status`.
+pub fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let rest = line.strip_prefix(key)?.strip_prefix(':')?;
-        rest.split_whitespace().next()?.parse().ok()
+        rest.split_whitespace().next()
     })
+}
+
+/// The same for a number, as in `/proc/meminfo`, whose values are in KiB.
+pub fn kib(text: &str, key: &str) -> Option<u64> {
+    field(text, key)?.parse().ok()
 }
 
 /// A value of a file of `key value` lines, such as memory.events or vmstat.

@@ -1,6 +1,7 @@
 //! Runs a plan: each scenario in a thread of its own under a deadline, so that
 //! neither its failure nor a stuck child of its stops the others.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,6 +27,9 @@ use crate::turns::Turns;
 /// Why a guest skips what comes after a failure: another guest, to which
 /// nothing has happened, runs it.
 const HANDED_OVER: &str = "not run: left to a fresh guest after a failure";
+
+/// Why a guest that looks for what is come to ends.
+const COVERED: &str = "not run: the guest has come to all places";
 
 /// How long a scenario whose processes were killed may take to notice.
 const GRACE: Duration = Duration::from_secs(10);
@@ -63,12 +67,19 @@ pub fn run(plan: &Plan) -> Result<(), Failure> {
 
     thread::scope(|scope| {
         let mut entries = entries.into_iter().enumerate();
+        let mut left = HANDED_OVER;
+        let mut reached = BTreeSet::new();
         for (index, entry) in entries.by_ref() {
-            let go_on = run_entry(scope, plan, &report, turns.as_ref(), &entry)?;
+            let go_on = run_entry(scope, plan, &report, turns.as_ref(), &entry, &mut reached)?;
             if index == 0 && plan.fault == Some(Fault::Panic) {
                 procfs::write("/proc/sysrq-trigger", "c")?;
             }
             if !go_on {
+                break;
+            }
+            if matches!(plan.mistakes, Some(Mistakes::Cover(all)) if reached.len() >= all as usize)
+            {
+                left = COVERED;
                 break;
             }
         }
@@ -76,7 +87,7 @@ pub fn run(plan: &Plan) -> Result<(), Failure> {
             report.record(&Record::HandedOver {
                 scenario: entry.name.to_owned(),
             })?;
-            report.test(&ended(entry.name, Status::Skipped, HANDED_OVER))?;
+            report.test(&ended(entry.name, Status::Skipped, left))?;
         }
         if plan.fault != Some(Fault::Cut) {
             report.record(&Record::End {
@@ -122,6 +133,7 @@ fn run_entry<'scope, 'env: 'scope>(
     report: &'scope Report,
     turns: Option<&'scope Turns>,
     entry: &Entry<'_>,
+    reached: &mut BTreeSet<u32>,
 ) -> Result<bool, Failure> {
     let Some(scenario) = entry.scenario else {
         let why = "this guest knows no scenario of this name";
@@ -133,14 +145,18 @@ fn run_entry<'scope, 'env: 'scope>(
         return Ok(true);
     }
     let name = scenario.name;
-    let deadline = scaled(scenario.deadline());
+    let own = scenario.deadline();
+    let asked = plan.deadlines_s.get(name).copied();
+    let asked = asked.map(|seconds| Duration::from_secs(seconds.into()));
+    let deadline = scaled(asked.map_or(own, |asked| asked.min(own)));
     let deadline_s = u32::try_from(deadline.as_secs()).unwrap_or(u32::MAX);
     report.record(&Record::Start {
         scenario: name.to_owned(),
         deadline_s,
     })?;
     let health = Health::note()?;
-    let (begun, tells) = (Instant::now(), plan.mistakes == Some(Mistakes::Reached));
+    let begun = Instant::now();
+    let tells = matches!(plan.mistakes, Some(Mistakes::Reached | Mistakes::Cover(_)));
     if tells {
         mistakes::forget()?;
     }
@@ -187,10 +203,12 @@ fn run_entry<'scope, 'env: 'scope>(
     let _ = thread.join();
     reasons.extend(health.complaints());
     if tells {
+        let places = mistakes::reached()?;
+        reached.extend(&places);
         report.record(&Record::Reached {
             scenario: name.to_owned(),
             took_ms: begun.elapsed().as_millis() as u64,
-            places: mistakes::reached()?,
+            places,
         })?;
     }
     let held = reasons.is_empty();

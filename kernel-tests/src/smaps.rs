@@ -8,6 +8,9 @@ use nix::unistd::Pid;
 use crate::failure::{Failure, ResultExt, ensure};
 use crate::procfs;
 
+/// A mapping: its first address and the one behind.
+pub type Range = (u64, u64);
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Vma {
     /// The first address.
@@ -62,15 +65,21 @@ pub fn reread(file: &mut File) -> Result<Vec<Vma>, Failure> {
     Ok(parse(&text))
 }
 
+/// What the OOM reaper unmaps, upwards.
+pub fn reapable(vmas: &[Vma]) -> Vec<Range> {
+    let reapable = vmas.iter().filter(|vma| vma.reapable());
+    reapable.map(|vma| (vma.start, vma.end)).collect()
+}
+
 /// The VMA that is exactly this range.
-pub fn at(vmas: &[Vma], range: (u64, u64)) -> Result<&Vma, Failure> {
+pub fn at(vmas: &[Vma], range: Range) -> Result<&Vma, Failure> {
     vmas.iter()
         .find(|vma| (vma.start, vma.end) == range)
         .ok_or_else(|| Failure::unmet(format!("smaps has no VMA {:#x}-{:#x}", range.0, range.1)))
 }
 
 /// Fails unless the VMAs of these ranges are all resident.
-pub fn ensure_resident(vmas: &[Vma], ranges: &[(u64, u64)]) -> Result<(), Failure> {
+pub fn ensure_resident(vmas: &[Vma], ranges: &[Range]) -> Result<(), Failure> {
     for &range in ranges {
         let (rss, size) = (at(vmas, range)?.rss, (range.1 - range.0) >> 10);
         ensure(rss == size, || {

@@ -98,6 +98,15 @@ pub fn process_mrelease_raw(fd: i32, flags: u32) -> Result<(), Errno> {
 
 /// Starts a process that shares this one's memory and does nothing.
 pub fn spawn_sharer() -> io::Result<Pid> {
+    spawn_idle(CloneFlags::CLONE_VM)
+}
+
+/// The same as `vfork` does: this thread waits until that process has ended.
+pub fn vfork_idle() -> io::Result<Pid> {
+    spawn_idle(CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK)
+}
+
+fn spawn_idle(flags: CloneFlags) -> io::Result<Pid> {
     const STACK: u64 = 16 * PAGE;
     extern "C" fn idle(_: *mut c_void) -> libc::c_int {
         loop {
@@ -112,7 +121,7 @@ pub fn spawn_sharer() -> io::Result<Pid> {
         MapFlags::MAP_PRIVATE,
         None,
     )?;
-    let flags = CloneFlags::CLONE_VM.bits() | libc::SIGCHLD;
+    let flags = flags.bits() | libc::SIGCHLD;
     // SAFETY: the stack is a mapping of its own that is never unmapped, and
     // what runs on it neither returns nor touches what this process owns.
     let pid = unsafe {
@@ -120,6 +129,15 @@ pub fn spawn_sharer() -> io::Result<Pid> {
         libc::clone(idle, top, flags, std::ptr::null_mut())
     };
     Ok(Pid::from_raw(Errno::result(pid)?))
+}
+
+/// Ends the calling thread alone, and nothing of the process's.
+pub fn end_thread() -> ! {
+    loop {
+        // SAFETY: the thread gives up its own stack, to which no other one has a
+        // reference; it never returns to it.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+    }
 }
 
 /// Waits until every CPU has been through the scheduler; where the kernel
@@ -262,6 +280,22 @@ impl Mapping {
         Ok(Self { len: left, ..self })
     }
 
+    /// Unmaps its first `bytes`, which leave less than all.
+    pub fn cut_head(self, bytes: u64) -> io::Result<Self> {
+        let (bytes, left) = usize::try_from(bytes)
+            .ok()
+            .and_then(|bytes| Some((bytes, self.len.get().checked_sub(bytes)?)))
+            .and_then(|(bytes, left)| Some((bytes, NonZeroUsize::new(left)?)))
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        // SAFETY: the range lies inside a mapping of ours, to which there is
+        // no Rust reference, and is given up here; what begins behind it is still ours.
+        let base = unsafe {
+            munmap(self.base, bytes)?;
+            self.base.byte_add(bytes)
+        };
+        Ok(Self { base, len: left })
+    }
+
     /// Reads the first byte of each page.
     pub fn read(self) {
         for offset in (0..self.len.get()).step_by(PAGE as usize) {
@@ -277,9 +311,23 @@ impl Mapping {
 
     /// Writes the first byte of each `nth` page.
     pub fn fill_each(self, nth: usize, byte: u8) {
-        for offset in (0..self.len.get()).step_by(PAGE as usize * nth.max(1)) {
-            // SAFETY: the offset lies inside a mapping made writable by our
-            // only caller, which shares it with no Rust reference.
+        self.write_at(
+            (0..self.len.get()).step_by(PAGE as usize * nth.max(1)),
+            byte,
+        );
+    }
+
+    /// Writes the first byte of the first page, the one in the middle and the last.
+    pub fn fill_ends(self, byte: u8) {
+        let pages = self.len.get() / PAGE as usize;
+        let touched = [0, pages / 2, pages.saturating_sub(1)];
+        self.write_at(touched.map(|page| page * PAGE as usize).into_iter(), byte);
+    }
+
+    fn write_at(self, offsets: impl Iterator<Item = usize>, byte: u8) {
+        for offset in offsets {
+            // SAFETY: our callers stay inside the mapping, which was made writable
+            // by their only one, and is shared with no Rust reference.
             unsafe {
                 self.base
                     .as_ptr()

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::libc;
-use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags};
 use nix::sys::prctl::{set_name, set_pdeathsig};
@@ -27,8 +27,12 @@ use nix::unistd::{Pid, gettid};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, ResultExt, ensure};
+use crate::helper;
+use crate::procfs;
+use crate::smaps::Range;
 use crate::sys::{self, Mapping, PAGE, map_page_zero, spawn_sharer};
 use crate::timeout_scale::scaled;
+use crate::wait;
 
 /// The first argument of a process that is to be a victim.
 pub const ARGUMENT: &str = "victim";
@@ -84,6 +88,14 @@ pub enum Kind {
     Huge,
     /// The same, and each VMA ends in the middle of its last huge page.
     CutHuge,
+    /// The same, and each VMA begins in the middle of its first huge page.
+    HeadCutHuge,
+    /// Private anonymous memory of which the first page, the last one and the one in
+    /// the middle are touched.
+    Sparse,
+    /// The helper's device, mapped privately (`VM_MIXEDMAP`); each second page is
+    /// written, the others are only read.
+    Mixed,
 }
 
 /// Some mappings of one kind and size, each a VMA of its own.
@@ -149,9 +161,6 @@ impl Default for Spec {
         }
     }
 }
-
-/// One mapping as the victim reports it: its first address and the one behind.
-pub type Range = (u64, u64);
 
 /// What a victim says once its memory, threads and sharer are there.
 #[derive(Debug, Serialize, Deserialize)]
@@ -268,6 +277,12 @@ impl Victim {
         Ok(status != WaitStatus::StillAlive)
     }
 
+    /// Waits until it has ended, and leaves it as a zombie.
+    pub fn wait_zombie(&self) -> Result<(), Failure> {
+        let otherwise = || format!("{} does not end", self.pid);
+        wait::until(TIMEOUT, || self.ended(), otherwise)
+    }
+
     /// Has it answer, to prove that it lives.
     pub fn ping(&mut self) -> Result<(), Failure> {
         self.send("ping")?;
@@ -292,6 +307,46 @@ impl Victim {
         kill(self.pid, Signal::SIGKILL).while_doing(|| format!("killing {}", self.pid))
     }
 
+    /// Has it call `process_mrelease` on another process.
+    pub fn mrelease(&mut self, pid: Pid) -> Result<(), Failure> {
+        self.send(&format!("mrelease {pid}"))
+    }
+
+    /// Waits until it has, and returns the error's number, or 0.
+    pub fn mreleased(&mut self) -> Result<i32, Failure> {
+        let line = self.read_line()?;
+        let answer = line.trim().parse();
+        answer.map_err(|_| Failure::unmet(format!("{} answered {line:?}", self.pid)))
+    }
+
+    /// Has its first thread call `vfork` for a child that does nothing, and returns
+    /// that one.
+    pub fn vfork(&mut self) -> Result<Pid, Failure> {
+        self.send("vfork")?;
+        let deadline = Instant::now() + scaled(TIMEOUT);
+        loop {
+            let child = procfs::processes()?;
+            if let Some(child) = child.iter().find(|child| child.parent == self.pid) {
+                return Ok(child.pid);
+            }
+            ensure(Instant::now() < deadline, || {
+                format!("{} has no child", self.pid)
+            })?;
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Has its first thread end, while another one listens on.
+    pub fn end_leader(&mut self) -> Result<(), Failure> {
+        self.send("leave")?;
+        self.expect("left")
+    }
+
+    /// All threads that it began with.
+    pub fn tasks(&self) -> Vec<Pid> {
+        self.threads.iter().chain([&self.pid]).copied().collect()
+    }
+
     /// PIN, the first half: whenever it dies, it will stop with its mm whole.
     /// This and the other half belong to one thread.
     pub fn pin(&self) -> Result<(), Failure> {
@@ -310,9 +365,23 @@ impl Victim {
 
     /// Waits for its end, which must be by SIGKILL.
     pub fn wait_killed(&mut self) -> Result<(), Failure> {
+        ensure_sigkill(self.wait_end()?)
+    }
+
+    /// Waits for its end, and returns the signal by which it ended.
+    pub fn wait_ended(&mut self) -> Result<Signal, Failure> {
+        match self.wait_end()? {
+            WaitStatus::Signaled(_, signal, _) => Ok(signal),
+            status => Err(Failure::unmet(format!(
+                "the victim did not end by a signal: {status:?}"
+            ))),
+        }
+    }
+
+    fn wait_end(&mut self) -> Result<WaitStatus, Failure> {
         let status = wait_end(self.pid)?;
         self.gone = matches!(status, WaitStatus::Exited(..) | WaitStatus::Signaled(..));
-        ensure_sigkill(status)
+        Ok(status)
     }
 
     /// Reads one line of what it says.
@@ -334,7 +403,7 @@ impl Drop for Victim {
             return;
         }
         // Whatever of it is pinned stands still, or will stop on its way.
-        let tasks: Vec<Pid> = self.threads.iter().chain([&self.pid]).copied().collect();
+        let tasks = self.tasks();
         for &task in &tasks {
             let _ = ptrace::cont(task, None);
         }
@@ -401,6 +470,29 @@ pub fn bind(pid: Pid, cpu: usize) -> Result<(), Failure> {
         .while_doing(|| format!("binding {pid} to CPU {cpu}"))
 }
 
+/// A thread that is bound to one CPU until this is dropped.
+#[derive(Debug)]
+pub struct Bound {
+    pid: Pid,
+    before: CpuSet,
+}
+
+impl Bound {
+    pub fn new(pid: Pid, cpu: usize) -> Result<Self, Failure> {
+        let before =
+            sched_getaffinity(pid).while_doing(|| format!("asking for the CPUs of {pid}"))?;
+        bind(pid, cpu)?;
+        Ok(Self { pid, before })
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        // A thread that stays bound is found as a leftover.
+        let _ = sched_setaffinity(self.pid, &self.before);
+    }
+}
+
 /// What the victim itself does. Returns only if it is not killed.
 pub fn main(spec: &str) -> Result<(), Failure> {
     set_pdeathsig(Signal::SIGKILL).while_doing(|| "tying the victim to its parent".into())?;
@@ -410,9 +502,9 @@ pub fn main(spec: &str) -> Result<(), Failure> {
     if let Some(cpu) = spec.cpu {
         bind(Pid::from_raw(0), cpu)?;
     }
-    crate::procfs::write("/proc/self/oom_score_adj", &spec.oom_score_adj.to_string())?;
+    procfs::write("/proc/self/oom_score_adj", &spec.oom_score_adj.to_string())?;
     if let Some(cgroup) = &spec.cgroup {
-        crate::procfs::write(cgroup.join("cgroup.procs"), "0")?;
+        procfs::write(cgroup.join("cgroup.procs"), "0")?;
     }
     let mut next = ARENA;
     let mut files = Vec::new();
@@ -476,6 +568,12 @@ fn listen(mut next: u64) -> Result<(), Failure> {
             }
             ("ping", _) => println!("pong"),
             ("read", _) => return read(what, next),
+            ("leave", _) => leave(next),
+            ("vfork", _) => {
+                let child = sys::vfork_idle().while_doing(|| "calling vfork".into())?;
+                waitpid(child, None).while_doing(|| format!("waiting for {child}"))?;
+            }
+            ("mrelease", Ok(pid)) => println!("{}", mrelease(pid)?),
             ("userfault", _) => println!("{}", userfault()?),
             _ => {
                 return Err(Failure::unmet(format!(
@@ -510,6 +608,23 @@ fn read(path: &str, next: u64) -> Result<(), Failure> {
         .while_doing(|| format!("reading {path}"))
 }
 
+/// Reaps another process, and returns the error's number, or 0.
+fn mrelease(pid: u64) -> Result<i32, Failure> {
+    let pid = i32::try_from(pid).map_err(|_| Failure::unmet(format!("{pid} is no process")))?;
+    let pidfd = sys::pidfd_open(Pid::from_raw(pid)).while_doing(|| format!("opening {pid}"))?;
+    let answer = sys::process_mrelease(pidfd.as_fd(), 0);
+    Ok(answer.err().map_or(0, |errno| errno as i32))
+}
+
+/// Ends this thread, the process's first, while another one listens on.
+fn leave(next: u64) -> ! {
+    thread::spawn(move || {
+        println!("left");
+        listen(next)
+    });
+    sys::end_thread()
+}
+
 /// Registers two pages, of which the first is touched, with a userfaultfd that
 /// stays open. Returns it and the other page as JSON.
 fn userfault() -> Result<String, Failure> {
@@ -525,7 +640,10 @@ fn userfault() -> Result<String, Failure> {
 /// Makes the mappings of one area, with a gap behind each so that they do not
 /// merge, and touches every page.
 fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Range>, Failure> {
-    let huge = matches!(area.kind, Kind::Hugetlb | Kind::Huge | Kind::CutHuge);
+    let huge = matches!(
+        area.kind,
+        Kind::Hugetlb | Kind::Huge | Kind::CutHuge | Kind::HeadCutHuge
+    );
     let (unit, gap) = match (huge, area.named) {
         (true, _) => (HUGE, HUGE),
         (false, false) => (PAGE, PAGE),
@@ -539,8 +657,9 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
         Kind::Anon | Kind::Swapped | Kind::PageZero => MapFlags::MAP_PRIVATE,
         Kind::Locked => MapFlags::MAP_PRIVATE | MapFlags::MAP_LOCKED,
         Kind::Shared | Kind::Memfd | Kind::ReadOnlyShared => MapFlags::MAP_SHARED,
-        Kind::PrivateFile | Kind::CowFile | Kind::OneFile => MapFlags::MAP_PRIVATE,
-        Kind::Huge | Kind::CutHuge => MapFlags::MAP_PRIVATE,
+        Kind::PrivateFile | Kind::CowFile | Kind::OneFile | Kind::Mixed => MapFlags::MAP_PRIVATE,
+        Kind::Huge | Kind::CutHuge | Kind::HeadCutHuge => MapFlags::MAP_PRIVATE,
+        Kind::Sparse => MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE,
         Kind::Hugetlb => MapFlags::MAP_PRIVATE | MapFlags::MAP_HUGETLB,
     };
     let prot = match area.kind {
@@ -553,6 +672,7 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
     }
     let common = match area.kind {
         Kind::OneFile => Some(memfd(len)?),
+        Kind::Mixed => Some(helper::device()?.into()),
         _ => None,
     };
     let mut ranges = Vec::with_capacity(area.count as usize);
@@ -584,12 +704,19 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
                 mapping.read();
                 mapping.fill_each(2, FILL);
             }
-            (Kind::Huge | Kind::CutHuge, _) => {
+            (Kind::Huge | Kind::CutHuge | Kind::HeadCutHuge, _) => {
                 mapping.huge().while_doing(doing)?;
                 mapping.fill(FILL);
-                if area.kind == Kind::CutHuge {
-                    mapping = mapping.cut(HUGE / 2).while_doing(doing)?;
-                }
+                mapping = match area.kind {
+                    Kind::CutHuge => mapping.cut(HUGE / 2).while_doing(doing)?,
+                    Kind::HeadCutHuge => mapping.cut_head(HUGE / 2).while_doing(doing)?,
+                    _ => mapping,
+                };
+            }
+            (Kind::Sparse, _) => mapping.fill_ends(FILL),
+            (Kind::Mixed, _) => {
+                mapping.read();
+                mapping.fill_each(2, FILL);
             }
             (Kind::Anon, _) => {
                 // Only to be quicker: kernels before 5.14 can't.

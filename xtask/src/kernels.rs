@@ -49,7 +49,7 @@ pub struct Kernel {
     /// The kernels; held, so that no prune takes them.
     pub built: Vec<(Arm, Built)>,
     arms: Arms,
-    flavour: Flavour,
+    pub flavour: Flavour,
     /// Whether base is in both arms.
     twin: bool,
 }

@@ -2,6 +2,7 @@
 
 mod advice;
 mod catalogue;
+mod changed;
 mod commands;
 mod exit;
 mod flavour;

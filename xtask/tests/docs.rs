@@ -170,3 +170,8 @@ fn a_patch_in_a_tree() {
 fn ci() {
     Reader::new().follow("ci.md");
 }
+
+#[test]
+fn a_finding() {
+    Reader::new().follow("fault-around.md");
+}

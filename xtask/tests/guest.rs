@@ -235,6 +235,11 @@ fn a_hang_is_named() {
 }
 
 #[test]
+fn what_is_not_put_back_fails_the_scenario() {
+    fault("leave", 1, "failed");
+}
+
+#[test]
 fn a_cut_log_does_not_pass() {
     fault("cut", 5, "cut");
 }

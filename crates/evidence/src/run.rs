@@ -104,6 +104,10 @@ pub struct Run {
     /// Boots that were lost through no fault of the kernel's, and made again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost_boots: Vec<LostBoot>,
+    /// What the scenarios execute of the lines that the series changes; none where
+    /// nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
 }
 
 /// What a run asks of a series.
@@ -115,6 +119,25 @@ pub enum Question {
     Expectations,
     /// Does it break anything? What fails on base too says nothing of the series.
     Regressions,
+}
+
+/// The lines of C that a series changes, by what the scenarios execute of them. A
+/// guest of its own counts them, whose kernel has a mark at each statement. Lines that
+/// are no statement are not among them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Coverage {
+    /// How many are executed.
+    pub executed: usize,
+    /// Those that are not, as `FILE:LINE` of the patched arm.
+    pub not_executed: Vec<String>,
+    /// Those that this configuration leaves out.
+    pub not_compiled: Vec<String>,
+    /// Those that can't be followed: in headers, and in functions that the parser
+    /// does not understand.
+    pub not_followed: Vec<String>,
+    /// Why it is not known of those that seem not to be executed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
 }
 
 /// A boot that was lost through no fault of the kernel's, and made again.

@@ -49,6 +49,9 @@ pub struct Plan {
     /// same in all boots. A scenario that is not named finds out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub solo_us: BTreeMap<String, u64>,
+    /// How long scenarios may take, in seconds, where that is less than they say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deadlines_s: BTreeMap<String, u32>,
     /// What is done with the mistakes that the kernel holds; none where it holds none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mistakes: Option<Mistakes>,
@@ -72,6 +75,7 @@ impl Plan {
             purpose,
             by_turns: false,
             solo_us: BTreeMap::new(),
+            deadlines_s: BTreeMap::new(),
             mistakes: None,
             fault: None,
         }
@@ -113,6 +117,8 @@ pub enum Order {
 pub enum Mistakes {
     /// None is made. The guest tells which places each scenario comes to.
     Reached,
+    /// The same, and what is left is not run once the guest has come to as many places.
+    Cover(u32),
     /// The one of this number is made, from the first scenario on.
     Make(u32),
 }
@@ -127,6 +133,8 @@ pub enum Fault {
     Hang,
     /// A scenario that sleeps past its deadline while the guest is well.
     Slow,
+    /// A scenario that leaves the reaper bound to a CPU and a setting as it made it.
+    Leave,
     /// End without the closing line, as a cut log would.
     Cut,
 }

@@ -21,7 +21,7 @@ use crate::procfs;
 use crate::sys::PAGE;
 use crate::timeout_scale::scaled;
 use crate::trace;
-use crate::victim::{Spec, Victim, bind};
+use crate::victim::{Bound, Spec, Victim, bind};
 
 /// How often the memory that is back is looked at: a look takes about one percent of
 /// that from the victim.
@@ -82,7 +82,7 @@ impl Reaper {
 /// Races in each repetition of a boot.
 pub fn run<F: Form>(context: &Context<'_>, form: &F) -> Result<(), Failure> {
     let reaper = oom::reaper()?;
-    bind(reaper, REAPER_CPU)?;
+    let _bound = Bound::new(reaper, REAPER_CPU)?;
     let mut late = Late {
         context,
         form,

@@ -16,7 +16,7 @@ use super::cpu;
 use super::metrics::{MRELEASE, Timed};
 use super::walkers::REAPER_CPU;
 use crate::failure::{Failure, ResultExt};
-use crate::procfs;
+use crate::procfs::{self, Setting};
 use crate::sys::{PAGE, pidfd_open, process_mrelease};
 use crate::timeout_scale::scaled;
 use crate::trace::{self, Span};
@@ -182,7 +182,7 @@ impl Releaser<'_> {
     /// A CPU keeps many megabytes of what it frees for itself, but not while
     /// memory is short. The test is about that case, so here it may not either.
     pub fn memory_back(&self, mut victim: Victim) -> Result<Option<Duration>, Failure> {
-        let _lists = ShortLists::new()?;
+        let _lists = short_lists()?;
         victim.pin()?;
         self.prepare(&victim, None)?;
         let held = procfs::resident(victim.pid())? * PAGE;
@@ -230,23 +230,9 @@ impl Releaser<'_> {
 }
 
 /// Has CPUs keep as few free pages for themselves as they do when memory is
-/// short, until it is dropped.
-struct ShortLists;
-
-impl ShortLists {
-    const SYSCTL: &str = "/proc/sys/vm/percpu_pagelist_high_fraction";
-
-    fn new() -> Result<Self, Failure> {
-        // A share so small that the kernel takes the least it allows.
-        procfs::write(Self::SYSCTL, "1000000").map(|()| Self)
-    }
-}
-
-impl Drop for ShortLists {
-    fn drop(&mut self) {
-        // The kernel's own choice. It was writable before.
-        let _ = procfs::write(Self::SYSCTL, "0");
-    }
+/// short: a share so small that the kernel takes the least it allows.
+fn short_lists() -> Result<Setting, Failure> {
+    Setting::new("/proc/sys/vm/percpu_pagelist_high_fraction", "1000000")
 }
 
 /// Bytes that are free: MemFree without the cost of a text file.

@@ -3,7 +3,8 @@
 use nix::unistd::Pid;
 use results::record::{Step, Walker};
 
-use crate::victim::{Range, Victim};
+use crate::smaps::Range;
+use crate::victim::Victim;
 
 /// The CPU of the victim, and of the thread that holds it.
 pub const VICTIM_CPU: usize = 0;

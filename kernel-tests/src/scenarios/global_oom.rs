@@ -8,7 +8,7 @@ use crate::failure::{Failure, ensure};
 use crate::hugetlb::Pool;
 use crate::kmsg::Log;
 use crate::needs::Need;
-use crate::oom::only_kill;
+use crate::oom::{constraint, only_kill, wait_for_reports};
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::timeout_scale::scaled;
@@ -30,13 +30,6 @@ const SLACK_KIB: u64 = 4 << 10;
 
 /// How long the memory may take to come back.
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The kernel logs the reports of this many OOM kills, then no more for five
-/// seconds.
-const RATELIMIT_BURST: usize = 10;
-
-/// Those seconds and some more, since its clock for the log is another.
-const RATELIMIT_INTERVAL: Duration = Duration::from_secs(6);
 
 pub const SCENARIO: Scenario = Scenario {
     name: "global-oom",
@@ -66,7 +59,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         .repetitions()
         .filter(|repetition| !repetition.warmup || repetition.index == 0);
     for repetition in repetitions.take(REPETITIONS) {
-        wait_ratelimit()?;
+        wait_for_reports()?;
         trace.clear()?;
         once(context, repetition, &trace)?;
     }
@@ -110,49 +103,5 @@ fn recovered(before: u64) -> Result<u64, Failure> {
             format!("the guest did not recover: {now} KiB of {before} KiB are available")
         })?;
         sleep(Duration::from_millis(1));
-    }
-}
-
-/// Waits until the kernel will log the report of the next OOM kill.
-fn wait_ratelimit() -> Result<(), Failure> {
-    loop {
-        let now = trace::monotonic_us()?;
-        let recent = Log::oldest()?
-            .lines()
-            .iter()
-            .filter(|line| constraint(&line.text).is_some())
-            .filter(|line| {
-                Duration::from_micros(now.saturating_sub(line.at_us)) < RATELIMIT_INTERVAL
-            })
-            .count();
-        if recent < RATELIMIT_BURST {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(100));
-    }
-}
-
-/// The constraint that a line of the log names as an OOM kill's.
-fn constraint(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix("oom-kill:constraint=")?;
-    Some(rest.split(',').next().unwrap_or(rest))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn constraints() {
-        let line = "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=victim,pid=55,uid=0";
-        assert_eq!(constraint(line), Some("CONSTRAINT_NONE"));
-        assert_eq!(
-            constraint("oom-kill:constraint=CONSTRAINT_MEMCG"),
-            Some("CONSTRAINT_MEMCG")
-        );
-        assert_eq!(
-            constraint("Out of memory: Killed process 55 (victim)"),
-            None
-        );
     }
 }

@@ -12,7 +12,7 @@ use crate::victim::{Area, HUGE, Kind};
 pub const SCENARIO: Scenario = Scenario {
     name: "huge-pages",
     number: 26,
-    summary: "transparent huge pages are reaped, also where a VMA ends inside one",
+    summary: "transparent huge pages are reaped, also where a VMA begins or ends inside one",
     needs: &[
         Need::Memcg,
         Need::OomEvents,
@@ -32,6 +32,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
         Area::new(Kind::Anon, 4, 16),
         Area::new(Kind::Huge, 3, 2),
         Area::new(Kind::CutHuge, 2, 2),
+        Area::new(Kind::HeadCutHuge, 2, 2),
         Area::new(Kind::Anon, 4, 16),
     ];
     let mut oom = OomVictim::pinned(SCENARIO.name, areas, None)?;
@@ -39,8 +40,8 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     oom.kill()?;
     let before = smaps::of(pid)?;
     smaps::ensure_resident(&before, &oom.victim.ranges.concat())?;
-    // The cut one maps the rest of its last huge page page by page.
-    for (area, whole) in [(1, 2), (2, 1)] {
+    // A cut one maps the rest of the huge page page by page.
+    for (area, whole) in [(1, 2), (2, 1), (3, 1)] {
         for &range in oom.victim.ranges.get(area).into_iter().flatten() {
             let (kib, expected) = (smaps::at(&before, range)?.anon_huge, whole * HUGE / 1024);
             ensure(kib == expected, || {

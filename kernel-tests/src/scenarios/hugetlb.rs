@@ -10,9 +10,10 @@ use crate::hugetlb::Pool;
 use crate::needs::Need;
 use crate::oom::{self, OomVictim, Watch};
 use crate::scenario::Scenario;
+use crate::smaps::Range;
 use crate::smaps::{self, Vma};
 use crate::trace::{Clock, Trace};
-use crate::victim::{Area, FILL, Kind, Range};
+use crate::victim::{Area, FILL, Kind};
 
 /// Huge pages, in two VMAs of two.
 const PAGES: u64 = 4;

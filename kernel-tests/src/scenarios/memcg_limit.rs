@@ -5,6 +5,7 @@ use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
 use crate::oom::only_kill;
+use crate::procfs::Setting;
 use crate::scenario::Scenario;
 use crate::trace::{self, Clock, Trace};
 use crate::victim::{Area, Kind, Spec, Victim};
@@ -29,6 +30,8 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(context: &Context<'_>) -> Result<(), Failure> {
     let trace = Trace::new(SCENARIO.name, Clock::Mono, 64)?;
     trace.event("oom/mark_victim")?;
+    // A panic is for shortages of the whole machine.
+    let _setting = Setting::new("/proc/sys/vm/panic_on_oom", "1")?;
     // One is enough where nothing is measured: a victim keeps its group until the
     // reaper's timer has run out, and the check of the guest's health waits for the
     // groups of several.

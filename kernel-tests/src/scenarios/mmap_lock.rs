@@ -5,7 +5,7 @@ use crate::failure::{Failure, ensure};
 use crate::helper::Helper;
 use crate::kmsg::Log;
 use crate::needs::Need;
-use crate::oom::{OomVictim, Watch, ensure_ten_attempts};
+use crate::oom::{ATTEMPTS, OomVictim, SKIP, Watch, ensure_attempts};
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::smaps;
@@ -35,7 +35,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     // Long before the reaper's time. From here on a reader of smaps waits too.
     let hold = helper.hold(pid)?;
     let passed = watch.gave_up(pid, &mut log)?;
-    ensure_ten_attempts(&passed, &["skip_task_reaping"])?;
+    ensure_attempts(&passed, &SKIP, ATTEMPTS..=ATTEMPTS, &[])?;
     let left = procfs::resident(pid)?;
     ensure(left == whole, || {
         format!("{left} of {whole} pages are left of a victim that nobody could reap")

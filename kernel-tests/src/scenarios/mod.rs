@@ -1,32 +1,46 @@
 //! The scenarios, one file each. A new one has its two lines here.
 
 mod adj_order;
+mod already_exiting;
 mod both_ends;
+mod core_dump;
+mod file_reads;
 mod freezer_v1;
 mod freezer_v2;
 mod fuse;
 mod global_oom;
+mod global_stuck;
 mod huge_pages;
 mod hugetlb;
+mod init_sharer;
+mod kill_allocating;
 mod kselftest;
+mod kthread_user;
 mod late_reaper;
 mod late_reaper_large;
+mod leader_gone;
 mod memcg_group;
 mod memcg_limit;
+mod mixed_map;
 mod mlocked;
 mod mmap_lock;
 mod mrelease_application;
 mod mrelease_errors;
 mod mrelease_exit_race;
+mod mrelease_lock;
+mod nobody_to_kill;
 mod notifier;
+mod oom_report;
 mod order;
 mod pfnmap;
 mod pin_reap;
 mod private_file;
 mod reaper_exit_race;
+mod retry;
 mod second_allocator;
 mod shared;
 mod sharer;
+mod sparse;
 mod storm;
 mod swap;
 mod sweep;
@@ -34,6 +48,8 @@ mod sysrq_f;
 mod threads;
 mod unstable_reads;
 mod userfaultfd;
+mod vfork;
+mod walk_orders;
 
 use crate::scenario::Scenario;
 
@@ -75,6 +91,22 @@ pub const ALL: &[Scenario] = &[
     sweep::HEAD_START,
     mrelease_application::SCENARIO,
     late_reaper_large::SCENARIO,
+    walk_orders::SCENARIO,
+    retry::SCENARIO,
+    mrelease_lock::SCENARIO,
+    leader_gone::SCENARIO,
+    already_exiting::SCENARIO,
+    init_sharer::SCENARIO,
+    sparse::SCENARIO,
+    mixed_map::SCENARIO,
+    core_dump::SCENARIO,
+    global_stuck::SCENARIO,
+    oom_report::SCENARIO,
+    nobody_to_kill::SCENARIO,
+    file_reads::SCENARIO,
+    kill_allocating::SCENARIO,
+    kthread_user::SCENARIO,
+    vfork::SCENARIO,
     kselftest::MRELEASE,
     kselftest::MEMCONTROL,
     kselftest::KILL,

@@ -1,11 +1,13 @@
 //! 21: what `process_mrelease` refuses, and what it repeats.
 
-use nix::errno::Errno;
 use std::os::fd::AsFd;
+
+use nix::errno::Errno;
 
 use crate::context::Context;
 use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
+use crate::procfs;
 use crate::scenario::Scenario;
 use crate::smaps;
 use crate::sys::{pidfd_open, process_mrelease, process_mrelease_raw};
@@ -14,7 +16,8 @@ use crate::victim::{Area, Kind, Spec, Victim};
 pub const SCENARIO: Scenario = Scenario {
     name: "mrelease-errors",
     number: 21,
-    summary: "process_mrelease answers EBADF, EINVAL (a flag; a live target), 0, 0 again, ESRCH",
+    summary: "process_mrelease answers EBADF, EINVAL (a flag; a live target), 0, 0 again, ESRCH, and \
+              leaves oom_score",
     needs: &[Need::ProcessMrelease, Need::Smaps],
     deadline_s: 30,
     run,
@@ -51,7 +54,19 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     expect("a dying target", process_mrelease(pidfd, 0), Ok(()))?;
     smaps::ensure_reaped(&smaps::of(victim.pid())?)?;
     expect("the same again", process_mrelease(pidfd, 0), Ok(()))?;
+    // It is the OOM reaper's to say that nothing more will come of a process.
+    let score = procfs::read(format!("/proc/{}/oom_score", victim.pid()))?;
+    ensure(score.trim() != "0", || {
+        "the OOM killer no longer sees a process that was released by hand".into()
+    })?;
     victim.release()?;
+    victim.wait_zombie()?;
+    // It has no memory any more, and is still among the processes.
+    expect("a zombie", process_mrelease(pidfd, 0), Err(Errno::ESRCH))?;
+    let score = procfs::read(format!("/proc/{}/oom_score", victim.pid()))?;
+    ensure(score.trim() == "0", || {
+        format!("the oom_score of a zombie is {}", score.trim())
+    })?;
     victim.wait_killed()?;
     expect(
         "a target that is gone",

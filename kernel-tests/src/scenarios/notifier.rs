@@ -10,11 +10,12 @@ use crate::failure::{Failure, ResultExt, ensure};
 use crate::helper::{Helper, Notifier};
 use crate::kmsg::Log;
 use crate::needs::Need;
-use crate::oom::{OomVictim, Watch, ensure_ten_attempts, wait_skipped};
+use crate::oom::{ATTEMPT, ATTEMPTS, OomVictim, Watch, ensure_attempts, wait_skipped};
 use crate::scenario::Scenario;
-use crate::smaps;
+use crate::smaps::{self, Range};
 use crate::sys::{pidfd_open, process_mrelease};
-use crate::victim::{Area, Kind, Range, Spec, Victim};
+use crate::victim::{Area, Kind, Spec, Victim};
+use crate::walk::ensure_visited;
 
 /// Which of the victim's areas is refused: others lie on both sides of it.
 const REFUSED: usize = 1;
@@ -70,7 +71,8 @@ fn system_call(helper: &Helper) -> Result<(), Failure> {
     victim.wait_pinned()?;
     let before = smaps::of(pid)?;
     smaps::ensure_resident(&before, &victim.ranges.concat())?;
-    let reapable = before.iter().filter(|vma| vma.reapable()).count() as u64;
+    let ranges = smaps::reapable(&before);
+    let reapable = ranges.len() as u64;
 
     notifier.refuse(range)?;
     for times in 1..=2 {
@@ -83,6 +85,8 @@ fn system_call(helper: &Helper) -> Result<(), Failure> {
     mrelease(pidfd.as_fd(), Ok(()))?;
     smaps::ensure_reaped(&smaps::of(pid)?)?;
     ensure_counts(&notifier, 2, 3 * reapable)?;
+    // Each VMA as a whole, and nothing beside them.
+    ensure_visited(&notifier.ranges()?, &ranges)?;
     victim.release()?;
     victim.wait_killed()
 }
@@ -102,7 +106,7 @@ fn reaper(helper: &Helper, name: &str) -> Result<(), Failure> {
     let reapable = before.iter().filter(|vma| vma.reapable()).count() as u64;
 
     let passed = watch.gave_up(pid, &mut log)?;
-    ensure_ten_attempts(&passed, &["start_task_reaping", "finish_task_reaping"])?;
+    ensure_attempts(&passed, &ATTEMPT, ATTEMPTS..=ATTEMPTS, &[])?;
     only_left(pid, range)?;
     ensure_counts(&notifier, 10, 10 * reapable)?;
     // The log line comes before the flag.

@@ -13,7 +13,7 @@ use crate::race::{
     self, Observer, REAPER_CPU, Reap, ReaperWatch, Timed, VICTIM_CPU, Walkers, cpu, metrics,
 };
 use crate::scenario::Scenario;
-use crate::victim::bind;
+use crate::victim::{Bound, bind};
 
 /// Repetitions at most, warm-ups apart: each waits two seconds for the reaper.
 const REPETITIONS: u32 = 6;
@@ -46,7 +46,7 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(context: &Context<'_>) -> Result<(), Failure> {
     bind(Pid::from_raw(0), VICTIM_CPU)?;
     let reaper = oom::reaper()?;
-    bind(reaper, REAPER_CPU)?;
+    let _bound = Bound::new(reaper, REAPER_CPU)?;
     let mut watch = ReaperWatch::new(context)?;
     if context.plan.purpose.is_unprobed() {
         context.note(

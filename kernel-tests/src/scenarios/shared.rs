@@ -9,9 +9,9 @@ use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
 use crate::scenario::Scenario;
-use crate::smaps;
+use crate::smaps::{self, Range};
 use crate::sys::PAGE;
-use crate::victim::{Area, Kind, Range};
+use crate::victim::{Area, Kind};
 
 /// Pages in each shared VMA.
 const PAGES: u64 = 32;

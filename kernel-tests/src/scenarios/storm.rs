@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -63,7 +64,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         ensure(Instant::now() < deadline, || {
             format!("after {KILLS} kills: {}", leaks.join(", "))
         })?;
-        std::thread::sleep(Duration::from_millis(50));
+        sleep(Duration::from_millis(50));
     }
 }
 
@@ -76,6 +77,15 @@ fn kills(count: u32) -> Result<(), Failure> {
             cgroup: Some(cgroup.path().to_owned()),
             ..Spec::default()
         })?;
+        let pidfd = pidfd_open(victim.pid()).while_doing(|| "opening a pidfd".into())?;
+        let call = |expected| {
+            let answer = process_mrelease(pidfd.as_fd(), 0);
+            ensure(answer == expected, || {
+                format!("process_mrelease: {answer:?} instead of {expected:?}")
+            })
+        };
+        // Too early, in time, and too late: none may keep anything.
+        call(Err(Errno::EINVAL))?;
         let held = nth % 2 == 0;
         if held {
             victim.pin()?;
@@ -84,14 +94,14 @@ fn kills(count: u32) -> Result<(), Failure> {
         victim.exhaust()?;
         if held {
             victim.wait_pinned()?;
-            let pidfd = pidfd_open(victim.pid()).while_doing(|| "opening a pidfd".into())?;
-            let answer = process_mrelease(pidfd.as_fd(), 0);
-            ensure(answer == Ok(()) || answer == Err(Errno::ESRCH), || {
-                format!("process_mrelease: {answer:?}")
-            })?;
+            call(Ok(()))?;
             victim.release()?;
         }
+        victim.wait_zombie()?;
+        // A zombie, and nothing at all.
+        call(Err(Errno::ESRCH))?;
         victim.wait_killed()?;
+        call(Err(Errno::ESRCH))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
 use crate::oom::only_kill;
-use crate::procfs;
+use crate::procfs::{self, Setting};
 use crate::scenario::Scenario;
 use crate::trace::{Clock, Trace};
 use crate::victim::{Area, Kind, Spec, Victim};
@@ -35,6 +35,8 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let mut victim = spawn(800, 16)?;
     bystanders.push(spawn(400, 2048)?);
     bystanders.push(spawn(-1000, 16)?);
+    // Whom somebody asks for is no shortage.
+    let _setting = Setting::new("/proc/sys/vm/panic_on_oom", "2")?;
     let before = procfs::oom_kills()?;
 
     procfs::write("/proc/sysrq-trigger", "f")?;

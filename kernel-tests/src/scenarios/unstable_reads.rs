@@ -15,9 +15,9 @@ use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
 use crate::scenario::Scenario;
-use crate::smaps;
+use crate::smaps::{self, Range};
 use crate::sys::PAGE;
-use crate::victim::{Area, FILL, Kind, Range};
+use crate::victim::{Area, FILL, Kind};
 
 pub const SCENARIO: Scenario = Scenario {
     name: "unstable-reads",

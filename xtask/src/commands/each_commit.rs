@@ -18,7 +18,7 @@ use crate::job::Job;
 use crate::kernels::{self, Inspected};
 use crate::machine::Machine;
 use crate::output::{print, print_json};
-use crate::run::guests::{Guest, Guests, Kernel};
+use crate::run::guests::{Excuse, Guest, Guests, Kernel};
 use crate::run::{folder, plan};
 
 /// Builds, inspects and boots every commit of the series.
@@ -78,6 +78,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
             job: &job,
             machine: &machine,
             program: &program,
+            excuse: &Excuse::new(false),
         };
         let booted = guests.boot(&guest, &mut |_| {})?;
         let round = booted.round;

@@ -24,7 +24,7 @@ use crate::job::Job;
 use crate::kernels;
 use crate::machine::Machine;
 use crate::output::{print, print_json};
-use crate::run::{folder, guests};
+use crate::run::folder;
 use bench::Bench;
 use fate::{Fate, Summary, document, judge, report};
 
@@ -105,6 +105,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         timeout_scale: args.flavour.timeout_scale(),
         seed: started.as_second() as u64,
         folder: folder.clone(),
+        cache: Cache::open(&job.cache).kind(Kind::Infrastructure)?,
     };
     let mut keep = |fates: &[Fate], summary: Option<&Summary>| {
         let json = serde_json::to_vec_pretty(&document(fates, summary));
@@ -114,8 +115,6 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         true => {
             let (own, globs) = (&args.generated, &args.mutants);
             let generated = generated::build(&job, &kernel, own, globs, bench.seed)?;
-            let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
-            let _host = guests::host(&job, &cache, false)?;
             let (fates, summary) = score::score(&bench, &generated, &equivalent, &mut keep)?;
             (fates, Some(summary))
         }

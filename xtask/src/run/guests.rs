@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use evidence::run::{self, Round, RoundStatus};
@@ -97,11 +98,26 @@ pub struct Guests<'a> {
     pub job: &'a Job,
     pub machine: &'a Machine,
     pub program: &'a Program,
+    pub excuse: &'a Excuse,
+}
+
+/// The one boot that a run may lose to emulation: what happens twice is believed.
+pub struct Excuse(AtomicBool);
+
+impl Excuse {
+    /// `used` if the run has lost a boot already.
+    pub fn new(used: bool) -> Self {
+        Self(AtomicBool::new(used))
+    }
+
+    fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
+    }
 }
 
 impl Guests<'_> {
-    /// Boots a guest. A crash that only emulation explains is kept beside the
-    /// round, which is booted again once; [`Booted::lost`] then says so.
+    /// Boots a guest. The run's first crash that only emulation explains is kept
+    /// beside the round, which is booted again; [`Booted::lost`] then says so.
     pub fn boot(&self, guest: &Guest<'_>, on_step: &mut dyn FnMut(Step<'_>)) -> Result<Booted> {
         let plan = Plan {
             nonce: nonce(guest.plan.seed),
@@ -110,7 +126,8 @@ impl Guests<'_> {
         let round = self.once(guest, &plan, on_step)?;
         let console = fs_err::read(guest.folder.join("console.log")).kind(Kind::Infrastructure)?;
         let console = String::from_utf8_lossy(&console);
-        let Some(title) = emulators_fault(self.machine.accelerator.kind, &round, &console) else {
+        let fault = emulators_fault(self.machine.accelerator.kind, &round, &console);
+        let Some(title) = fault.filter(|_| self.excuse.take()) else {
             return Ok(Booted { round, lost: None });
         };
         let lost = guest.folder.with_added_extension("lost");
@@ -280,8 +297,7 @@ fn nonce(seed: u64) -> String {
     hex(&Sha1::digest(text.as_bytes())[..8])
 }
 
-/// The title of a crash that only QEMU's emulation explains. A second one in the
-/// same round is believed.
+/// The title of a crash that only QEMU's emulation explains.
 fn emulators_fault(accelerator: Accel, round: &Round, console: &str) -> Option<String> {
     let probed = round.purpose == Purpose::Probed;
     let fault = vm::console::fault_of_emulation(&round.console_events, console, probed)?;

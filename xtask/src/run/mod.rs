@@ -4,6 +4,7 @@
 //! looks at the samples on the way, [`record`] keeps what came of it in the run
 //! [`folder`].
 
+mod coverage;
 pub mod execute;
 pub mod folder;
 pub mod guests;
@@ -19,13 +20,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use evidence::Report;
-use evidence::run::Round;
+use evidence::run::{Round, RoundStatus, Run};
 use kernel::cache::Cache;
 use results::machine::Accel;
 use results::{Arm, ktap};
 
+use self::coverage::Coverer;
 use self::execute::{Clock, Event};
-use self::guests::{Guests, RunBooter};
+use self::guests::{Excuse, Guests, RunBooter};
 use self::plan::Tasks;
 use self::record::Record;
 use self::request::{Extent, Fault, Request};
@@ -153,6 +155,7 @@ pub fn run(
             job,
             machine: &machine,
             program: &program,
+            excuse: &Excuse::new(!record.run().lost_boots.is_empty()),
         },
         kernel: &|arm: Arm| {
             Ok(guests::Kernel {
@@ -175,9 +178,34 @@ pub fn run(
     let ended = execute::execute(&booter, boots, &clock, &mut record, &mut |event| {
         tell(&job.progress, &event);
     });
-    if ended.is_ok() {
+    let booted = ended.is_ok();
+    if booted {
         let (guests, took) = (record.run().rounds.len(), seconds(booting.elapsed()));
         job.progress.finish(&format!("{guests} guests in {took}"));
+    }
+
+    // Where something fails, that is what is to be looked at.
+    let well = |run: &Run| {
+        run.rounds
+            .iter()
+            .all(|round| round.status == RoundStatus::Ok)
+    };
+    let looks = tasks.covers && record.run().coverage.is_none() && well(record.run());
+    if booted && looks && fault.is_none() {
+        let coverer = Coverer {
+            job,
+            kernel: &kernel,
+            series: &series,
+            catalogue: &program.catalogue,
+            guests: booter.guests,
+            selftests: selftests.get(&Arm::Patched).map_or(&[], Vec::as_slice),
+            seed,
+        };
+        let _host = guests::host(job, booter.cache, false)?;
+        let place = folder.join(&kernel.name).join("coverage");
+        if let Some(coverage) = coverer.cover(&tasks.scenarios, &place)? {
+            record.covered(coverage);
+        }
     }
 
     // Whatever stopped the boots, those that ended are kept and reported.

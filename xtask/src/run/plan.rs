@@ -61,6 +61,9 @@ pub struct Tasks {
     sweeps: Vec<String>,
     /// The order of the walk that each arm must prove.
     pub expect_order: Option<ExpectOrder>,
+    /// Whether it is asked what they execute of the lines that the series changes: what
+    /// some of them do not says nothing of the others.
+    pub covers: bool,
 }
 
 impl Tasks {
@@ -103,6 +106,10 @@ impl Tasks {
             measuring,
             rounds,
             correctness: request.repeat,
+            covers: whole
+                && request.scenarios.is_empty()
+                && request.repeat > 0
+                && request.arms().contains(&Arm::Patched),
             sweeps: match request.sweep {
                 true => catalogue.sweeps(),
                 false => Vec::new(),
@@ -117,6 +124,7 @@ impl Tasks {
             // which other boots add nothing.
             true => Self {
                 correctness: 0,
+                covers: false,
                 ..tasks
             },
             false => tasks,
@@ -271,6 +279,7 @@ pub fn provoke(boots: &mut VecDeque<Boot>, fault: Fault) {
             Fault::Panic => Some(plan::Fault::Panic),
             Fault::Hang => Some(plan::Fault::Hang),
             Fault::Slow => Some(plan::Fault::Slow),
+            Fault::Leave => Some(plan::Fault::Leave),
             Fault::Cut => Some(plan::Fault::Cut),
             Fault::KillQemu => None,
         };

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use evidence::Report;
 use evidence::run::{
-    self, ArmInfo, Host, KernelInfo, LostBoot, Round, RoundStatus, Run, SCHEMA, SeriesInfo,
+    self, ArmInfo, Coverage, Host, KernelInfo, LostBoot, Round, RoundStatus, Run, SCHEMA,
+    SeriesInfo,
 };
 use results::Arm;
 use results::text::hex;
@@ -85,6 +86,11 @@ impl Record {
         self.run.notes.push(note);
     }
 
+    /// What is executed of the lines that the series changes.
+    pub fn covered(&mut self, coverage: Coverage) {
+        self.run.coverage = Some(coverage);
+    }
+
     /// Writes the reports.
     pub fn report(&self) -> Result<Report> {
         outcome::write(&self.folder, &self.run)
@@ -121,6 +127,7 @@ fn take_over(run: &mut Run, earlier: Run, folder: &std::path::Path) -> Result<Ve
     (run.started, run.command) = (earlier.started, earlier.command);
     run.decided_s = earlier.decided_s;
     run.lost_boots = earlier.lost_boots;
+    run.coverage = earlier.coverage;
     let ended = |round: &Round| round.status != RoundStatus::Interrupted;
     Ok(earlier.rounds.into_iter().take_while(ended).collect())
 }
@@ -210,6 +217,7 @@ pub fn describe(
         claims: measure.map(|m| m.claims.clone()).unwrap_or_default(),
         notes: series.notes(),
         lost_boots: Vec::new(),
+        coverage: None,
         labels: measure.map(|m| m.labels.clone()).unwrap_or_default(),
     })
 }

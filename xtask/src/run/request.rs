@@ -82,6 +82,8 @@ pub enum Fault {
     Hang,
     /// Take too long
     Slow,
+    /// Not put back what a scenario has set
+    Leave,
     /// End without a word
     Cut,
     /// Lose its QEMU

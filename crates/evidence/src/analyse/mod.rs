@@ -64,6 +64,7 @@ pub(crate) fn judge(run: &Run, names: [&'static str; 2], more: Vec<String>) -> R
         stacks: stacks::rows(run),
         probe_costs,
         claims,
+        coverage: run.coverage.clone(),
         scenarios,
         rounds: run.rounds.iter().map(model::round_row).collect(),
         caveats,

@@ -12,7 +12,7 @@ use super::stacks::StackRow;
 use super::sweep::Sweep;
 use super::turns::Turns;
 use crate::claims::Claimed;
-use crate::run::{Guest, Host, KernelInfo, Question, Round, RoundStatus, SeriesInfo};
+use crate::run::{Coverage, Guest, Host, KernelInfo, Question, Round, RoundStatus, SeriesInfo};
 
 /// How the whole run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -56,6 +56,9 @@ pub struct Report {
     /// What the series claims of itself in figures, beside what was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claims: Option<Claimed>,
+    /// What the scenarios execute of the lines that the series changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
     /// Each scenario, in the order in which the rounds ran them.
     pub scenarios: Vec<ScenarioRow>,
     pub rounds: Vec<RoundRow>,

@@ -1,10 +1,12 @@
 //! Boots a mutant, and tells who noticed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use evidence::run::{Round, RoundStatus};
 use kernel::build::Built;
 use kernel::build::selftests::Selftest;
+use kernel::cache::Cache;
 use results::ktap::Status;
 use results::plan::Plan;
 use results::{Arm, Purpose};
@@ -30,6 +32,7 @@ pub struct Bench<'a> {
     pub timeout_scale: u32,
     pub seed: u64,
     pub folder: PathBuf,
+    pub cache: Cache,
 }
 
 impl Bench<'_> {
@@ -67,7 +70,10 @@ impl Bench<'_> {
             job: self.job,
             machine: self.machine,
             program: self.program,
+            excuse: &guests::Excuse::new(false),
         };
+        // Another command's guests may be measured.
+        let _host = guests::host(self.job, &self.cache, false)?;
         let booted = guests.boot(&guest, &mut |at| {
             if let Step::Began(scenario) = at {
                 begins(scenario);
@@ -103,6 +109,34 @@ pub fn catch(round: &Round) -> Option<(String, String)> {
         (status, Some(title)) => Some((by(), format!("{}: {title}", status.as_str()))),
         (status, None) => Some((by(), status.as_str().to_owned())),
     }
+}
+
+/// The scenarios that a guest skipped though it came to them, and why.
+pub fn skipped(round: &Round) -> impl Iterator<Item = (&str, &str)> {
+    let tests = round.ktap.tests.iter();
+    let skipped = tests.filter(|test| test.status == Status::Skipped);
+    skipped
+        .filter(|test| !round.handed_over(&test.name))
+        .map(|test| {
+            (
+                test.name.as_str(),
+                test.why.as_deref().unwrap_or("no reason given"),
+            )
+        })
+}
+
+/// A scenario that is skipped, and passes on the right kernel.
+pub fn newly_skipped(round: &Round, passed: &BTreeSet<String>) -> Option<(String, String)> {
+    let (name, why) = skipped(round).find(|(name, _)| passed.contains(*name))?;
+    Some((name.to_owned(), format!("skipped: {why}")))
+}
+
+/// The scenarios that passed.
+pub fn passed(round: &Round) -> impl Iterator<Item = String> {
+    let tests = round.ktap.tests.iter();
+    tests
+        .filter(|test| test.status == Status::Passed)
+        .map(|test| test.name.clone())
 }
 
 #[cfg(test)]

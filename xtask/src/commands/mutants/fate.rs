@@ -21,6 +21,9 @@ pub struct Fate {
     /// How it showed; the proof, of an equivalent one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub how: Option<String>,
+    /// What the kernel's own checks said, where they noticed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console: Option<String>,
     pub expected: Vec<String>,
     pub build_s: f64,
     pub test_s: f64,
@@ -44,8 +47,14 @@ pub struct Place {
 pub type Keep<'a> = dyn FnMut(&[Fate], Option<&Summary>) -> Result + Send + 'a;
 
 impl Fate {
-    /// The same, judged by who noticed and how, and by the argument that nobody can.
-    pub fn judged(self, caught: Option<(String, String)>, argument: Option<&String>) -> Self {
+    /// The same, judged by who noticed and how, by what the kernel said itself, and by
+    /// the argument that nobody can notice.
+    pub fn judged(
+        self,
+        caught: Option<(String, String)>,
+        console: Option<String>,
+        argument: Option<&String>,
+    ) -> Self {
         let verdict = match (&caught, argument) {
             (Some(_), None) => Verdict::Caught,
             (Some(_), Some(_)) => Verdict::NotEquivalent,
@@ -60,6 +69,7 @@ impl Fate {
             verdict,
             by,
             how,
+            console,
             ..self
         }
     }
@@ -68,8 +78,10 @@ impl Fate {
     pub fn line(&self, number: usize, of: usize) -> String {
         let by = self.by.as_ref();
         let by = by.map_or(String::new(), |by| format!(" by {by}"));
+        let console = self.console.as_deref().map(printable);
+        let console = console.map_or(String::new(), |title| format!(" (the kernel: {title})"));
         let verdict = self.verdict.as_str();
-        format!("{number}/{of} {}: {verdict}{by}", self.name)
+        format!("{number}/{of} {}: {verdict}{by}{console}", self.name)
     }
 }
 
@@ -219,16 +231,18 @@ fn by_place(fates: &[Fate], summary: &Summary) -> String {
         }
     }
     let d = document(fates, Some(summary));
-    let tried = d.total
-        - fates
-            .iter()
-            .filter(|it| it.verdict == Verdict::NotReached)
-            .count();
+    let count = |verdict: Verdict| fates.iter().filter(|it| it.verdict == verdict).count();
     let seconds: f64 = fates.iter().map(|fate| fate.test_s).sum();
     out.push_str(&format!(
-        "\n{} mistakes, {} more refused by the compiler; {tried} reached, of which {} caught, {} \
-         equivalent, {} survived; {:.0} s of guests\n",
-        d.total, summary.refused, d.caught, d.equivalent, d.survived, seconds
+        "\n{} mistakes: {} caught, {} equivalent, {} survived, {} the same code, {} not reached; \
+         {} more refused by the compiler; {seconds:.0} s of guests\n",
+        d.total,
+        d.caught,
+        d.equivalent,
+        d.survived,
+        count(Verdict::SameCode),
+        count(Verdict::NotReached),
+        summary.refused
     ));
     out
 }
@@ -341,7 +355,7 @@ mod tests {
         -right
         +wrong
 
-        4 mistakes, 2 more refused by the compiler; 3 reached, of which 1 caught, 0 equivalent, 1 survived; 0 s of guests
+        4 mistakes: 1 caught, 0 equivalent, 1 survived, 1 the same code, 1 not reached; 2 more refused by the compiler; 0 s of guests
         ");
     }
 

@@ -10,9 +10,9 @@ use kernel::build::diagnose::refused_lines;
 use kernel::build::{BuildError, Built};
 use mutate::{Combined, Mistake, Source, all_in_one};
 use results::Arm;
-use similar::{DiffOp, TextDiff};
 
 use crate::catalogue::is_wanted;
+use crate::changed;
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::job::Job;
 use crate::kernels::{self, Kernel};
@@ -144,7 +144,7 @@ fn read(job: &Job, kernel: &Kernel, wanted: &Wanted) -> Result<(Vec<File>, Vec<S
             }
             continue;
         };
-        let changed = changed_lines(&text(Arm::Base)?.unwrap_or_default(), &after);
+        let changed = changed::lines(&text(Arm::Base)?.unwrap_or_default(), &after);
         let source = Source::read(&after).kind(Kind::Infrastructure)?;
         let lines: Vec<usize> = changed.iter().copied().collect();
         let names: BTreeSet<&str> = match (wanted.functions.is_empty(), wanted.files.is_empty()) {
@@ -172,23 +172,6 @@ fn read(job: &Job, kernel: &Kernel, wanted: &Wanted) -> Result<(Vec<File>, Vec<S
             .hint("name its file by --file");
     }
     Ok((files, unread))
-}
-
-/// The lines of a new text that are not in the old one, and those beside what it has
-/// lost, counted from 1.
-fn changed_lines(old: &str, new: &str) -> BTreeSet<usize> {
-    let diff = TextDiff::from_lines(old, new);
-    let lines = diff.ops().iter().flat_map(|op| match *op {
-        DiffOp::Equal { .. } => 0..0,
-        DiffOp::Delete { new_index, .. } => new_index.max(1)..new_index + 2,
-        DiffOp::Insert {
-            new_index, new_len, ..
-        }
-        | DiffOp::Replace {
-            new_index, new_len, ..
-        } => new_index + 1..new_index + new_len + 1,
-    });
-    lines.collect()
 }
 
 /// Leaves out what no glob matches, and more where they are too many.
@@ -256,19 +239,6 @@ fn drop_refused(files: &mut [File], sources: &[Combined], failure: &Failure) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_lines_that_a_series_touches() {
-        let lines = |old: &str, new: &str| {
-            let [old, new] = [old, new].map(|text| text.replace(' ', "\n") + "\n");
-            changed_lines(&old, &new).into_iter().collect::<Vec<_>>()
-        };
-        assert_eq!(lines("a b c", "a b c"), [0; 0]);
-        assert_eq!(lines("a b c", "a x c"), [2]);
-        assert_eq!(lines("a b c", "a b x y c"), [3, 4]);
-        assert_eq!(lines("a b c", "a c"), [1, 2]);
-        assert_eq!(lines("a b c", "b c"), [1]);
-    }
 
     #[test]
     fn so_many_are_drawn() {

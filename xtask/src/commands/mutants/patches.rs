@@ -1,13 +1,14 @@
 //! Mutants that somebody wrote: a folder of patches for the patched arm.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
-use evidence::run::RoundStatus;
-use results::Purpose;
+use evidence::run::{Round, RoundStatus};
+use results::{Arm, Purpose};
 use series::patch::Patch;
 
-use super::bench::{Bench, catch};
+use super::bench::{Bench, catch, newly_skipped, passed, skipped};
 use super::fate::{Fate, Keep};
 use crate::catalogue::{Catalogue, is_wanted};
 use crate::exit::{Advise, Failure, Kind, Result, fail};
@@ -78,9 +79,10 @@ pub fn check(mutants: &[Mutant], catalogue: &Catalogue) -> Result {
 /// Scores the scenarios; `keep` gets what has become of the mutants so far.
 pub fn score(bench: &Bench<'_>, mutants: &[Mutant], keep: &mut Keep<'_>) -> Result<Vec<Fate>> {
     let mut fates = Vec::new();
+    let mut right = Right::default();
     for (at, mutant) in mutants.iter().enumerate() {
         bench.job.alive()?;
-        let fate = judge(bench, mutant)?;
+        let fate = judge(bench, &mut right, mutant)?;
         bench.job.progress.note(&fate.line(at + 1, mutants.len()));
         fates.push(fate);
         keep(&fates, None)?;
@@ -88,8 +90,39 @@ pub fn score(bench: &Bench<'_>, mutants: &[Mutant], keep: &mut Keep<'_>) -> Resu
     Ok(fates)
 }
 
+/// What the right kernel does of what mutants skip.
+#[derive(Default)]
+struct Right {
+    asked: BTreeSet<String>,
+    passed: BTreeSet<String>,
+}
+
+impl Right {
+    /// Has the right kernel run what a mutant skipped, where it has not yet.
+    fn ask(&mut self, bench: &Bench<'_>, round: &Round) -> Result {
+        let names = skipped(round).map(|(name, _)| name.to_owned());
+        let new: Vec<String> = names.filter(|name| !self.asked.contains(name)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.asked.extend(new.iter().cloned());
+        let built = bench.kernel.built(Arm::Patched)?;
+        let place = bench
+            .folder
+            .join("right")
+            .join(self.asked.len().to_string());
+        let progress = &bench.job.progress;
+        progress.stage("Running what was skipped on the right kernel");
+        let begins = &mut |scenario: &str| progress.step(0, None, scenario);
+        let round = bench.boot(built, &bench.plan(Purpose::Probed, new), &place, begins)?;
+        progress.finish(round.status.as_str());
+        self.passed.extend(passed(&round));
+        Ok(())
+    }
+}
+
 /// What becomes of one.
-fn judge(bench: &Bench<'_>, mutant: &Mutant) -> Result<Fate> {
+fn judge(bench: &Bench<'_>, right: &mut Right, mutant: &Mutant) -> Result<Fate> {
     let mut fate = Fate {
         name: mutant.name.clone(),
         subject: mutant.patch.subject.clone(),
@@ -128,7 +161,7 @@ fn judge(bench: &Bench<'_>, mutant: &Mutant) -> Result<Fate> {
     let proved = mutant.equivalent.is_some() && !first.is_empty();
     let others = if proved { Vec::new() } else { others };
     let attempts = [(first, "first"), (others, "others")];
-    let mut caught = None;
+    let (mut caught, mut console) = (None, None);
     for (scenarios, folder) in attempts {
         if scenarios.is_empty() {
             continue;
@@ -141,6 +174,11 @@ fn judge(bench: &Bench<'_>, mutant: &Mutant) -> Result<Fate> {
         let round = bench.boot(&built, &plan, &place, begins)?;
         progress.finish(round.status.as_str());
         caught = catch(&round);
+        console = round.console_title().map(str::to_owned);
+        if caught.is_none() {
+            right.ask(bench, &round)?;
+            caught = newly_skipped(&round, &right.passed);
+        }
         if caught.is_some() {
             break;
         }
@@ -157,5 +195,5 @@ fn judge(bench: &Bench<'_>, mutant: &Mutant) -> Result<Fate> {
         }
     }
     fate.test_s = began.elapsed().as_secs_f64();
-    Ok(fate.judged(caught, mutant.equivalent.as_ref()))
+    Ok(fate.judged(caught, console, mutant.equivalent.as_ref()))
 }

@@ -10,12 +10,11 @@ use std::time::Instant;
 use evidence::run::{Round, RoundStatus};
 use mutate::Mistake;
 use results::Purpose;
-use results::ktap::Status;
 use results::plan::{Mistakes, Plan};
 use results::record::Record;
 use similar::TextDiff;
 
-use super::bench::{Bench, catch};
+use super::bench::{self, Bench, catch, newly_skipped};
 use super::fate::{Fate, Keep, Place, Summary, Verdict};
 use super::generated::{File, Generated};
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
@@ -43,8 +42,9 @@ pub fn arguments(path: &Path) -> Result<BTreeMap<String, String>> {
     Ok(arguments)
 }
 
-/// Makes each mistake in a guest of its own, with the scenarios that come to its place,
-/// the quickest first, until one notices.
+/// Makes each mistake in a guest of its own, with the scenarios that come to its place
+/// until one notices: first those that have noticed others of the same function, then
+/// the quickest.
 pub fn score(
     bench: &Bench<'_>,
     generated: &Generated,
@@ -78,8 +78,17 @@ pub fn score(
         if lock(&state).failure.is_some() {
             return;
         }
+        let scenarios = lock(&state).in_order(&right, number, mistake);
         let argument = equivalent.get(&mistake.name());
-        let fate = judge(bench, generated, &right, number, (file, mistake), argument);
+        let fate = judge(
+            bench,
+            generated,
+            &right,
+            number,
+            scenarios,
+            (file, mistake),
+            argument,
+        );
         let mut state = lock(&state);
         let kept = fate.and_then(|fate| {
             if fate.verdict != Verdict::NotReached {
@@ -117,6 +126,30 @@ struct State<'a, 'b> {
     failure: Option<Failure>,
 }
 
+impl State<'_, '_> {
+    /// The scenarios that come to a mistake's place, in the order in which they run.
+    fn in_order(&self, right: &Right, number: usize, mistake: &Mistake) -> Vec<String> {
+        let mut scenarios = right.scenarios.get(number).cloned().unwrap_or_default();
+        let of_the_function = |fate: &&Fate| {
+            let place = fate.place.as_ref();
+            place.is_some_and(|place| place.function == mistake.function)
+        };
+        let noticed: Vec<&str> = self
+            .fates
+            .iter()
+            .rev()
+            .filter(of_the_function)
+            .filter_map(|fate| fate.by.as_deref())
+            .collect();
+        // Those that never did stay in their order behind the others.
+        scenarios.sort_by_key(|name| {
+            let last = noticed.iter().position(|noticed| noticed == name);
+            last.unwrap_or(usize::MAX)
+        });
+        scenarios
+    }
+}
+
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -127,12 +160,20 @@ struct Right {
     scenarios: Vec<Vec<String>>,
     /// Those that pass.
     passed: BTreeSet<String>,
+    /// How long each may take with a mistake, in seconds.
+    deadlines_s: BTreeMap<String, u32>,
 }
+
+/// What a scenario may take with a mistake: so many times what it takes without, and
+/// some seconds more. A host that is slower for a while makes no difference of that
+/// size.
+const TIMES: u64 = 6;
+const MORE_S: u64 = 6;
 
 impl Right {
     fn new(rounds: &[Round], places: usize) -> Result<Self> {
         let mut reached: Vec<Vec<(u64, String)>> = vec![Vec::new(); places];
-        let mut passed = BTreeSet::new();
+        let (mut passed, mut deadlines_s) = (BTreeSet::new(), BTreeMap::new());
         for round in rounds {
             let failed = catch(round).or_else(|| {
                 let (status, who) = (round.status, round.unfinished().unwrap_or("the guest"));
@@ -143,9 +184,7 @@ impl Right {
                 return fail(Kind::Infrastructure, text)
                     .hint("leave it out by --scenario, or see why by patch-test --arm patched");
             }
-            let tests = round.ktap.tests.iter();
-            let well = tests.filter(|test| test.status == Status::Passed);
-            passed.extend(well.map(|test| test.name.clone()));
+            passed.extend(bench::passed(round));
             for record in &round.records {
                 let Record::Reached {
                     scenario,
@@ -155,6 +194,9 @@ impl Right {
                 else {
                     continue;
                 };
+                let deadline = took_ms * TIMES / 1_000 + MORE_S;
+                let deadline = u32::try_from(deadline).unwrap_or(u32::MAX);
+                deadlines_s.insert(scenario.clone(), deadline);
                 for place in places {
                     if let Some(reached) = reached.get_mut(*place as usize) {
                         reached.push((*took_ms, scenario.clone()));
@@ -169,6 +211,7 @@ impl Right {
         Ok(Self {
             scenarios: reached.into_iter().map(quickest_first).collect(),
             passed,
+            deadlines_s,
         })
     }
 }
@@ -224,6 +267,7 @@ fn judge(
     generated: &Generated,
     right: &Right,
     number: usize,
+    scenarios: Vec<String>,
     (file, mistake): (&File, &Mistake),
     argument: Option<&String>,
 ) -> Result<Fate> {
@@ -234,23 +278,23 @@ fn judge(
         place: Some(place(file, mistake)),
         ..Fate::default()
     };
-    let scenarios = right.scenarios.get(number).cloned().unwrap_or_default();
     if scenarios.is_empty() {
         return Ok(fate);
     }
     let made = u32::try_from(number).unwrap_or(u32::MAX);
     let plan = Plan {
         mistakes: Some(Mistakes::Make(made)),
+        deadlines_s: right.deadlines_s.clone(),
         ..bench.plan(Purpose::Correctness, scenarios)
     };
     let folder = bench.folder.join("mistakes").join(&fate.name);
     let began = Instant::now();
     let mut tries = 0;
-    let caught = loop {
+    let (caught, console) = loop {
         let round = bench.boot(&generated.built, &plan, &folder, &mut |_| ())?;
-        let caught = catch(&round).or_else(|| newly_skipped(&round, right));
+        let caught = catch(&round).or_else(|| newly_skipped(&round, &right.passed));
         if caught.is_some() || round.status == RoundStatus::Ok {
-            break caught;
+            break (caught, round.console_title().map(str::to_owned));
         }
         tries += 1;
         if tries == TRIES {
@@ -261,19 +305,7 @@ fn judge(
         }
     };
     fate.test_s = began.elapsed().as_secs_f64();
-    Ok(fate.judged(caught, argument))
-}
-
-/// A scenario that passes without the mistake, and is skipped with it.
-fn newly_skipped(round: &Round, right: &Right) -> Option<(String, String)> {
-    let mut skipped = round.ktap.tests.iter().filter(|test| {
-        test.status == Status::Skipped
-            && right.passed.contains(&test.name)
-            && !round.handed_over(&test.name)
-    });
-    let test = skipped.next()?;
-    let why = test.why.as_deref().unwrap_or("no reason given");
-    Some((test.name.clone(), format!("skipped: {why}")))
+    Ok(fate.judged(caught, console, argument))
 }
 
 fn place(file: &File, mistake: &Mistake) -> Place {
@@ -290,20 +322,22 @@ fn place(file: &File, mistake: &Mistake) -> Place {
     }
 }
 
-/// Finds the survivors that the compiler makes the same code of.
+/// Finds those that nobody noticed and that the compiler makes the same code of: some
+/// change nothing, and some this configuration leaves out.
 fn find_same_code(bench: &Bench<'_>, all: &[(&File, &Mistake)], fates: &mut [Fate]) -> Result {
-    let mut survivors: BTreeMap<&str, (Vec<&mut Fate>, Vec<String>)> = BTreeMap::new();
+    let mut unnoticed: BTreeMap<&str, (Vec<&mut Fate>, Vec<String>)> = BTreeMap::new();
     for fate in fates.iter_mut() {
         let of = all.iter().find(|(_, mistake)| mistake.name() == fate.name);
-        if let (Verdict::Survived, Some((file, mistake))) = (fate.verdict, of) {
-            let (own, texts) = survivors.entry(&file.path).or_default();
+        let asked = matches!(fate.verdict, Verdict::Survived | Verdict::NotReached);
+        if let (true, Some((file, mistake))) = (asked, of) {
+            let (own, texts) = unnoticed.entry(&file.path).or_default();
             own.push(fate);
             texts.push(mistake.apply(&file.text));
         }
     }
-    for (path, (survivors, texts)) in survivors {
+    for (path, (unnoticed, texts)) in unnoticed {
         let same = kernels::same_code(bench.job, bench.kernel, path, &texts)?;
-        for (fate, same) in survivors.into_iter().zip(same) {
+        for (fate, same) in unnoticed.into_iter().zip(same) {
             if same {
                 fate.verdict = Verdict::SameCode;
             }

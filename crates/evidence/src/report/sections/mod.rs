@@ -11,6 +11,7 @@ pub(super) mod calibration;
 pub(super) mod changelog;
 pub(super) mod claims;
 pub(super) mod comparisons;
+pub(super) mod coverage;
 pub(super) mod matrix;
 pub(super) mod probe_costs;
 pub(super) mod provenance;
@@ -52,6 +53,7 @@ pub(super) fn document<'a>(report: &'a Report, run: Option<&'a Run>) -> Document
         claims::section(report),
         changelog::section(report),
         scenarios::section(report),
+        coverage::section(report),
         rounds::section(report),
         Some(provenance::section(report)),
     ];

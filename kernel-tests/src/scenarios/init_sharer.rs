@@ -1,0 +1,99 @@
+//! 42: a victim that shares its memory with the first process.
+
+use nix::unistd::{Pid, getpid};
+
+use crate::context::Context;
+use crate::failure::{Failure, ResultExt, ensure};
+use crate::kmsg::Log;
+use crate::needs::Need;
+use crate::oom::{OomVictim, Watch};
+use crate::procfs::{self, Setting};
+use crate::scenario::Scenario;
+use crate::smaps;
+use crate::sys::spawn_sharer;
+use crate::trace::Event;
+use crate::victim::{self, Area, Kind, Spec, Victim};
+
+pub const SCENARIO: Scenario = Scenario {
+    name: "init-sharer",
+    number: 42,
+    summary: "the first process is not chosen; a victim that shares its memory is killed alone, and \
+              what they share is not reaped",
+    needs: &[Need::Sysrq, Need::Memcg, Need::OomEvents, Need::Smaps],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    spared()?;
+    let mut watch = Watch::new()?;
+    let mut log = Log::end()?;
+    let sharer = Sharer::spawn()?;
+    let before = procfs::oom_kills()?;
+    procfs::write("/proc/sysrq-trigger", "f")?;
+    victim::wait_killed(sharer.0)?;
+    let pid = sharer.0;
+    // Nothing is left to end.
+    std::mem::forget(sharer);
+    let kills = procfs::oom_kills()?.saturating_sub(before);
+    ensure(kills == 1, || {
+        format!("vmstat counts {kills} OOM kills instead of 1")
+    })?;
+    let pinned = format!("oom killer {pid} (");
+    let says = |text: &str| text.starts_with(&pinned) && text.contains(" has mm pinned by 1 (");
+    ensure(log.lines().iter().any(|line| says(&line.text)), || {
+        format!("the log does not say that the memory of {pid} is pinned by 1")
+    })?;
+
+    // The reaper, who works, has had time to come.
+    let mut oom = OomVictim::pinned(SCENARIO.name, vec![Area::new(Kind::Anon, 4, 64)], None)?;
+    oom.kill()?;
+    let events = watch.woken(oom.victim.pid())?;
+    let about = |event: &&Event| event.number("pid") == Some(pid.as_raw().into());
+    let passed = events.iter().filter(about);
+    let steps: Vec<&str> = passed.map(|event| &*event.name).collect();
+    ensure(steps == ["mark_victim"], || {
+        format!("of memory that the first process shares the reaper passed {steps:?}")
+    })?;
+    watch.reaped(oom.victim.pid(), events)?;
+    smaps::ensure_reaped(&smaps::of(oom.victim.pid())?)?;
+    oom.end()
+}
+
+/// The first process itself is not chosen, whatever its adj.
+fn spared() -> Result<(), Failure> {
+    let mut victim = Victim::spawn(&Spec {
+        oom_score_adj: 500,
+        ..Spec::default()
+    })?;
+    let _setting = Setting::new("/proc/1/oom_score_adj", "1000")?;
+    let score = procfs::read("/proc/1/oom_score")?;
+    ensure(score.trim() == "0", || {
+        format!("the oom_score of the first process is {}", score.trim())
+    })?;
+    procfs::write("/proc/sysrq-trigger", "f")?;
+    victim.wait_killed()
+}
+
+/// A child of the first process that shares its memory. Dropped, it is killed.
+struct Sharer(Pid);
+
+impl Sharer {
+    fn spawn() -> Result<Self, Failure> {
+        ensure(getpid() == Pid::from_raw(1), || {
+            "the scenario does not run in the first process".into()
+        })?;
+        let pid = spawn_sharer().while_doing(|| "sharing memory".into())?;
+        let sharer = Self(pid);
+        procfs::write(format!("/proc/{pid}/oom_score_adj"), "1000")?;
+        Ok(sharer)
+    }
+}
+
+impl Drop for Sharer {
+    fn drop(&mut self) {
+        let _ = nix::sys::signal::kill(self.0, nix::sys::signal::Signal::SIGKILL);
+        let _ = victim::wait_killed(self.0);
+    }
+}

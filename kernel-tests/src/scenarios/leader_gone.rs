@@ -1,0 +1,108 @@
+//! 40: a victim whose first thread has ended, while others use the memory.
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+use crate::cgroup::Cgroup;
+use crate::context::Context;
+use crate::failure::{Failure, ResultExt, ensure};
+use crate::needs::Need;
+use crate::oom::Watch;
+use crate::procfs;
+use crate::scenario::Scenario;
+use crate::smaps;
+use crate::sys::{pidfd_open, process_mrelease};
+use crate::victim::{self, Area, Kind, Spec, Victim};
+use crate::wait;
+
+/// How long the first thread may take to end.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+pub const SCENARIO: Scenario = Scenario {
+    name: "leader-gone",
+    number: 40,
+    summary: "the first thread of a victim has ended: process_mrelease still refuses it alive and \
+              reaps it dying, and the OOM killer finds it",
+    needs: &[
+        Need::Memcg,
+        Need::OomEvents,
+        Need::ProcessMrelease,
+        Need::Smaps,
+    ],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    released()?;
+    killed()
+}
+
+/// By hand.
+fn released() -> Result<(), Failure> {
+    let (mut victim, held) = spawn(None)?;
+    let pidfd = pidfd_open(victim.pid()).while_doing(|| "opening a pidfd".into())?;
+    let call = |when: &str, expected| {
+        let answer = process_mrelease(pidfd.as_fd(), 0);
+        ensure(answer == expected, || {
+            format!("process_mrelease {when}: {answer:?} instead of {expected:?}")
+        })
+    };
+    call("of a living process", Err(Errno::EINVAL))?;
+    smaps::ensure_resident(&smaps::of(held)?, &victim.ranges.concat())?;
+    victim::pin(held)?;
+    victim.kill()?;
+    victim::wait_pinned(held)?;
+    call("of a dying process", Ok(()))?;
+    smaps::ensure_reaped(&smaps::of(held)?)?;
+    end(&mut victim, held)
+}
+
+/// By the OOM killer, which names the thread that it finds.
+fn killed() -> Result<(), Failure> {
+    let mut watch = Watch::new()?;
+    let cgroup = Cgroup::new(SCENARIO.name)?;
+    let (mut victim, held) = spawn(Some(&cgroup))?;
+    victim::pin(held)?;
+    cgroup.limit_to_current(1 << 20)?;
+    victim.exhaust()?;
+    victim::wait_pinned(held)?;
+    let threads = procfs::threads(victim.pid())?;
+    let threads: Vec<Pid> = threads.into_iter().map(|thread| thread.pid).collect();
+    watch.reaped_one_of(&[threads, victim.threads.clone()].concat())?;
+    smaps::ensure_reaped(&smaps::of(held)?)?;
+    end(&mut victim, held)?;
+    let kills = cgroup.event("oom_kill")?;
+    ensure(kills == 1, || {
+        format!("memory.events counts {kills} OOM kills instead of 1")
+    })
+}
+
+/// A victim whose first thread has ended, and the one to hold.
+fn spawn(cgroup: Option<&Cgroup>) -> Result<(Victim, Pid), Failure> {
+    let mut victim = Victim::spawn(&Spec {
+        areas: vec![Area::new(Kind::Anon, 8, 64)],
+        threads: 1,
+        cgroup: cgroup.map(|cgroup| cgroup.path().to_owned()),
+        ..Spec::default()
+    })?;
+    let held = victim.threads.first().copied();
+    let held = held.ok_or_else(|| Failure::unmet("the victim has no second thread"))?;
+    victim.end_leader()?;
+    wait::until(
+        TIMEOUT,
+        || Ok(procfs::state(victim.pid())? == 'Z'),
+        || "the victim's first thread does not end".into(),
+    )?;
+    Ok((victim, held))
+}
+
+fn end(victim: &mut Victim, held: Pid) -> Result<(), Failure> {
+    victim::release(held)?;
+    victim::wait_killed(held)?;
+    victim.wait_killed()
+}

@@ -1,0 +1,58 @@
+//! 44: memory that a driver has put into a mapping page by page (`VM_MIXEDMAP`).
+
+use std::os::fd::AsFd;
+
+use crate::context::Context;
+use crate::failure::{Failure, ResultExt, ensure};
+use crate::helper::Helper;
+use crate::needs::Need;
+use crate::scenario::Scenario;
+use crate::smaps;
+use crate::sys::{PAGE, pidfd_open, process_mrelease};
+use crate::victim::{Area, Kind, Spec, Victim};
+
+/// Pages of the mapping, of which each second one is written.
+const PAGES: u64 = 32;
+
+pub const SCENARIO: Scenario = Scenario {
+    name: "mixed-map",
+    number: 44,
+    summary: "a private VM_MIXEDMAP is reaped like any other",
+    needs: &[Need::Helper, Need::ProcessMrelease, Need::Smaps],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    let _helper = Helper::load()?;
+    let mut victim = Victim::spawn(&Spec {
+        areas: vec![
+            Area::new(Kind::Anon, 2, 16),
+            Area::new(Kind::Mixed, 2, PAGES),
+            Area::new(Kind::Anon, 2, 16),
+        ],
+        ..Spec::default()
+    })?;
+    let pid = victim.pid();
+    victim.pin()?;
+    victim.kill()?;
+    victim.wait_pinned()?;
+    let vmas = smaps::of(pid)?;
+    smaps::ensure_resident(&vmas, &victim.ranges.concat())?;
+    for &range in victim.ranges.get(1).into_iter().flatten() {
+        let (vma, written) = (smaps::at(&vmas, range)?, PAGES * PAGE / 2 / 1024);
+        ensure(vma.has("mm") && vma.anonymous == written, || {
+            format!(
+                "{:#x} is no VM_MIXEDMAP of which {written} KiB are written: {vma:?}",
+                range.0
+            )
+        })?;
+    }
+    let pidfd = pidfd_open(pid).while_doing(|| "opening a pidfd".into())?;
+    let answer = process_mrelease(pidfd.as_fd(), 0);
+    ensure(answer == Ok(()), || format!("process_mrelease: {answer:?}"))?;
+    smaps::ensure_reaped(&smaps::of(pid)?)?;
+    victim.release()?;
+    victim.wait_killed()
+}

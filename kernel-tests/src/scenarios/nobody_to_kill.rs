@@ -1,0 +1,66 @@
+//! 48: a group out of memory in which nobody may be killed.
+
+use std::time::Duration;
+
+use crate::cgroup::Cgroup;
+use crate::context::Context;
+use crate::failure::{Failure, ensure};
+use crate::kmsg::Log;
+use crate::needs::Need;
+use crate::scenario::Scenario;
+use crate::victim::{Area, Kind, Spec, Victim};
+use crate::wait;
+
+/// Pages that its member asks for.
+const PAGES: u64 = 512;
+
+/// How long the kernel may take to say it.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+pub const SCENARIO: Scenario = Scenario {
+    name: "nobody-to-kill",
+    number: 48,
+    summary: "a group whose only member has adj -1000 runs into its limit: nobody is killed, and it goes \
+              on when it may have more",
+    needs: &[Need::Memcg],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    let mut log = Log::end()?;
+    let cgroup = Cgroup::new(SCENARIO.name)?;
+    let spawn = |oom_score_adj, cgroup| {
+        Victim::spawn(&Spec {
+            areas: vec![Area::new(Kind::Anon, 2, 64)],
+            oom_score_adj,
+            cgroup,
+            ..Spec::default()
+        })
+    };
+    let mut member = spawn(-1000, Some(cgroup.path().to_owned()))?;
+    // Outside of the group nobody is looked at.
+    let mut outside = spawn(1000, None)?;
+    cgroup.limit_to_current(1 << 20)?;
+    member.grow(PAGES)?;
+    let said = |log: &mut Log| {
+        let lines = log.lines();
+        let mut texts = lines.iter().map(|line| line.text.as_str());
+        texts.any(|text| text == "Out of memory and no killable processes...")
+    };
+    wait::until(
+        TIMEOUT,
+        || Ok(said(&mut log)),
+        || "the kernel does not say that it can kill nobody".into(),
+    )?;
+    // It asks again and again, and each time fills the log.
+    cgroup.set("memory.max", "max")?;
+    member.grown()?;
+    member.ping()?;
+    outside.ping()?;
+    let (oom, kills) = (cgroup.event("oom")?, cgroup.event("oom_kill")?);
+    ensure(oom >= 1 && kills == 0, || {
+        format!("memory.events: oom {oom} and oom_kill {kills} instead of some and 0")
+    })
+}

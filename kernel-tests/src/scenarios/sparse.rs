@@ -1,0 +1,54 @@
+//! 43: mappings that are large and nearly empty.
+
+use std::os::fd::AsFd;
+
+use crate::context::Context;
+use crate::failure::{Failure, ResultExt, ensure};
+use crate::needs::Need;
+use crate::scenario::Scenario;
+use crate::smaps;
+use crate::sys::{PAGE, pidfd_open, process_mrelease};
+use crate::victim::{Area, Kind, Spec, Victim};
+
+/// Pages in each: above 4 GiB, and above 512 GiB, which takes more than one entry of
+/// the table below the top.
+const SIZES: [u64; 2] = [(6 << 30) / PAGE, (600 << 30) / PAGE];
+
+/// Pages of each that are touched.
+const TOUCHED: u64 = 3;
+
+pub const SCENARIO: Scenario = Scenario {
+    name: "sparse",
+    number: 43,
+    summary: "of mappings of 6 and 600 GiB the first page, the middle and the last are reaped",
+    needs: &[Need::ProcessMrelease, Need::Smaps],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(_: &Context<'_>) -> Result<(), Failure> {
+    let mut victim = Victim::spawn(&Spec {
+        areas: SIZES
+            .map(|pages| Area::new(Kind::Sparse, 1, pages))
+            .to_vec(),
+        ..Spec::default()
+    })?;
+    let pid = victim.pid();
+    victim.pin()?;
+    victim.kill()?;
+    victim.wait_pinned()?;
+    let vmas = smaps::of(pid)?;
+    for range in victim.ranges.concat() {
+        let (rss, touched) = (smaps::at(&vmas, range)?.rss, TOUCHED * PAGE / 1024);
+        ensure(rss == touched, || {
+            format!("{:#x} has {rss} KiB instead of {touched}", range.0)
+        })?;
+    }
+    let pidfd = pidfd_open(pid).while_doing(|| "opening a pidfd".into())?;
+    let answer = process_mrelease(pidfd.as_fd(), 0);
+    ensure(answer == Ok(()), || format!("process_mrelease: {answer:?}"))?;
+    smaps::ensure_reaped(&smaps::of(pid)?)?;
+    victim.release()?;
+    victim.wait_killed()
+}
