@@ -93,6 +93,8 @@ pub enum Kind {
     /// Private anonymous memory of which the first page, the last one and the one in
     /// the middle are touched.
     Sparse,
+    /// Private anonymous memory of which one page in each 512 is touched.
+    Spread,
     /// The helper's device, mapped privately (`VM_MIXEDMAP`); each second page is
     /// written, the others are only read.
     Mixed,
@@ -659,7 +661,7 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
         Kind::Shared | Kind::Memfd | Kind::ReadOnlyShared => MapFlags::MAP_SHARED,
         Kind::PrivateFile | Kind::CowFile | Kind::OneFile | Kind::Mixed => MapFlags::MAP_PRIVATE,
         Kind::Huge | Kind::CutHuge | Kind::HeadCutHuge => MapFlags::MAP_PRIVATE,
-        Kind::Sparse => MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE,
+        Kind::Sparse | Kind::Spread => MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE,
         Kind::Hugetlb => MapFlags::MAP_PRIVATE | MapFlags::MAP_HUGETLB,
     };
     let prot = match area.kind {
@@ -714,6 +716,7 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
                 };
             }
             (Kind::Sparse, _) => mapping.fill_ends(FILL),
+            (Kind::Spread, _) => mapping.fill_each((HUGE / PAGE) as usize, FILL),
             (Kind::Mixed, _) => {
                 mapping.read();
                 mapping.fill_each(2, FILL);

@@ -2,6 +2,7 @@
 
 mod adj_order;
 mod already_exiting;
+mod badness;
 mod both_ends;
 mod core_dump;
 mod file_reads;
@@ -107,6 +108,7 @@ pub const ALL: &[Scenario] = &[
     kill_allocating::SCENARIO,
     kthread_user::SCENARIO,
     vfork::SCENARIO,
+    badness::SCENARIO,
     kselftest::MRELEASE,
     kselftest::MEMCONTROL,
     kselftest::KILL,

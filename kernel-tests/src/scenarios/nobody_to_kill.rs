@@ -20,8 +20,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub const SCENARIO: Scenario = Scenario {
     name: "nobody-to-kill",
     number: 48,
-    summary: "a group whose only member has adj -1000 runs into its limit: nobody is killed, and it goes \
-              on when it may have more",
+    summary: "in a group that runs into its limit the one that may be killed is, however low its adj; \
+              then nobody is, and the one with adj -1000 goes on when it may have more",
     needs: &[Need::Memcg],
     deadline_s: 30,
     run,
@@ -39,7 +39,8 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
             ..Spec::default()
         })
     };
-    let mut member = spawn(-1000, Some(cgroup.path().to_owned()))?;
+    let group = || Some(cgroup.path().to_owned());
+    let (mut member, mut small) = (spawn(-1000, group())?, spawn(-500, group())?);
     // Outside of the group nobody is looked at.
     let mut outside = spawn(1000, None)?;
     cgroup.limit_to_current(1 << 20)?;
@@ -54,13 +55,15 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
         || Ok(said(&mut log)),
         || "the kernel does not say that it can kill nobody".into(),
     )?;
+    // Its points were negative, and it was the only one.
+    small.wait_killed()?;
     // It asks again and again, and each time fills the log.
     cgroup.set("memory.max", "max")?;
     member.grown()?;
     member.ping()?;
     outside.ping()?;
     let (oom, kills) = (cgroup.event("oom")?, cgroup.event("oom_kill")?);
-    ensure(oom >= 1 && kills == 0, || {
-        format!("memory.events: oom {oom} and oom_kill {kills} instead of some and 0")
+    ensure(oom >= 1 && kills == 1, || {
+        format!("memory.events: oom {oom} and oom_kill {kills} instead of some and 1")
     })
 }

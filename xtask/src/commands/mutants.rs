@@ -3,6 +3,7 @@
 mod bench;
 mod fate;
 mod generated;
+mod known;
 mod patches;
 mod score;
 
@@ -27,6 +28,7 @@ use crate::output::{print, print_json};
 use crate::run::folder;
 use bench::Bench;
 use fate::{Fate, Summary, document, judge, report};
+use known::Known;
 
 /// `mutants`' options.
 #[derive(Debug, Args)]
@@ -114,8 +116,10 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     let (fates, summary) = match args.generated.generate {
         true => {
             let (own, globs) = (&args.generated, &args.mutants);
-            let generated = generated::build(&job, &kernel, own, globs, bench.seed)?;
-            let (fates, summary) = score::score(&bench, &generated, &equivalent, &mut keep)?;
+            let mut known = Known::of(kernel.built(Arm::Patched)?);
+            let generated = generated::build(&job, &kernel, own, globs, bench.seed, &mut known)?;
+            let (fates, summary) =
+                score::score(&bench, &generated, &mut known, &equivalent, &mut keep)?;
             (fates, Some(summary))
         }
         false => (patches::score(&bench, &mutants, &mut keep)?, None),

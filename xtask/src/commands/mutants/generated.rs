@@ -11,6 +11,7 @@ use kernel::build::{BuildError, Built};
 use mutate::{Combined, Mistake, Source, all_in_one};
 use results::Arm;
 
+use super::known::Known;
 use crate::catalogue::is_wanted;
 use crate::changed;
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
@@ -74,10 +75,18 @@ pub fn build(
     wanted: &Wanted,
     globs: &[String],
     seed: u64,
+    known: &mut Known,
 ) -> Result<Generated> {
     let (mut files, unread) = read(job, kernel, wanted)?;
     choose(&mut files, globs, wanted.at_most, seed);
     let mut refused = 0;
+    for file in &mut files {
+        let (path, before) = (&file.path, file.mistakes.len());
+        file.mistakes
+            .retain(|mistake| !known.refuses(path, mistake));
+        refused += before - file.mistakes.len();
+    }
+    files.retain(|file| !file.mistakes.is_empty());
     loop {
         let count: usize = files.iter().map(|file| file.mistakes.len()).sum();
         match count {
@@ -100,6 +109,7 @@ pub fn build(
             .collect();
         match kernels::with_files(job, kernel, "mistakes", &texts) {
             Ok(built) => {
+                known.save()?;
                 return Ok(Generated {
                     built,
                     files,
@@ -108,7 +118,7 @@ pub fn build(
                 });
             }
             Err(failure) => {
-                let dropped = drop_refused(&mut files, &sources, &failure)?;
+                let dropped = drop_refused(&mut files, &sources, &failure, known)?;
                 if dropped == 0 {
                     return Err(failure);
                 }
@@ -216,7 +226,12 @@ fn combine(files: &[File]) -> Vec<Combined> {
 
 /// Leaves out the mistakes that a failed build complained of, and says how many. None
 /// where it failed for another reason.
-fn drop_refused(files: &mut [File], sources: &[Combined], failure: &Failure) -> Result<usize> {
+fn drop_refused(
+    files: &mut [File],
+    sources: &[Combined],
+    failure: &Failure,
+    known: &mut Known,
+) -> Result<usize> {
     let Some(BuildError::Failed { log, .. }) = failure.error.downcast_ref() else {
         return Ok(0);
     };
@@ -228,9 +243,14 @@ fn drop_refused(files: &mut [File], sources: &[Combined], failure: &Failure) -> 
         let refused: BTreeSet<usize> = lines
             .filter_map(|line| source.at(usize::try_from(line).ok()?))
             .collect();
-        let mut at = 0..;
-        file.mistakes
-            .retain(|_| at.next().is_none_or(|at| !refused.contains(&at)));
+        let (path, mut at) = (&file.path, 0..);
+        file.mistakes.retain(|mistake| {
+            let is_refused = at.next().is_some_and(|at| refused.contains(&at));
+            if is_refused {
+                known.add_refused(path, mistake);
+            }
+            !is_refused
+        });
         dropped += refused.len();
     }
     Ok(dropped)

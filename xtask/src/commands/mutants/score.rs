@@ -17,6 +17,7 @@ use similar::TextDiff;
 use super::bench::{self, Bench, catch, newly_skipped};
 use super::fate::{Fate, Keep, Place, Summary, Verdict};
 use super::generated::{File, Generated};
+use super::known::Known;
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::kernels;
 
@@ -48,6 +49,7 @@ pub fn arguments(path: &Path) -> Result<BTreeMap<String, String>> {
 pub fn score(
     bench: &Bench<'_>,
     generated: &Generated,
+    known: &mut Known,
     equivalent: &BTreeMap<String, String>,
     keep: &mut Keep<'_>,
 ) -> Result<(Vec<Fate>, Summary)> {
@@ -80,15 +82,18 @@ pub fn score(
         }
         let scenarios = lock(&state).in_order(&right, number, mistake);
         let argument = equivalent.get(&mistake.name());
-        let fate = judge(
-            bench,
-            generated,
-            &right,
-            number,
-            scenarios,
-            (file, mistake),
-            argument,
-        );
+        let fate = match known.is_same_code(&file.path, mistake) {
+            true => Ok(unjudged(file, mistake, Verdict::SameCode)),
+            false => judge(
+                bench,
+                generated,
+                &right,
+                number,
+                scenarios,
+                (file, mistake),
+                argument,
+            ),
+        };
         let mut state = lock(&state);
         let kept = fate.and_then(|fate| {
             if fate.verdict != Verdict::NotReached {
@@ -117,6 +122,14 @@ pub fn score(
     let place = |fate: &Fate| fate.place.as_ref().map(|it| (it.file.clone(), it.line));
     fates.sort_by_key(|fate| (place(fate), fate.name.clone()));
     (state.keep)(&fates, Some(&summary))?;
+    for (file, mistake) in all {
+        let is_same =
+            |fate: &Fate| fate.verdict == Verdict::SameCode && fate.name == mistake.name();
+        if fates.iter().any(is_same) {
+            known.add_same_code(&file.path, mistake);
+        }
+    }
+    known.save()?;
     Ok((fates, summary))
 }
 
@@ -271,13 +284,7 @@ fn judge(
     (file, mistake): (&File, &Mistake),
     argument: Option<&String>,
 ) -> Result<Fate> {
-    let mut fate = Fate {
-        name: mistake.name(),
-        subject: format!("{}: {}", mistake.kind.as_str(), mistake.with),
-        verdict: Verdict::NotReached,
-        place: Some(place(file, mistake)),
-        ..Fate::default()
-    };
+    let mut fate = unjudged(file, mistake, Verdict::NotReached);
     if scenarios.is_empty() {
         return Ok(fate);
     }
@@ -306,6 +313,17 @@ fn judge(
     };
     fate.test_s = began.elapsed().as_secs_f64();
     Ok(fate.judged(caught, console, argument))
+}
+
+/// A mistake that needs no guest.
+fn unjudged(file: &File, mistake: &Mistake, verdict: Verdict) -> Fate {
+    Fate {
+        name: mistake.name(),
+        subject: format!("{}: {}", mistake.kind.as_str(), mistake.with),
+        verdict,
+        place: Some(place(file, mistake)),
+        ..Fate::default()
+    }
 }
 
 fn place(file: &File, mistake: &Mistake) -> Place {

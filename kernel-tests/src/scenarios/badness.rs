@@ -1,0 +1,100 @@
+//! 53: how much a process is worth to the OOM killer.
+
+use nix::unistd::Pid;
+
+use crate::context::Context;
+use crate::failure::{Failure, ensure};
+use crate::needs::Need;
+use crate::procfs;
+use crate::scenario::Scenario;
+use crate::sys::PAGE;
+use crate::victim::{Area, Kind, Spec, Victim};
+use crate::zram::Zram;
+
+/// What oom_score may be off by: each CPU keeps some changes of the counts for itself.
+const SLACK: i64 = 1;
+
+pub const SCENARIO: Scenario = Scenario {
+    name: "badness",
+    number: 53,
+    summary: "oom_score counts what is resident, page tables, what is in swap, and oom_score_adj",
+    needs: &[],
+    deadline_s: 30,
+    run,
+    ..Scenario::DEFAULT
+};
+
+fn run(context: &Context<'_>) -> Result<(), Failure> {
+    let zram = match Need::Zram.missing() {
+        None => Some(Zram::new()?),
+        Some(why) => {
+            context.note(format!("without swap: {why}"))?;
+            None
+        }
+    };
+    let mut victims = vec![
+        ("small", vec![Area::new(Kind::Anon, 1, 16)], 0),
+        ("resident", vec![Area::new(Kind::Anon, 8, 1024)], 0),
+        ("raised", vec![Area::new(Kind::Anon, 1, 1024)], 300),
+        ("lowered", vec![Area::new(Kind::Anon, 1, 1024)], -300),
+        // A page of each table: as much in tables as in memory.
+        ("spread", vec![Area::new(Kind::Spread, 1, 3000 * 512)], 0),
+    ];
+    if zram.is_some() {
+        victims.push(("swapped", vec![Area::new(Kind::Swapped, 8, 512)], 0));
+    }
+    for (name, areas, oom_score_adj) in victims {
+        let victim = Victim::spawn(&Spec {
+            areas,
+            oom_score_adj,
+            ..Spec::default()
+        })?;
+        let (score, expected) = (score(victim.pid())?, expected(victim.pid(), oom_score_adj)?);
+        ensure(score.abs_diff(expected) <= SLACK as u64, || {
+            format!("the oom_score of a {name} process is {score} instead of {expected}")
+        })?;
+    }
+    Ok(())
+}
+
+fn score(pid: Pid) -> Result<i64, Failure> {
+    let text = procfs::read(format!("/proc/{pid}/oom_score"))?;
+    text.trim()
+        .parse()
+        .map_err(|_| Failure::unmet(format!("oom_score is no number: {text:?}")))
+}
+
+/// As oom_badness() and proc_oom_score() have it.
+fn expected(pid: Pid, adj: i32) -> Result<i64, Failure> {
+    let (status, meminfo) = (
+        procfs::read(format!("/proc/{pid}/status"))?,
+        procfs::read("/proc/meminfo")?,
+    );
+    let pages = |text: &str, key: &str| {
+        let kib = procfs::kib(text, key).ok_or_else(|| Failure::unmet(format!("no {key}")))?;
+        Ok((kib * 1024 / PAGE) as i64)
+    };
+    let total = pages(&meminfo, "MemTotal")? + pages(&meminfo, "SwapTotal").unwrap_or(0);
+    let own =
+        pages(&status, "VmRSS")? + pages(&status, "VmPTE")? + pages(&status, "VmSwap").unwrap_or(0);
+    Ok(points(own, adj.into(), total))
+}
+
+/// All in pages.
+fn points(own: i64, adj: i64, total: i64) -> i64 {
+    let badness = own + adj * (total / 1000);
+    (1000 + badness * 1000 / total) * 2 / 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::points;
+
+    #[test]
+    fn points_of_a_process() {
+        assert_eq!(points(0, 0, 250_000), 666);
+        assert_eq!(points(250_000, 0, 250_000), 1333);
+        assert_eq!(points(0, 1000, 250_000), 1333);
+        assert_eq!(points(25_000, -300, 250_000), 533);
+    }
+}
