@@ -7,8 +7,9 @@
  * outlives the process that asked for it and the module can always be unloaded:
  *
  *   watch PID         count the invalidations of that process's memory
- *   refuse START END  from now on refuse those of this range that may not
- *                     block; an empty range refuses none
+ *   refuse START END COUNT
+ *                     from now on refuse those of this range that may not
+ *                     block, so many of them; an empty range refuses none
  *   hold PID          hold that process's mmap_lock for writing
  *   use PID           have a thread of the kernel's use that process's memory
  *
@@ -57,6 +58,7 @@ struct grip {
 	spinlock_t lock;
 	unsigned long long start;
 	unsigned long long end;
+	unsigned long long left;
 	unsigned long long starts;
 	unsigned long long ends;
 	unsigned long long nonblocking;
@@ -123,7 +125,9 @@ static int refuse_start(struct mmu_notifier *notifier,
 	if (mmu_notifier_range_blockable(range))
 		return 0;
 	spin_lock(&grip->lock);
-	if (range->start < grip->end && grip->start < range->end) {
+	if (grip->left && range->start < grip->end &&
+	    grip->start < range->end) {
+		grip->left--;
 		grip->refusals++;
 		refused = true;
 	}
@@ -173,11 +177,12 @@ out:
 }
 
 static void refuse(struct grip *grip, unsigned long long start,
-		   unsigned long long end)
+		   unsigned long long end, unsigned long long count)
 {
 	spin_lock(&grip->lock);
 	grip->start = start;
 	grip->end = end;
+	grip->left = count;
 	grip->count = 0;
 	spin_unlock(&grip->lock);
 }
@@ -285,13 +290,13 @@ static int use(struct grip *grip, pid_t nr)
 
 static int obey(struct grip *grip, const char *text)
 {
-	unsigned long long start, end;
+	unsigned long long start, end, count;
 	int nr;
 
-	if (sscanf(text, "refuse %llx %llx", &start, &end) == 2) {
+	if (sscanf(text, "refuse %llx %llx %llu", &start, &end, &count) == 3) {
 		if (!grip->watched)
 			return -EINVAL;
-		refuse(grip, start, end);
+		refuse(grip, start, end, count);
 		return 0;
 	}
 	/* One address space a grip. To watch what it holds would never end. */

@@ -108,7 +108,13 @@ pub struct Counts {
 impl Notifier<'_> {
     /// Refuses, from now on, what overlaps a range and may not block.
     pub fn refuse(&self, range: Range) -> Result<(), Failure> {
-        send(&self.file, &format!("refuse {:x} {:x}", range.0, range.1))
+        self.refuse_times(range, u64::MAX)
+    }
+
+    /// The same, but no more than so many times.
+    pub fn refuse_times(&self, range: Range, times: u64) -> Result<(), Failure> {
+        let (start, end) = range;
+        send(&self.file, &format!("refuse {start:x} {end:x} {times}"))
     }
 
     pub fn refuse_nothing(&self) -> Result<(), Failure> {

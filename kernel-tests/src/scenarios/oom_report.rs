@@ -1,6 +1,7 @@
 //! 47: what the kernel's log says of an OOM kill.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use nix::unistd::{Pid, getpid};
 
@@ -32,10 +33,14 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(_: &Context<'_>) -> Result<(), Failure> {
-    let _setting = Setting::new("/proc/sys/vm/oom_dump_tasks", "1")?;
     wait_for_reports()?;
-    of_a_group()?;
-    of_the_machine()
+    {
+        let _setting = Setting::new("/proc/sys/vm/oom_dump_tasks", "1")?;
+        of_a_group()?;
+        of_the_machine()?;
+    }
+    let _setting = Setting::new("/proc/sys/vm/oom_dump_tasks", "0")?;
+    without_tasks()
 }
 
 fn of_a_group() -> Result<(), Failure> {
@@ -140,8 +145,30 @@ fn of_the_machine() -> Result<(), Failure> {
         format!("the log lists the tasks {listed:?} instead of {expected:?}")
     })?;
     report.line("oom-kill:constraint=CONSTRAINT_NONE,")?;
+    if Path::new("/proc/sys/vm/compact_memory").exists() {
+        let disabled = report
+            .lines
+            .iter()
+            .any(|line| line.contains("COMPACTION is disabled"));
+        ensure(!disabled, || {
+            "the log says that there is no compaction".into()
+        })?;
+    }
     let killed = format!("Out of memory: Killed process {} (victim) ", victim.pid());
     report.line(&killed).map(drop)
+}
+
+/// Where nobody wants the list.
+fn without_tasks() -> Result<(), Failure> {
+    let mut log = Log::end()?;
+    let mut victim = Victim::spawn(&Spec::default())?;
+    procfs::write("/proc/sysrq-trigger", "f")?;
+    victim.wait_killed()?;
+    let report = Report::read(&mut log)?;
+    report.ensure_begun(-1, 0)?;
+    ensure(report.tasks.is_empty(), || {
+        "the log lists the tasks although nobody wants it".into()
+    })
 }
 
 /// A process's memory in KiB, as its status shows it.

@@ -16,9 +16,13 @@ use crate::smaps;
 use crate::victim::{Area, Kind};
 use crate::wait;
 
-/// Attempts that fail before the way is cleared. The reaper makes ten, a tenth of a
+/// Attempts at the memory of the first victim that are refused. The reaper makes one
+/// more, its last.
+const REFUSALS: usize = ATTEMPTS - 1;
+
+/// Attempts that find the lock of the other one held, at least. They are a tenth of a
 /// second apart.
-const REFUSALS: usize = 3;
+const SKIPS: usize = 3;
 
 /// How long the reaper may take to make them.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,8 +30,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub const SCENARIO: Scenario = Scenario {
     name: "retry",
     number: 38,
-    summary: "a victim whose notifier refuses, then one whose mmap_lock is held: the reaper comes back \
-              to each until it is reaped, and two others wait meanwhile",
+    summary: "a victim whose notifier refuses nine times, then one whose mmap_lock is held: the reaper \
+              comes back to each until it is reaped, and two others wait meanwhile",
     needs: &[Need::Helper, Need::Memcg, Need::OomEvents, Need::Smaps],
     deadline_s: 60,
     run,
@@ -49,7 +53,8 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let (Some(&(start, _)), Some(&(_, end))) = (first, last) else {
         return Err(Failure::unmet("the victim reports no mappings"));
     };
-    notifier.refuse((start, end))?;
+    let times = (REFUSALS * whole.len()) as u64;
+    notifier.refuse_times((start, end), times)?;
 
     // All of it before the reaper's time for the first.
     refused.oom.kill()?;
@@ -59,23 +64,18 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
         other.oom.kill()?;
     }
 
-    wait_until("it was not refused", || {
-        Ok(notifier.counts()?.refusals >= REFUSALS as u64 * whole.len() as u64)
-    })?;
-    smaps::ensure_resident(&smaps::of(refused.pid())?, &whole)?;
-    notifier.refuse_nothing()?;
-    let some = REFUSALS..=ATTEMPTS - 1;
-    refused.ensure_reaped(&watch, &ATTEMPT, some.clone())?;
-    wait_until("it did not find the lock held", || {
-        let passed = watch.about(held.pid())?;
-        Ok(passed
-            .iter()
-            .filter(|event| SKIP.contains(&&*event.name))
-            .count()
-            >= REFUSALS)
-    })?;
+    refused.ensure_reaped(&watch, &ATTEMPT, REFUSALS..=REFUSALS)?;
+    let skips = || -> Result<usize, Failure> {
+        let passed = watch.about(held.pid())?.into_iter();
+        Ok(passed.filter(|event| SKIP.contains(&&*event.name)).count())
+    };
+    wait::until(
+        TIMEOUT,
+        || Ok(skips()? >= SKIPS),
+        || "did not reach the reaper: it did not find the lock held".into(),
+    )?;
     drop(hold);
-    held.ensure_reaped(&watch, &SKIP, some)?;
+    held.ensure_reaped(&watch, &SKIP, SKIPS..=ATTEMPTS - 1)?;
     for other in &mut others {
         other.ensure_reaped(&watch, &ATTEMPT, 0..=0)?;
     }
@@ -117,9 +117,4 @@ impl Waiting {
         wait_skipped(self.pid())?;
         ensure_attempts(&watch.about(self.pid())?, attempt, failed, &ATTEMPT)
     }
-}
-
-/// Waits until the reaper has done something; `not` says that it has not.
-fn wait_until(not: &str, done: impl FnMut() -> Result<bool, Failure>) -> Result<(), Failure> {
-    wait::until(TIMEOUT, done, || format!("did not reach the reaper: {not}"))
 }
