@@ -147,8 +147,8 @@ pub struct Spec {
     pub oom_score_adj: i32,
     /// Threads beside the first.
     pub threads: u32,
-    /// Whether another process shares its memory.
-    pub sharer: bool,
+    /// Other processes that share its memory.
+    pub sharers: u32,
 }
 
 impl Default for Spec {
@@ -159,17 +159,17 @@ impl Default for Spec {
             cgroup: None,
             oom_score_adj: 1000,
             threads: 0,
-            sharer: false,
+            sharers: 0,
         }
     }
 }
 
-/// What a victim says once its memory, threads and sharer are there.
+/// What a victim says once its memory, threads and sharers are there.
 #[derive(Debug, Serialize, Deserialize)]
 struct Ready {
     ranges: Vec<Vec<Range>>,
     threads: Vec<i32>,
-    sharer: Option<i32>,
+    sharers: Vec<i32>,
 }
 
 /// A running victim. Dropped, it is killed and waited for.
@@ -182,8 +182,8 @@ pub struct Victim {
     pub ranges: Vec<Vec<Range>>,
     /// Its threads but the first.
     pub threads: Vec<Pid>,
-    /// The process that shares its memory.
-    pub sharer: Option<Pid>,
+    /// The processes that share its memory, as they began.
+    pub sharers: Vec<Pid>,
     gone: bool,
 }
 
@@ -208,7 +208,7 @@ impl Victim {
             stdout: BufReader::new(stdout),
             ranges: Vec::new(),
             threads: Vec::new(),
-            sharer: None,
+            sharers: Vec::new(),
             gone: false,
         };
         let line = victim.read_line()?;
@@ -216,7 +216,7 @@ impl Victim {
             .map_err(|_| Failure::unmet(format!("the victim could not start: {}", line.trim())))?;
         victim.ranges = ready.ranges;
         victim.threads = ready.threads.into_iter().map(Pid::from_raw).collect();
-        victim.sharer = ready.sharer.map(Pid::from_raw);
+        victim.sharers = ready.sharers.into_iter().map(Pid::from_raw).collect();
         Ok(victim)
     }
 
@@ -519,12 +519,10 @@ pub fn main(spec: &str) -> Result<(), Failure> {
         threads: (0..spec.threads)
             .map(|_| idle_thread())
             .collect::<Result<_, _>>()?,
-        sharer: spec
-            .sharer
-            .then(spawn_sharer)
-            .transpose()
-            .while_doing(|| "sharing memory".into())?
-            .map(Pid::as_raw),
+        sharers: (0..spec.sharers)
+            .map(|_| spawn_sharer().map(Pid::as_raw))
+            .collect::<Result<_, _>>()
+            .while_doing(|| "sharing memory".into())?,
     };
     let mut ready = serde_json::to_string(&ready).while_doing(|| "reporting".into())?;
     ready.push('\n');

@@ -30,10 +30,21 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let mut watch = Watch::new()?;
     let mut log = Log::end()?;
     let sharer = Sharer::spawn()?;
+    let pid = sharer.0;
+    victim::pin(pid)?;
     let before = procfs::oom_kills()?;
     procfs::write("/proc/sysrq-trigger", "f")?;
-    victim::wait_killed(sharer.0)?;
-    let pid = sharer.0;
+    victim::wait_pinned(pid)?;
+    // Nobody is to wait for what it will not give back.
+    let score = procfs::read(format!("/proc/{pid}/oom_score"))?;
+    ensure(score.trim() == "0", || {
+        format!(
+            "{pid} may still be chosen: its oom_score is {}",
+            score.trim()
+        )
+    })?;
+    victim::release(pid)?;
+    victim::wait_killed(pid)?;
     // Nothing is left to end.
     std::mem::forget(sharer);
     let kills = procfs::oom_kills()?.saturating_sub(before);
@@ -94,6 +105,8 @@ impl Sharer {
 impl Drop for Sharer {
     fn drop(&mut self) {
         let _ = nix::sys::signal::kill(self.0, nix::sys::signal::Signal::SIGKILL);
+        // It may be held.
+        let _ = victim::release(self.0);
         let _ = victim::wait_killed(self.0);
     }
 }

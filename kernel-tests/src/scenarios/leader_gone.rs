@@ -18,6 +18,9 @@ use crate::sys::{pidfd_open, process_mrelease};
 use crate::victim::{self, Area, Kind, Spec, Victim};
 use crate::wait;
 
+/// Pages that another one asks for: fewer than the victim gives back.
+const PAGES: u64 = 400;
+
 /// How long the first thread may take to end.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -25,7 +28,7 @@ pub const SCENARIO: Scenario = Scenario {
     name: "leader-gone",
     number: 40,
     summary: "the first thread of a victim has ended: process_mrelease still refuses it alive and \
-              reaps it dying, and the OOM killer finds it",
+              reaps it dying, and the OOM killer finds it, alive and dying",
     needs: &[
         Need::Memcg,
         Need::OomEvents,
@@ -39,7 +42,8 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(_: &Context<'_>) -> Result<(), Failure> {
     released()?;
-    killed()
+    killed(false)?;
+    killed(true)
 }
 
 /// By hand.
@@ -62,20 +66,34 @@ fn released() -> Result<(), Failure> {
     end(&mut victim, held)
 }
 
-/// By the OOM killer, which names the thread that it finds.
-fn killed() -> Result<(), Failure> {
+/// By the OOM killer, which names the thread that it finds; `dying` if the process was
+/// killed before.
+fn killed(dying: bool) -> Result<(), Failure> {
     let mut watch = Watch::new()?;
     let cgroup = Cgroup::new(SCENARIO.name)?;
     let (mut victim, held) = spawn(Some(&cgroup))?;
+    let mut other = Victim::spawn(&Spec {
+        cgroup: Some(cgroup.path().to_owned()),
+        oom_score_adj: 0,
+        ..Spec::default()
+    })?;
     victim::pin(held)?;
+    if dying {
+        victim.kill()?;
+        victim::wait_pinned(held)?;
+    }
     cgroup.limit_to_current(1 << 20)?;
-    victim.exhaust()?;
-    victim::wait_pinned(held)?;
+    other.grow(PAGES)?;
+    if !dying {
+        victim::wait_pinned(held)?;
+    }
     let threads = procfs::threads(victim.pid())?;
     let threads: Vec<Pid> = threads.into_iter().map(|thread| thread.pid).collect();
     watch.reaped_one_of(&[threads, victim.threads.clone()].concat())?;
+    other.grown()?;
     smaps::ensure_reaped(&smaps::of(held)?)?;
     end(&mut victim, held)?;
+    other.ping()?;
     let kills = cgroup.event("oom_kill")?;
     ensure(kills == 1, || {
         format!("memory.events counts {kills} OOM kills instead of 1")

@@ -1,8 +1,7 @@
-//! 11: two processes with one address space.
+//! 11: processes with one address space.
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::os::fd::AsFd;
 
 use crate::cgroup::Cgroup;
@@ -31,69 +30,73 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 fn run(_: &Context<'_>) -> Result<(), Failure> {
-    released(&spawn(None)?)?;
+    released(&spawn(None, 2)?)?;
     killed()
 }
 
-fn spawn(cgroup: Option<&Cgroup>) -> Result<Victim, Failure> {
+fn spawn(cgroup: Option<&Cgroup>, sharers: u32) -> Result<Victim, Failure> {
     Victim::spawn(&Spec {
         areas: vec![Area::new(Kind::Anon, 16, 64)],
         cgroup: cgroup.map(|cgroup| cgroup.path().to_owned()),
-        sharer: true,
+        sharers,
         ..Spec::default()
     })
 }
 
-fn sharer_of(victim: &Victim) -> Result<Pid, Failure> {
-    victim
-        .sharer
-        .ok_or_else(|| Failure::unmet("nobody shares the victim's memory"))
-}
-
-/// By hand: as long as one of the two lives, nothing may be released.
+/// By hand: as long as one of them lives, whichever, nothing may be released.
 fn released(victim: &Victim) -> Result<(), Failure> {
-    let sharer = sharer_of(victim)?;
     let pidfd = pidfd_open(victim.pid()).while_doing(|| "opening a pidfd".into())?;
     victim.pin()?;
     victim.kill()?;
     victim.wait_pinned()?;
-    let answer = process_mrelease(pidfd.as_fd(), 0);
-    ensure(answer == Err(Errno::EINVAL), || {
-        format!("while the sharer lives: {answer:?} instead of EINVAL")
-    })?;
     let ranges = victim.ranges.concat();
-    smaps::ensure_resident(&smaps::of(victim.pid())?, &ranges)?;
-
-    victim::pin(sharer)?;
-    kill(sharer, Signal::SIGKILL).while_doing(|| format!("killing {sharer}"))?;
-    victim::wait_pinned(sharer)?;
+    for &sharer in &victim.sharers {
+        let answer = process_mrelease(pidfd.as_fd(), 0);
+        ensure(answer == Err(Errno::EINVAL), || {
+            format!("while {sharer} lives: {answer:?} instead of EINVAL")
+        })?;
+        smaps::ensure_resident(&smaps::of(victim.pid())?, &ranges)?;
+        victim::pin(sharer)?;
+        kill(sharer, Signal::SIGKILL).while_doing(|| format!("killing {sharer}"))?;
+        victim::wait_pinned(sharer)?;
+    }
     let answer = process_mrelease(pidfd.as_fd(), 0);
     ensure(answer == Ok(()), || {
-        format!("when both are dying: {answer:?} instead of 0")
+        format!("when all are dying: {answer:?} instead of 0")
     })?;
     smaps::ensure_reaped(&smaps::of(victim.pid())?)?;
-    victim::release(sharer)?;
+    for &sharer in &victim.sharers {
+        victim::release(sharer)?;
+    }
     victim.release()?;
     victim::wait_killed(victim.pid())?;
-    // Its parent is gone: the first process has to wait for it.
-    victim::wait_killed(sharer)
+    // Their parent is gone: the first process has to wait for them.
+    victim
+        .sharers
+        .iter()
+        .copied()
+        .try_for_each(victim::wait_killed)
 }
 
-/// By the OOM killer: both die of one kill.
+/// By the OOM killer: all die of one kill.
 fn killed() -> Result<(), Failure> {
     let mut watch = Watch::new()?;
     let cgroup = Cgroup::new("sharer")?;
-    let mut victim = spawn(Some(&cgroup))?;
-    let sharer = sharer_of(&victim)?;
+    let mut victim = spawn(Some(&cgroup), 1)?;
     victim.pin()?;
     cgroup.limit_to_current(1 << 20)?;
     victim.exhaust()?;
     victim.wait_pinned()?;
-    watch.reaped_one_of(&[victim.pid(), sharer])?;
+    let all = [victim.sharers.as_slice(), &[victim.pid()]].concat();
+    watch.reaped_one_of(&all)?;
     smaps::ensure_reaped(&smaps::of(victim.pid())?)?;
     victim.release()?;
     victim.wait_killed()?;
-    victim::wait_killed(sharer)?;
+    victim
+        .sharers
+        .iter()
+        .copied()
+        .try_for_each(victim::wait_killed)?;
     let kills = cgroup.event("oom_kill")?;
     ensure(kills == 1, || {
         format!("memory.events counts {kills} OOM kills instead of 1")
