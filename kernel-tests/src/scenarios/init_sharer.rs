@@ -1,18 +1,24 @@
 //! 42: a victim that shares its memory with the first process.
 
+use std::time::Duration;
+
 use nix::unistd::{Pid, getpid};
 
 use crate::context::Context;
 use crate::failure::{Failure, ResultExt, ensure};
 use crate::kmsg::Log;
 use crate::needs::Need;
-use crate::oom::{OomVictim, Watch};
+use crate::oom::{OomVictim, Watch, wait_skipped};
 use crate::procfs::{self, Setting};
 use crate::scenario::Scenario;
 use crate::smaps;
 use crate::sys::spawn_sharer;
 use crate::trace::Event;
 use crate::victim::{self, Area, Kind, Spec, Victim};
+use crate::wait;
+
+/// How long the kernel may take to say whose memory it spares.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub const SCENARIO: Scenario = Scenario {
     name: "init-sharer",
@@ -35,14 +41,9 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let before = procfs::oom_kills()?;
     procfs::write("/proc/sysrq-trigger", "f")?;
     victim::wait_pinned(pid)?;
-    // Nobody is to wait for what it will not give back.
-    let score = procfs::read(format!("/proc/{pid}/oom_score"))?;
-    ensure(score.trim() == "0", || {
-        format!(
-            "{pid} may still be chosen: its oom_score is {}",
-            score.trim()
-        )
-    })?;
+    // Nobody is to wait for what it will not give back. The killer gets there while the
+    // victim stops.
+    wait_skipped(pid)?;
     victim::release(pid)?;
     victim::wait_killed(pid)?;
     // Nothing is left to end.
@@ -53,9 +54,11 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     })?;
     let pinned = format!("oom killer {pid} (");
     let says = |text: &str| text.starts_with(&pinned) && text.contains(" has mm pinned by 1 (");
-    ensure(log.lines().iter().any(|line| says(&line.text)), || {
-        format!("the log does not say that the memory of {pid} is pinned by 1")
-    })?;
+    wait::until(
+        TIMEOUT,
+        || Ok(log.lines().iter().any(|line| says(&line.text))),
+        || format!("the log does not say that the memory of {pid} is pinned by 1"),
+    )?;
 
     // The reaper, who works, has had time to come.
     let mut oom = OomVictim::pinned(SCENARIO.name, vec![Area::new(Kind::Anon, 4, 64)], None)?;

@@ -1,7 +1,9 @@
 //! 50: who asks for memory is killed, where the administrator wants it so.
 
+use std::time::Duration;
+
 use crate::context::Context;
-use crate::failure::{Failure, ensure};
+use crate::failure::Failure;
 use crate::hugetlb::Pool;
 use crate::kmsg::Log;
 use crate::needs::Need;
@@ -10,9 +12,13 @@ use crate::procfs::{self, Setting};
 use crate::scenario::Scenario;
 use crate::trace::{Clock, Trace};
 use crate::victim::{Spec, Victim};
+use crate::wait;
 
 /// What is left to touch, page by page.
 const LEFT_KIB: u64 = 48 << 10;
+
+/// How long the line about the kill may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub const SCENARIO: Scenario = Scenario {
     name: "kill-allocating",
@@ -48,10 +54,14 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
         "Out of memory (oom_kill_allocating_task): Killed process {} ",
         asking.pid()
     );
-    ensure(
-        log.lines()
-            .iter()
-            .any(|line| line.text.starts_with(&killed)),
+    wait::until(
+        TIMEOUT,
+        || {
+            Ok(log
+                .lines()
+                .iter()
+                .any(|line| line.text.starts_with(&killed)))
+        },
         || format!("the kernel did not log {killed:?}"),
     )
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::unistd::{Pid, getpid};
 
@@ -16,10 +17,14 @@ use crate::procfs::{self, Setting};
 use crate::scenario::Scenario;
 use crate::sys::PAGE;
 use crate::victim::{Area, Kind, Spec, Victim};
+use crate::wait;
 
 /// How far the kernel's counts of pages may be off: each CPU keeps some changes for
 /// itself.
 const SLACK_KIB: u64 = 768;
+
+/// How long the report of a kill may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub const SCENARIO: Scenario = Scenario {
     name: "oom-report",
@@ -68,7 +73,7 @@ fn of_a_group() -> Result<(), Failure> {
     victim.exhaust()?;
     victim.wait_pinned()?;
     let before = Memory::of(pid)?;
-    let report = Report::read(&mut log)?;
+    let report = Report::read(&mut log, pid)?;
 
     report.ensure_begun(0, 700)?;
     let members: BTreeSet<i32> = others
@@ -138,7 +143,7 @@ fn of_the_machine() -> Result<(), Failure> {
     })?;
     procfs::write("/proc/sysrq-trigger", "f")?;
     victim.wait_killed()?;
-    let report = Report::read(&mut log)?;
+    let report = Report::read(&mut log, victim.pid())?;
     report.ensure_begun(-1, 0)?;
     let listed: BTreeSet<i32> = report.tasks.iter().filter_map(Row::pid).collect();
     ensure(listed == expected, || {
@@ -164,7 +169,7 @@ fn without_tasks() -> Result<(), Failure> {
     let mut victim = Victim::spawn(&Spec::default())?;
     procfs::write("/proc/sysrq-trigger", "f")?;
     victim.wait_killed()?;
-    let report = Report::read(&mut log)?;
+    let report = Report::read(&mut log, victim.pid())?;
     report.ensure_begun(-1, 0)?;
     ensure(report.tasks.is_empty(), || {
         "the log lists the tasks although nobody wants it".into()
@@ -208,8 +213,18 @@ struct Report {
 struct Row(Vec<(String, String)>);
 
 impl Report {
-    fn read(log: &mut Log) -> Result<Self, Failure> {
-        let lines: Vec<String> = log.lines().into_iter().map(|line| line.text).collect();
+    /// Waits for the line about the kill, the last one: a victim may stop or be gone
+    /// before it is written.
+    fn read(log: &mut Log, victim: Pid) -> Result<Self, Failure> {
+        let killed = format!("Killed process {victim} (");
+        let mut lines: Vec<String> = Vec::new();
+        let more = || {
+            lines.extend(log.lines().into_iter().map(|line| line.text));
+            Ok(lines.iter().any(|line| line.contains(&killed)))
+        };
+        wait::until(TIMEOUT, more, || {
+            format!("the kernel did not log {killed:?}")
+        })?;
         Ok(Self {
             tasks: tasks(&lines),
             lines,
