@@ -15,9 +15,9 @@ use crate::victim::{Spec, Victim};
 /// in the pool of huge pages.
 const LEFT_KIB: u64 = 48 << 10;
 
-/// Pages that another one asks for: fewer than the victim gives back, and more than
-/// CPUs keep for themselves.
-const PAGES: u64 = 4096;
+/// Pages that another one asks for: fewer than the victim gives back, and more than what
+/// can be free when it is killed.
+const PAGES: u64 = 9_000;
 
 pub const SCENARIO: Scenario = Scenario {
     name: "global-stuck",
