@@ -35,6 +35,7 @@
 #include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -187,6 +188,17 @@ static void refuse(struct grip *grip, unsigned long long start,
 	spin_unlock(&grip->lock);
 }
 
+static void wait_to_stop(void)
+{
+	for (;;) {
+		set_current_state(TASK_IDLE);
+		if (kthread_should_stop())
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+}
+
 /*
  * A thread of the kernel's, since no task may return to user space with a lock.
  * It only tries, so that it can always be stopped; not every kernel has a name
@@ -198,32 +210,24 @@ static int hold_lock(void *data)
 
 	grip->locked = down_write_trylock(&grip->held->mmap_lock);
 	complete(&grip->tried);
-	for (;;) {
-		set_current_state(TASK_IDLE);
-		if (kthread_should_stop())
-			break;
-		schedule();
-	}
-	__set_current_state(TASK_RUNNING);
+	wait_to_stop();
 	if (grip->locked)
 		up_write(&grip->held->mmap_lock);
 	return 0;
 }
 
-/* As long as it does, it is a user of the memory like the process itself. */
+/*
+ * As long as it does, it is a user of the memory like the process itself. Threads
+ * of the kernel's ignore all signals; of this one is to be seen that it got one.
+ */
 static int use_memory(void *data)
 {
 	struct grip *grip = data;
 
+	allow_signal(SIGKILL);
 	kthread_use_mm(grip->held);
 	complete(&grip->tried);
-	for (;;) {
-		set_current_state(TASK_IDLE);
-		if (kthread_should_stop())
-			break;
-		schedule();
-	}
-	__set_current_state(TASK_RUNNING);
+	wait_to_stop();
 	kthread_unuse_mm(grip->held);
 	return 0;
 }

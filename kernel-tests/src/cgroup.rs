@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::failure::{Failure, ResultExt};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::procfs;
 use crate::timeout_scale::scaled;
 
@@ -60,6 +60,14 @@ impl Cgroup {
         let events = procfs::read(self.path.join("memory.events"))?;
         procfs::value(&events, name)
             .ok_or_else(|| Failure::unmet(format!("memory.events has no {name}")))
+    }
+
+    /// Fails unless one of its members was killed for want of memory.
+    pub fn ensure_one_kill(&self) -> Result<(), Failure> {
+        let kills = self.event("oom_kill")?;
+        ensure(kills == 1, || {
+            format!("memory.events counts {kills} OOM kills instead of 1")
+        })
     }
 }
 

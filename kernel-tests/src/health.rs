@@ -38,7 +38,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a process that is ending by itself may take to be gone.
 const ENDING: Duration = Duration::from_secs(2);
 
-/// What scenarios set for a while.
+/// What scenarios and the kernel's own tests set for a while.
 const SETTINGS: [&str; 9] = [
     "/proc/sys/kernel/core_pattern",
     "/proc/sys/vm/nr_hugepages",
@@ -56,7 +56,7 @@ const SETTINGS: [&str; 9] = [
 pub struct Health {
     log: File,
     mounts: String,
-    settings: Vec<Setting>,
+    settings: Vec<(&'static str, String)>,
     taint: u64,
     dying: u64,
     available: u64,
@@ -102,10 +102,9 @@ impl Health {
             Ok(mounts) if mounts == self.mounts => {}
             _ => complaints.push("left behind: mounts".into()),
         }
-        let after = settings().into_iter();
-        for (before, now) in self.settings.iter().zip(after) {
+        for ((name, before), (_, now)) in self.settings.iter().zip(settings()) {
             if *before != now {
-                let (name, before, now) = (&now.name, &before.value, &now.value);
+                let (before, now) = (before.trim_end(), now.trim_end());
                 complaints.push(format!("left behind: {name} is {now} instead of {before}"));
             }
         }
@@ -164,29 +163,14 @@ impl Health {
     }
 }
 
-/// Something that a scenario may set.
-#[derive(Debug, PartialEq, Eq)]
-struct Setting {
-    name: String,
-    value: String,
-}
-
-/// The settings as they are. A kernel that lacks one has an empty value.
-fn settings() -> Vec<Setting> {
-    let files = SETTINGS.iter().map(|&path| Setting {
-        name: path.to_owned(),
-        value: procfs::read(path).unwrap_or_default().trim().to_owned(),
-    });
+/// The settings as they are, by their names. A kernel that lacks one has an empty value.
+fn settings() -> Vec<(&'static str, String)> {
+    let files = SETTINGS.map(|path| (path, procfs::read(path).unwrap_or_default()));
     let reaper = oom::reaper().and_then(|pid| procfs::read(format!("/proc/{pid}/status")));
-    let cpus = reaper.ok().and_then(|status| {
-        let cpus = procfs::field(&status, "Cpus_allowed_list")?;
-        Some(cpus.to_owned())
-    });
-    let reaper = Setting {
-        name: "the CPUs of oom_reaper".to_owned(),
-        value: cpus.unwrap_or_default(),
-    };
-    files.chain([reaper]).collect()
+    let reaper = reaper.unwrap_or_default();
+    let cpus = procfs::field(&reaper, "Cpus_allowed_list").unwrap_or_default();
+    let cpus = ("the CPUs of oom_reaper", cpus.to_owned());
+    files.into_iter().chain([cpus]).collect()
 }
 
 /// Has each CPU drop the address space that it ran last (lazy TLB): the kernel

@@ -32,6 +32,12 @@ impl Pool {
         Ok(pool)
     }
 
+    /// Grows the pool until so much of what can be had is left.
+    pub fn leaving(kib: u64) -> Result<Self, Failure> {
+        let spare = procfs::mem_available()?.saturating_sub(kib);
+        Self::grow_up_to(spare >> 11)
+    }
+
     /// How many pages of the pool nobody uses.
     pub fn free() -> Result<u64, Failure> {
         procfs::kib(&procfs::read("/proc/meminfo")?, "HugePages_Free")

@@ -3,10 +3,15 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 use nix::libc;
 
 use crate::failure::{Failure, ResultExt};
+use crate::wait;
+
+/// How long a record may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A place in the kernel's log. Reading goes on where it stopped.
 #[derive(Debug)]
@@ -58,6 +63,17 @@ impl Log {
             }
         }
         lines
+    }
+
+    /// Waits until a record is written that `is_wanted`: the kernel may write it behind
+    /// what else is seen of it. Fails with what `otherwise` says.
+    pub fn wait(
+        &mut self,
+        is_wanted: impl Fn(&str) -> bool,
+        otherwise: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        let written = || Ok(self.lines().iter().any(|line| is_wanted(&line.text)));
+        wait::until(TIMEOUT, written, otherwise)
     }
 }
 

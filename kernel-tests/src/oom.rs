@@ -13,6 +13,7 @@ use crate::procfs;
 use crate::timeout_scale::scaled;
 use crate::trace::{self, Clock, Event, Span, Trace};
 use crate::victim::{Area, Spec, Victim};
+use crate::wait;
 
 /// The kernel gives a victim two seconds before it wakes the reaper.
 const REAPER_DELAY: Duration = Duration::from_secs(2);
@@ -85,10 +86,7 @@ impl OomVictim {
     /// Waits for the end of a victim that was let go.
     pub fn check_end(&mut self) -> Result<(), Failure> {
         self.victim.wait_killed()?;
-        let kills = self.cgroup.event("oom_kill")?;
-        ensure(kills == 1, || {
-            format!("memory.events counts {kills} OOM kills instead of 1")
-        })
+        self.cgroup.ensure_one_kill()
     }
 }
 
@@ -230,20 +228,17 @@ impl Watch {
         wanted: fn(&Line, Pid) -> bool,
         unwanted: fn(&Line, Pid) -> bool,
     ) -> Result<Vec<Event>, Failure> {
-        let deadline = Instant::now() + scaled(TIMEOUT);
-        loop {
+        let has_ended = || {
             let lines = log.lines();
             if let Some(line) = lines.iter().find(|line| unwanted(line, pid)) {
                 return Err(Failure::unmet(format!("the log says: {}", line.text)));
             }
-            if lines.iter().any(|line| wanted(line, pid)) {
-                return self.about(pid);
-            }
-            ensure(Instant::now() < deadline, || {
-                format!("did not reach the reaper: it has not ended with {pid}")
-            })?;
-            thread::sleep(POLL);
-        }
+            Ok(lines.iter().any(|line| wanted(line, pid)))
+        };
+        wait::until(TIMEOUT, has_ended, || {
+            format!("did not reach the reaper: it has not ended with {pid}")
+        })?;
+        self.about(pid)
     }
 
     /// The events about a process.
@@ -454,24 +449,43 @@ fn logged(lines: &[Line], pid: Pid) -> Result<u64, Failure> {
     Ok(reaped - seen)
 }
 
+/// Asks for the OOM killer (sysrq-f), who chooses from the whole machine.
+pub fn request() -> Result<(), Failure> {
+    procfs::write("/proc/sysrq-trigger", "f")
+}
+
+/// Fails unless the kernel has counted one OOM kill more than `before`.
+pub fn ensure_one_kill_since(before: u64) -> Result<(), Failure> {
+    let kills = procfs::oom_kills()?.saturating_sub(before);
+    ensure(kills == 1, || {
+        format!("vmstat counts {kills} OOM kills instead of 1")
+    })
+}
+
+/// What a process is worth to the OOM killer; 0 where it may not be chosen.
+pub fn score(pid: Pid) -> Result<u64, Failure> {
+    let text = procfs::read(format!("/proc/{pid}/oom_score"))?;
+    text.trim()
+        .parse()
+        .map_err(|_| Failure::unmet(format!("the oom_score of {pid} is no number: {text:?}")))
+}
+
+/// Fails if the OOM killer may choose a process.
+pub fn ensure_unseen(pid: Pid) -> Result<(), Failure> {
+    let score = score(pid)?;
+    ensure(score == 0, || {
+        format!("{pid} may be chosen: its oom_score is {score}")
+    })
+}
+
 /// Waits until the OOM killer skips a victim that is still there
 /// (`MMF_OOM_SKIP`): the reaper sets that whether it could reap or not.
 pub fn wait_skipped(pid: Pid) -> Result<(), Failure> {
-    let path = format!("/proc/{pid}/oom_score");
-    let deadline = Instant::now() + scaled(TIMEOUT);
-    loop {
-        let score = procfs::read(&path)?;
-        if score.trim() == "0" {
-            return Ok(());
-        }
-        ensure(Instant::now() < deadline, || {
-            format!(
-                "{pid} may still be chosen: its oom_score is {}",
-                score.trim()
-            )
-        })?;
-        thread::sleep(POLL);
-    }
+    wait::until(
+        TIMEOUT,
+        || Ok(score(pid)? == 0),
+        || format!("{pid} may still be chosen: its oom_score is not 0"),
+    )
 }
 
 /// Checks that a trace saw one OOM kill, that of `pid`, and returns its time by

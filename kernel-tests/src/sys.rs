@@ -77,6 +77,13 @@ pub fn run_when_idle(pid: Pid) -> io::Result<()> {
     Ok(())
 }
 
+/// By which policy a process is scheduled (`SCHED_OTHER`, `SCHED_FIFO`, ...).
+pub fn scheduling_policy(pid: Pid) -> io::Result<libc::c_long> {
+    // SAFETY: the call takes a number. The C library of the guest refuses to make it.
+    let policy = unsafe { libc::syscall(libc::SYS_sched_getscheduler, pid.as_raw()) };
+    Ok(Errno::result(policy)?)
+}
+
 /// Sets the nice value of the calling thread.
 pub fn set_nice(nice: i32) -> io::Result<()> {
     // SAFETY: the call takes three integers and touches no memory of ours.
@@ -267,33 +274,26 @@ impl Mapping {
         Ok(())
     }
 
-    /// Unmaps its last `bytes`, which leave less than all.
-    pub fn cut(self, bytes: u64) -> io::Result<Self> {
-        let left = usize::try_from(bytes)
-            .ok()
-            .and_then(|bytes| self.len.get().checked_sub(bytes))
-            .and_then(NonZeroUsize::new)
-            .ok_or(io::ErrorKind::InvalidInput)?;
-        // SAFETY: the range lies inside a mapping of ours, to which there is
-        // no Rust reference, and is given up here.
-        unsafe { munmap(self.base.byte_add(left.get()), self.len.get() - left.get())? };
-        Ok(Self { len: left, ..self })
+    /// Both sides of an offset, of which neither is empty.
+    pub fn split(self, at: u64) -> io::Result<(Self, Self)> {
+        let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+        let head = usize::try_from(at).ok().and_then(NonZeroUsize::new);
+        let head = head.ok_or_else(invalid)?;
+        let tail = self.len.get().checked_sub(head.get());
+        let tail = tail.and_then(NonZeroUsize::new).ok_or_else(invalid)?;
+        // SAFETY: the offset lies inside the mapping.
+        let behind = unsafe { self.base.byte_add(head.get()) };
+        let [head, tail] =
+            [(self.base, head), (behind, tail)].map(|(base, len)| Self { base, len });
+        Ok((head, tail))
     }
 
-    /// Unmaps its first `bytes`, which leave less than all.
-    pub fn cut_head(self, bytes: u64) -> io::Result<Self> {
-        let (bytes, left) = usize::try_from(bytes)
-            .ok()
-            .and_then(|bytes| Some((bytes, self.len.get().checked_sub(bytes)?)))
-            .and_then(|(bytes, left)| Some((bytes, NonZeroUsize::new(left)?)))
-            .ok_or(io::ErrorKind::InvalidInput)?;
-        // SAFETY: the range lies inside a mapping of ours, to which there is
-        // no Rust reference, and is given up here; what begins behind it is still ours.
-        let base = unsafe {
-            munmap(self.base, bytes)?;
-            self.base.byte_add(bytes)
-        };
-        Ok(Self { base, len: left })
+    /// Gives it back to the kernel.
+    pub fn unmap(self) -> io::Result<()> {
+        // SAFETY: the range is a mapping of ours, to which there is no Rust
+        // reference, and our only caller uses it no more.
+        unsafe { munmap(self.base, self.len.get())? };
+        Ok(())
     }
 
     /// Reads the first byte of each page.

@@ -360,6 +360,13 @@ impl Victim {
         wait_pinned(self.pid)
     }
 
+    /// Kills it, and holds it dead but whole (PIN).
+    pub fn kill_held(&self) -> Result<(), Failure> {
+        self.pin()?;
+        self.kill()?;
+        self.wait_pinned()
+    }
+
     /// Lets a pinned victim go on to its end.
     pub fn release(&self) -> Result<(), Failure> {
         release(self.pid)
@@ -707,11 +714,17 @@ fn map(area: &Area, next: &mut u64, files: &mut Vec<OwnedFd>) -> Result<Vec<Rang
             (Kind::Huge | Kind::CutHuge | Kind::HeadCutHuge, _) => {
                 mapping.huge().while_doing(doing)?;
                 mapping.fill(FILL);
-                mapping = match area.kind {
-                    Kind::CutHuge => mapping.cut(HUGE / 2).while_doing(doing)?,
-                    Kind::HeadCutHuge => mapping.cut_head(HUGE / 2).while_doing(doing)?,
-                    _ => mapping,
+                let cut = match area.kind {
+                    Kind::CutHuge => Some(mapping.split(len - HUGE / 2)),
+                    Kind::HeadCutHuge => {
+                        Some(mapping.split(HUGE / 2).map(|(head, tail)| (tail, head)))
+                    }
+                    _ => None,
                 };
+                if let Some((kept, cut)) = cut.transpose().while_doing(doing)? {
+                    cut.unmap().while_doing(doing)?;
+                    mapping = kept;
+                }
             }
             (Kind::Sparse, _) => mapping.fill_ends(FILL),
             (Kind::Spread, _) => mapping.fill_each((HUGE / PAGE) as usize, FILL),

@@ -17,26 +17,31 @@ pub struct Changed {
     pub lines: BTreeSet<usize>,
 }
 
+impl Changed {
+    /// A file, where patched has it.
+    pub fn read(job: &Job, kernel: &Kernel, path: &str) -> Result<Option<Self>> {
+        let text = |arm| kernels::source(job, kernel, arm, path);
+        let Some(after) = text(Arm::Patched)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            path: path.to_owned(),
+            lines: lines(&text(Arm::Base)?.unwrap_or_default(), &after),
+            text: after,
+        }))
+    }
+}
+
 /// The files of a series that patched has.
 pub fn by_the_series(job: &Job, kernel: &Kernel) -> Result<Vec<Changed>> {
-    let mut changed = Vec::new();
-    for path in kernels::changed(job, kernel)? {
-        let text = |arm| kernels::source(job, kernel, arm, &path);
-        if let Some(after) = text(Arm::Patched)? {
-            let before = text(Arm::Base)?.unwrap_or_default();
-            changed.push(Changed {
-                lines: lines(&before, &after),
-                text: after,
-                path,
-            });
-        }
-    }
-    Ok(changed)
+    let paths = kernels::changed(job, kernel)?.into_iter();
+    let read = paths.map(|path| Changed::read(job, kernel, &path));
+    read.filter_map(Result::transpose).collect()
 }
 
 /// The lines of a new text that are not in the old one, and those beside what it has
 /// lost, counted from 1.
-pub fn lines(old: &str, new: &str) -> BTreeSet<usize> {
+fn lines(old: &str, new: &str) -> BTreeSet<usize> {
     let diff = TextDiff::from_lines(old, new);
     let lines = diff.ops().iter().flat_map(|op| match *op {
         DiffOp::Equal { .. } => 0..0,

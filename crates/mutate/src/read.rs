@@ -6,7 +6,7 @@
 //! places in the tree are places in the source.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use thiserror::Error;
 use tree_sitter::{Node, Parser, Tree};
@@ -99,14 +99,15 @@ impl Source {
     }
 
     /// The functions that have one of these lines, counted from 1.
-    pub fn functions_at(&self, lines: &[usize]) -> Vec<&str> {
-        let has = |function: &&Function| {
-            let Range { start, end } = function.range;
-            let lines_of = line_of(&self.text, start)..=line_of(&self.text, end);
-            lines.iter().any(|line| lines_of.contains(line))
-        };
+    pub fn functions_at(&self, lines: &BTreeSet<usize>) -> Vec<&str> {
+        let has = |function: &&Function| lines.range(self.lines_of(function)).next().is_some();
         let found = self.functions.iter().filter(has);
         found.map(|function| &*function.name).collect()
+    }
+
+    fn lines_of(&self, function: &Function) -> RangeInclusive<usize> {
+        let Range { start, end } = function.range;
+        line_of(&self.text, start)..=line_of(&self.text, end)
     }
 
     /// The statements behind these lines, counted from 1.
@@ -114,8 +115,8 @@ impl Source {
         let mut marked = Marked::default();
         for function in &self.functions {
             let Range { start, end } = function.range;
-            let own = line_of(&self.text, start)..=line_of(&self.text, end);
-            let own: BTreeSet<usize> = lines.range(own).copied().collect();
+            let own = lines.range(self.lines_of(function));
+            let own: BTreeSet<usize> = own.copied().collect();
             let node = self.tree.root_node().descendant_for_byte_range(start, end);
             match node {
                 _ if own.is_empty() => {}

@@ -79,9 +79,12 @@ fn what_can_go_wrong() {
 #[test]
 fn functions_by_name_and_by_line() {
     let source = Source::read(KERNEL).unwrap();
-    assert_eq!(source.functions_at(&[1, 2, 3]), [""; 0]);
-    assert_eq!(source.functions_at(&[5, 21, 22]), ["prepare", "reap"]);
-    assert_eq!(source.functions_at(&[36]), ["release"]);
+    assert_eq!(source.functions_at(&BTreeSet::from([1, 2, 3])), [""; 0]);
+    assert_eq!(
+        source.functions_at(&BTreeSet::from([5, 21, 22])),
+        ["prepare", "reap"]
+    );
+    assert_eq!(source.functions_at(&BTreeSet::from([36])), ["release"]);
     assert_eq!(
         source.mistakes(&["reap", "gone"]),
         Err(ReadError::NoFunction("gone".to_owned()))

@@ -5,6 +5,7 @@ use nix::unistd::Pid;
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
+use crate::oom;
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::sys::PAGE;
@@ -12,7 +13,7 @@ use crate::victim::{Area, Kind, Spec, Victim};
 use crate::zram::Zram;
 
 /// What oom_score may be off by: each CPU keeps some changes of the counts for itself.
-const SLACK: i64 = 1;
+const SLACK: u64 = 1;
 
 pub const SCENARIO: Scenario = Scenario {
     name: "badness",
@@ -49,23 +50,19 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
             oom_score_adj,
             ..Spec::default()
         })?;
-        let (score, expected) = (score(victim.pid())?, expected(victim.pid(), oom_score_adj)?);
-        ensure(score.abs_diff(expected) <= SLACK as u64, || {
+        let (score, expected) = (
+            oom::score(victim.pid())?,
+            expected(victim.pid(), oom_score_adj)?,
+        );
+        ensure(score.abs_diff(expected) <= SLACK, || {
             format!("the oom_score of a {name} process is {score} instead of {expected}")
         })?;
     }
     Ok(())
 }
 
-fn score(pid: Pid) -> Result<i64, Failure> {
-    let text = procfs::read(format!("/proc/{pid}/oom_score"))?;
-    text.trim()
-        .parse()
-        .map_err(|_| Failure::unmet(format!("oom_score is no number: {text:?}")))
-}
-
 /// As oom_badness() and proc_oom_score() have it.
-fn expected(pid: Pid, adj: i32) -> Result<i64, Failure> {
+fn expected(pid: Pid, adj: i32) -> Result<u64, Failure> {
     let (status, meminfo) = (
         procfs::read(format!("/proc/{pid}/status"))?,
         procfs::read("/proc/meminfo")?,
@@ -81,9 +78,10 @@ fn expected(pid: Pid, adj: i32) -> Result<i64, Failure> {
 }
 
 /// All in pages.
-fn points(own: i64, adj: i64, total: i64) -> i64 {
+fn points(own: i64, adj: i64, total: i64) -> u64 {
     let badness = own + adj * (total / 1000);
-    (1000 + badness * 1000 / total) * 2 / 3
+    // Never below 0: nobody's adj is below -1000.
+    ((1000 + badness * 1000 / total) * 2 / 3).unsigned_abs()
 }
 
 #[cfg(test)]

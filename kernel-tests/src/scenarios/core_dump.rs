@@ -1,6 +1,5 @@
 //! 45: a victim in the middle of a core dump.
 
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -11,11 +10,11 @@ use crate::cgroup::Cgroup;
 use crate::context::Context;
 use crate::core_reader;
 use crate::failure::{Failure, ResultExt, ensure};
+use crate::mrelease::Mrelease;
 use crate::needs::Need;
 use crate::procfs::{self, Setting};
 use crate::scenario::Scenario;
 use crate::smaps;
-use crate::sys::{pidfd_open, process_mrelease};
 use crate::victim::{Area, Kind, Spec, Victim};
 use crate::wait;
 
@@ -58,14 +57,11 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     // Memory is back only some time after a victim may be passed over.
     let mut other = spawn(-1000, Vec::new())?;
     let pid = victim.pid();
-    let pidfd = pidfd_open(pid).while_doing(|| "opening a pidfd".into())?;
+    let mrelease = Mrelease::of(pid)?;
     kill(pid, Signal::SIGQUIT).while_doing(|| format!("having {pid} dump its core"))?;
     wait_dumping(pid)?;
 
-    let answer = process_mrelease(pidfd.as_fd(), 0);
-    ensure(answer == Err(Errno::EINVAL), || {
-        format!("process_mrelease of a process that dumps its core: {answer:?} instead of EINVAL")
-    })?;
+    mrelease.expect("a process that dumps its core", Err(Errno::EINVAL))?;
     smaps::ensure_resident(&smaps::of(pid)?, &victim.ranges.concat())?;
 
     cgroup.limit_to_current(1 << 20)?;
@@ -75,10 +71,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     ensure(matches!(ended, Signal::SIGQUIT | Signal::SIGKILL), || {
         format!("the victim ended by {ended}")
     })?;
-    let kills = cgroup.event("oom_kill")?;
-    ensure(kills == 1, || {
-        format!("memory.events counts {kills} OOM kills instead of 1")
-    })?;
+    cgroup.ensure_one_kill()?;
     other.ping()
 }
 

@@ -1,22 +1,20 @@
 //! 49: reaped memory that has a file behind it, and huge pages: what is read and
 //! written afterwards.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::sys::uio::{RemoteIoVec, process_vm_writev};
 use nix::unistd::Pid;
 
 use crate::context::Context;
-use crate::failure::{Failure, ResultExt, ensure};
+use crate::failure::{Failure, ensure};
+use crate::foreign::{Foreign, is_lost};
+use crate::mrelease::Mrelease;
 use crate::needs::Need;
 use crate::scenario::Scenario;
 use crate::smaps::{self, Range};
-use crate::sys::{PAGE, pidfd_open, process_mrelease};
+use crate::sys::PAGE;
 use crate::victim::{Area, CONTENT, HUGE, Kind, Spec, Victim};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -51,15 +49,9 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         ));
     };
     let (anon, huge, file) = (anon.clone(), huge.clone(), file.clone());
-    let path = format!("/proc/{pid}/mem");
-    let memory = OpenOptions::new().read(true).write(true).open(&path);
-    let memory = memory.while_doing(|| format!("opening {path}"))?;
-    victim.pin()?;
-    victim.kill()?;
-    victim.wait_pinned()?;
-    let pidfd = pidfd_open(pid).while_doing(|| "opening a pidfd".into())?;
-    let answer = process_mrelease(pidfd.as_fd(), 0);
-    ensure(answer == Ok(()), || format!("process_mrelease: {answer:?}"))?;
+    let memory = Foreign::of(pid)?;
+    victim.kill_held()?;
+    Mrelease::of(pid)?.expect("a dying process", Ok(()))?;
     smaps::ensure_reaped(&smaps::of(pid)?)?;
 
     // Before anything is read, which may bring pages back.
@@ -69,9 +61,9 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     for &(start, end) in anon.iter().chain(&huge) {
         let step = if end - start >= HUGE { HUGE / 4 } else { PAGE };
         for at in (start..end).step_by(step as usize) {
-            let answer = read(&memory, at);
-            ensure(is_eio(&answer), || {
-                format!("{path} at {at:#x} gives {answer:?} instead of EIO")
+            let answer = memory.read(at);
+            ensure(is_lost(&answer), || {
+                format!("/proc/{pid}/mem at {at:#x} gives {answer:?} instead of EIO")
             })?;
         }
     }
@@ -80,10 +72,12 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         .iter()
         .flat_map(|&(start, end)| (start..end).step_by(PAGE as usize));
     for (nth, at) in pages.enumerate() {
-        let answer = read(&memory, at);
+        let answer = memory.read(at);
         let is_files = matches!(answer, Ok(CONTENT));
-        ensure(is_files || is_eio(&answer), || {
-            format!("{path} at {at:#x} gives {answer:?} instead of the file's content or EIO")
+        ensure(is_files || is_lost(&answer), || {
+            format!(
+                "/proc/{pid}/mem at {at:#x} gives {answer:?} instead of the file's content or EIO"
+            )
         })?;
         // Each second page was written.
         stale += u32::from(is_files && nth % 2 == 0);
@@ -99,10 +93,10 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
 }
 
 /// Fails unless both ways to write into another process fail at each page.
-fn ensure_unwritable(memory: &File, pid: Pid, (start, end): Range) -> Result<(), Failure> {
+fn ensure_unwritable(memory: &Foreign, pid: Pid, (start, end): Range) -> Result<(), Failure> {
     for at in (start..end).step_by(PAGE as usize).take(32) {
-        let answer = memory.write_at(&[1], at);
-        ensure(is_eio(&answer), || {
+        let answer = memory.write(at, 1);
+        ensure(is_lost(&answer), || {
             format!("a write to /proc/{pid}/mem at {at:#x} gives {answer:?} instead of EIO")
         })?;
         let remote = RemoteIoVec {
@@ -115,14 +109,4 @@ fn ensure_unwritable(memory: &File, pid: Pid, (start, end): Range) -> Result<(),
         })?;
     }
     Ok(())
-}
-
-fn read(memory: &File, at: u64) -> io::Result<u8> {
-    let mut byte = [0];
-    memory.read_exact_at(&mut byte, at)?;
-    Ok(byte[0])
-}
-
-fn is_eio<T>(answer: &io::Result<T>) -> bool {
-    matches!(answer, Err(error) if error.raw_os_error() == Some(libc::EIO))
 }

@@ -9,7 +9,7 @@ use nix::mount::{MsFlags, mount, umount};
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
-use crate::oom::Watch;
+use crate::oom::{self, Watch};
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::smaps;
@@ -55,7 +55,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         .ok_or_else(|| Failure::unmet("the victim has one thread only"))?;
     freezer.freeze(&victim)?;
     let killed = Instant::now();
-    procfs::write("/proc/sysrq-trigger", "f")?;
+    oom::request()?;
 
     let promises = procfs::has_symbol(THAWS_ALL);
     if promises || ends_by_itself(&victim)? {

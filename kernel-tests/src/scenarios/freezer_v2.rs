@@ -6,7 +6,7 @@ use crate::cgroup::Cgroup;
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
-use crate::oom::only_kill;
+use crate::oom::{self, only_kill};
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::timeout_scale::scaled;
@@ -48,7 +48,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
         })?;
         std::thread::sleep(Duration::from_millis(5));
     }
-    procfs::write("/proc/sysrq-trigger", "f")?;
+    oom::request()?;
     victim.wait_killed()?;
     let gone = trace::monotonic_us()?;
     let kill = only_kill(&trace.events()?, victim.pid())?;

@@ -48,10 +48,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     trace.event("oom/mark_victim")?;
     // Without a pool it takes longer.
     let _pool = match Need::Hugetlb.missing() {
-        None => {
-            let spare = procfs::mem_available()?.saturating_sub(LEFT_KIB);
-            Some(Pool::grow_up_to(spare >> 11)?)
-        }
+        None => Some(Pool::leaving(LEFT_KIB)?),
         Some(_) => None,
     };
     // One warm-up is enough for a path that is mostly the page allocator's.

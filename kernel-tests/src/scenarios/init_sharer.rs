@@ -1,24 +1,18 @@
 //! 42: a victim that shares its memory with the first process.
 
-use std::time::Duration;
-
 use nix::unistd::{Pid, getpid};
 
 use crate::context::Context;
 use crate::failure::{Failure, ResultExt, ensure};
 use crate::kmsg::Log;
 use crate::needs::Need;
-use crate::oom::{OomVictim, Watch, wait_skipped};
+use crate::oom::{self, OomVictim, Watch, wait_skipped};
 use crate::procfs::{self, Setting};
 use crate::scenario::Scenario;
 use crate::smaps;
 use crate::sys::spawn_sharer;
 use crate::trace::Event;
 use crate::victim::{self, Area, Kind, Spec, Victim};
-use crate::wait;
-
-/// How long the kernel may take to say whose memory it spares.
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub const SCENARIO: Scenario = Scenario {
     name: "init-sharer",
@@ -39,7 +33,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let pid = sharer.0;
     victim::pin(pid)?;
     let before = procfs::oom_kills()?;
-    procfs::write("/proc/sysrq-trigger", "f")?;
+    oom::request()?;
     victim::wait_pinned(pid)?;
     // Nobody is to wait for what it will not give back. The killer gets there while the
     // victim stops.
@@ -48,17 +42,12 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     victim::wait_killed(pid)?;
     // Nothing is left to end.
     std::mem::forget(sharer);
-    let kills = procfs::oom_kills()?.saturating_sub(before);
-    ensure(kills == 1, || {
-        format!("vmstat counts {kills} OOM kills instead of 1")
-    })?;
+    oom::ensure_one_kill_since(before)?;
     let pinned = format!("oom killer {pid} (");
     let says = |text: &str| text.starts_with(&pinned) && text.contains(" has mm pinned by 1 (");
-    wait::until(
-        TIMEOUT,
-        || Ok(log.lines().iter().any(|line| says(&line.text))),
-        || format!("the log does not say that the memory of {pid} is pinned by 1"),
-    )?;
+    log.wait(says, || {
+        format!("the log does not say that the memory of {pid} is pinned by 1")
+    })?;
 
     // The reaper, who works, has had time to come.
     let mut oom = OomVictim::pinned(SCENARIO.name, vec![Area::new(Kind::Anon, 4, 64)], None)?;
@@ -82,11 +71,8 @@ fn spared() -> Result<(), Failure> {
         ..Spec::default()
     })?;
     let _setting = Setting::new("/proc/1/oom_score_adj", "1000")?;
-    let score = procfs::read("/proc/1/oom_score")?;
-    ensure(score.trim() == "0", || {
-        format!("the oom_score of the first process is {}", score.trim())
-    })?;
-    procfs::write("/proc/sysrq-trigger", "f")?;
+    oom::ensure_unseen(getpid())?;
+    oom::request()?;
     victim.wait_killed()
 }
 

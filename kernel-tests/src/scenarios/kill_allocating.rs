@@ -1,24 +1,18 @@
 //! 50: who asks for memory is killed, where the administrator wants it so.
 
-use std::time::Duration;
-
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::hugetlb::Pool;
 use crate::kmsg::Log;
 use crate::needs::Need;
 use crate::oom::only_kill;
-use crate::procfs::{self, Setting};
+use crate::procfs::Setting;
 use crate::scenario::Scenario;
 use crate::trace::{Clock, Trace};
 use crate::victim::{Spec, Victim};
-use crate::wait;
 
 /// What is left to touch, page by page.
 const LEFT_KIB: u64 = 48 << 10;
-
-/// How long the line about the kill may take.
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub const SCENARIO: Scenario = Scenario {
     name: "kill-allocating",
@@ -43,8 +37,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     };
     let (mut bystander, mut asking) = (spawn(1000)?, spawn(0)?);
     let _setting = Setting::new("/proc/sys/vm/oom_kill_allocating_task", "1")?;
-    let spare = procfs::mem_available()?.saturating_sub(LEFT_KIB);
-    let pool = Pool::grow_up_to(spare >> 11)?;
+    let pool = Pool::leaving(LEFT_KIB)?;
     asking.exhaust()?;
     asking.wait_killed()?;
     drop(pool);
@@ -54,14 +47,8 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
         "Out of memory (oom_kill_allocating_task): Killed process {} ",
         asking.pid()
     );
-    wait::until(
-        TIMEOUT,
-        || {
-            Ok(log
-                .lines()
-                .iter()
-                .any(|line| line.text.starts_with(&killed)))
-        },
+    log.wait(
+        |text| text.starts_with(&killed),
         || format!("the kernel did not log {killed:?}"),
     )
 }

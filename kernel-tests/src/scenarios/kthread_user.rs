@@ -1,20 +1,18 @@
 //! 51: a thread of the kernel's that uses a victim's memory.
 
-use std::os::fd::AsFd;
-
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use crate::context::Context;
-use crate::failure::{Failure, ResultExt, ensure};
+use crate::failure::{Failure, ensure};
 use crate::helper::{Helper, User};
 use crate::kmsg::Log;
+use crate::mrelease::Mrelease;
 use crate::needs::Need;
-use crate::oom::{OomVictim, Watch, wait_for_reports};
+use crate::oom::{self, OomVictim, Watch, wait_for_reports};
 use crate::procfs::{self, Setting};
 use crate::scenario::Scenario;
 use crate::smaps;
-use crate::sys::{pidfd_open, process_mrelease};
 use crate::victim::{Area, Kind, Spec, Victim};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -54,7 +52,7 @@ fn listed(helper: &Helper) -> Result<(), Failure> {
         ..Spec::default()
     })?;
     let user = helper.use_memory(lent.pid())?;
-    procfs::write("/proc/sysrq-trigger", "f")?;
+    oom::request()?;
     victim.wait_killed()?;
     let row = format!("[{:>7}]", user.thread.as_raw());
     let lines = log.lines();
@@ -81,11 +79,8 @@ fn reaped(helper: &Helper) -> Result<(), Failure> {
     oom.kill()?;
     ensure_unharmed(&user)?;
     // It goes by who has been killed, and that one was not.
-    let pidfd = pidfd_open(pid).while_doing(|| "opening a pidfd".into())?;
-    let answer = process_mrelease(pidfd.as_fd(), 0);
-    ensure(answer == Err(Errno::EINVAL), || {
-        format!("process_mrelease: {answer:?} instead of EINVAL")
-    })?;
+    let of = "memory that a thread of the kernel's uses";
+    Mrelease::of(pid)?.expect(of, Err(Errno::EINVAL))?;
     smaps::ensure_resident(&smaps::of(pid)?, &oom.victim.ranges.concat())?;
     watch.reaped(pid, Vec::new())?;
     smaps::ensure_reaped(&smaps::of(pid)?)?;

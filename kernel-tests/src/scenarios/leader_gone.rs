@@ -1,6 +1,5 @@
 //! 40: a victim whose first thread has ended, while others use the memory.
 
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -8,13 +7,13 @@ use nix::unistd::Pid;
 
 use crate::cgroup::Cgroup;
 use crate::context::Context;
-use crate::failure::{Failure, ResultExt, ensure};
+use crate::failure::Failure;
+use crate::mrelease::Mrelease;
 use crate::needs::Need;
 use crate::oom::Watch;
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::smaps;
-use crate::sys::{pidfd_open, process_mrelease};
 use crate::victim::{self, Area, Kind, Spec, Victim};
 use crate::wait;
 
@@ -49,19 +48,13 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
 /// By hand.
 fn released() -> Result<(), Failure> {
     let (mut victim, held) = spawn(None)?;
-    let pidfd = pidfd_open(victim.pid()).while_doing(|| "opening a pidfd".into())?;
-    let call = |when: &str, expected| {
-        let answer = process_mrelease(pidfd.as_fd(), 0);
-        ensure(answer == expected, || {
-            format!("process_mrelease {when}: {answer:?} instead of {expected:?}")
-        })
-    };
-    call("of a living process", Err(Errno::EINVAL))?;
+    let mrelease = Mrelease::of(victim.pid())?;
+    mrelease.expect("a living process", Err(Errno::EINVAL))?;
     smaps::ensure_resident(&smaps::of(held)?, &victim.ranges.concat())?;
     victim::pin(held)?;
     victim.kill()?;
     victim::wait_pinned(held)?;
-    call("of a dying process", Ok(()))?;
+    mrelease.expect("a dying process", Ok(()))?;
     smaps::ensure_reaped(&smaps::of(held)?)?;
     end(&mut victim, held)
 }
@@ -94,10 +87,7 @@ fn killed(dying: bool) -> Result<(), Failure> {
     smaps::ensure_reaped(&smaps::of(held)?)?;
     end(&mut victim, held)?;
     other.ping()?;
-    let kills = cgroup.event("oom_kill")?;
-    ensure(kills == 1, || {
-        format!("memory.events counts {kills} OOM kills instead of 1")
-    })
+    cgroup.ensure_one_kill()
 }
 
 /// A victim whose first thread has ended, and the one to hold.

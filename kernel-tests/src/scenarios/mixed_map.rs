@@ -1,14 +1,13 @@
 //! 44: memory that a driver has put into a mapping page by page (`VM_MIXEDMAP`).
 
-use std::os::fd::AsFd;
-
 use crate::context::Context;
-use crate::failure::{Failure, ResultExt, ensure};
+use crate::failure::{Failure, ensure};
 use crate::helper::Helper;
+use crate::mrelease::Mrelease;
 use crate::needs::Need;
 use crate::scenario::Scenario;
 use crate::smaps;
-use crate::sys::{PAGE, pidfd_open, process_mrelease};
+use crate::sys::PAGE;
 use crate::victim::{Area, Kind, Spec, Victim};
 
 /// Pages of the mapping, of which each second one is written.
@@ -35,9 +34,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
         ..Spec::default()
     })?;
     let pid = victim.pid();
-    victim.pin()?;
-    victim.kill()?;
-    victim.wait_pinned()?;
+    victim.kill_held()?;
     let vmas = smaps::of(pid)?;
     smaps::ensure_resident(&vmas, &victim.ranges.concat())?;
     for &range in victim.ranges.get(1).into_iter().flatten() {
@@ -49,9 +46,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
             )
         })?;
     }
-    let pidfd = pidfd_open(pid).while_doing(|| "opening a pidfd".into())?;
-    let answer = process_mrelease(pidfd.as_fd(), 0);
-    ensure(answer == Ok(()), || format!("process_mrelease: {answer:?}"))?;
+    Mrelease::of(pid)?.expect("a dying process", Ok(()))?;
     smaps::ensure_reaped(&smaps::of(pid)?)?;
     victim.release()?;
     victim.wait_killed()

@@ -1,7 +1,6 @@
 //! 39: a caller of `process_mrelease` waits for the address space, and can be killed
 //! meanwhile.
 
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -10,11 +9,11 @@ use nix::unistd::Pid;
 use crate::context::Context;
 use crate::failure::{Failure, ResultExt, ensure};
 use crate::helper::Helper;
+use crate::mrelease::Mrelease;
 use crate::needs::Need;
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::smaps;
-use crate::sys::{pidfd_open, process_mrelease};
 use crate::victim::{Area, Kind, Spec, Victim};
 use crate::wait;
 
@@ -43,9 +42,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
         Victim::spawn(&Spec::default())?,
         Victim::spawn(&Spec::default())?,
     ];
-    victim.pin()?;
-    victim.kill()?;
-    victim.wait_pinned()?;
+    victim.kill_held()?;
     let whole = procfs::resident(pid)?;
 
     let hold = helper.hold(pid)?;
@@ -73,9 +70,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     })?;
     smaps::ensure_reaped(&smaps::of(pid)?)?;
     // The one that was killed took nothing with it.
-    let pidfd = pidfd_open(pid).while_doing(|| "opening a pidfd".into())?;
-    let answer = process_mrelease(pidfd.as_fd(), 0);
-    ensure(answer == Ok(()), || format!("the same again: {answer:?}"))?;
+    Mrelease::of(pid)?.expect("the same again", Ok(()))?;
     victim.release()?;
     victim.wait_killed()
 }

@@ -1,7 +1,5 @@
 //! 48: a group out of memory in which nobody may be killed.
 
-use std::time::Duration;
-
 use crate::cgroup::Cgroup;
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
@@ -9,13 +7,9 @@ use crate::kmsg::Log;
 use crate::needs::Need;
 use crate::scenario::Scenario;
 use crate::victim::{Area, Kind, Spec, Victim};
-use crate::wait;
 
 /// Pages that its member asks for.
 const PAGES: u64 = 512;
-
-/// How long the kernel may take to say it.
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub const SCENARIO: Scenario = Scenario {
     name: "nobody-to-kill",
@@ -45,14 +39,8 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let mut outside = spawn(1000, None)?;
     cgroup.limit_to_current(1 << 20)?;
     member.grow(PAGES)?;
-    let said = |log: &mut Log| {
-        let lines = log.lines();
-        let mut texts = lines.iter().map(|line| line.text.as_str());
-        texts.any(|text| text == "Out of memory and no killable processes...")
-    };
-    wait::until(
-        TIMEOUT,
-        || Ok(said(&mut log)),
+    log.wait(
+        |text| text == "Out of memory and no killable processes...",
         || "the kernel does not say that it can kill nobody".into(),
     )?;
     // Its points were negative, and it was the only one.

@@ -3,17 +3,16 @@
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
-use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::context::Context;
-use crate::failure::{Failure, ResultExt, ensure};
+use crate::failure::{Failure, ensure};
 use crate::helper::{Helper, Notifier};
 use crate::kmsg::Log;
+use crate::mrelease::Mrelease;
 use crate::needs::Need;
 use crate::oom::{ATTEMPT, ATTEMPTS, OomVictim, Watch, ensure_attempts, wait_skipped};
 use crate::scenario::Scenario;
 use crate::smaps::{self, Range};
-use crate::sys::{pidfd_open, process_mrelease};
 use crate::victim::{Area, Kind, Spec, Victim};
 use crate::walk::ensure_visited;
 
@@ -64,11 +63,9 @@ fn system_call(helper: &Helper) -> Result<(), Failure> {
         ..Spec::default()
     })?;
     let (pid, range) = (victim.pid(), refused(&victim)?);
-    let pidfd = pidfd_open(pid).while_doing(|| "opening a pidfd".into())?;
+    let mrelease = Mrelease::of(pid)?;
     let notifier = helper.watch(pid)?;
-    victim.pin()?;
-    victim.kill()?;
-    victim.wait_pinned()?;
+    victim.kill_held()?;
     let before = smaps::of(pid)?;
     smaps::ensure_resident(&before, &victim.ranges.concat())?;
     let ranges = smaps::reapable(&before);
@@ -76,13 +73,13 @@ fn system_call(helper: &Helper) -> Result<(), Failure> {
 
     notifier.refuse(range)?;
     for times in 1..=2 {
-        mrelease(pidfd.as_fd(), Err(Errno::EAGAIN))?;
+        mrelease.expect("what is refused", Err(Errno::EAGAIN))?;
         only_left(pid, range)?;
         // Each VMA is asked about once, those behind the refused one too.
         ensure_counts(&notifier, times, times * reapable)?;
     }
     notifier.refuse_nothing()?;
-    mrelease(pidfd.as_fd(), Ok(()))?;
+    mrelease.expect("what is refused no more", Ok(()))?;
     smaps::ensure_reaped(&smaps::of(pid)?)?;
     ensure_counts(&notifier, 2, 3 * reapable)?;
     // Each VMA as a whole, and nothing beside them.
@@ -97,7 +94,7 @@ fn reaper(helper: &Helper, name: &str) -> Result<(), Failure> {
     let mut log = Log::end()?;
     let mut oom = OomVictim::pinned(name, areas(), None)?;
     let (pid, range) = (oom.victim.pid(), refused(&oom.victim)?);
-    let pidfd = pidfd_open(pid).while_doing(|| "opening a pidfd".into())?;
+    let mrelease = Mrelease::of(pid)?;
     let notifier = helper.watch(pid)?;
     notifier.refuse(range)?;
     oom.kill()?;
@@ -115,17 +112,10 @@ fn reaper(helper: &Helper, name: &str) -> Result<(), Failure> {
     // The flag hides the mm from all that reap: the call succeeds and reaps
     // nothing.
     notifier.refuse_nothing()?;
-    mrelease(pidfd.as_fd(), Ok(()))?;
+    mrelease.expect("what the reaper gave up", Ok(()))?;
     only_left(pid, range)?;
     ensure_counts(&notifier, 10, 10 * reapable)?;
     oom.end()
-}
-
-fn mrelease(pidfd: BorrowedFd<'_>, expected: Result<(), Errno>) -> Result<(), Failure> {
-    let answer = process_mrelease(pidfd, 0);
-    ensure(answer == expected, || {
-        format!("process_mrelease answers {answer:?} instead of {expected:?}")
-    })
 }
 
 /// Fails unless one range is whole and nothing else is left.

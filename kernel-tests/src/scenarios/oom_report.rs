@@ -12,7 +12,7 @@ use crate::failure::{Failure, ensure};
 use crate::health::user_processes;
 use crate::kmsg::Log;
 use crate::needs::Need;
-use crate::oom::{Watch, wait_for_reports};
+use crate::oom::{self, Watch, wait_for_reports};
 use crate::procfs::{self, Setting};
 use crate::scenario::Scenario;
 use crate::sys::PAGE;
@@ -141,7 +141,7 @@ fn of_the_machine() -> Result<(), Failure> {
     ensure(expected.contains(&other.pid().as_raw()), || {
         format!("{} is not among the processes {expected:?}", other.pid())
     })?;
-    procfs::write("/proc/sysrq-trigger", "f")?;
+    oom::request()?;
     victim.wait_killed()?;
     let report = Report::read(&mut log, victim.pid())?;
     report.ensure_begun(-1, 0)?;
@@ -167,7 +167,7 @@ fn of_the_machine() -> Result<(), Failure> {
 fn without_tasks() -> Result<(), Failure> {
     let mut log = Log::end()?;
     let mut victim = Victim::spawn(&Spec::default())?;
-    procfs::write("/proc/sysrq-trigger", "f")?;
+    oom::request()?;
     victim.wait_killed()?;
     let report = Report::read(&mut log, victim.pid())?;
     report.ensure_begun(-1, 0)?;

@@ -56,10 +56,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     })?;
     watch.reaped(pid, woken)?;
     other.ping()?;
-    let kills = oom.cgroup.event("oom_kill")?;
-    ensure(kills == 1, || {
-        format!("memory.events counts {kills} OOM kills instead of 1")
-    })?;
+    oom.cgroup.ensure_one_kill()?;
     oom.end()?;
     context.sample(Repetition::ONLY, UNBLOCKED, took.as_micros() as f64)
 }

@@ -2,16 +2,15 @@
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use std::os::fd::AsFd;
 
 use crate::cgroup::Cgroup;
 use crate::context::Context;
-use crate::failure::{Failure, ResultExt, ensure};
+use crate::failure::{Failure, ResultExt};
+use crate::mrelease::Mrelease;
 use crate::needs::Need;
 use crate::oom::Watch;
 use crate::scenario::Scenario;
 use crate::smaps;
-use crate::sys::{pidfd_open, process_mrelease};
 use crate::victim::{self, Area, Kind, Spec, Victim};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -45,25 +44,18 @@ fn spawn(cgroup: Option<&Cgroup>, sharers: u32) -> Result<Victim, Failure> {
 
 /// By hand: as long as one of them lives, whichever, nothing may be released.
 fn released(victim: &Victim) -> Result<(), Failure> {
-    let pidfd = pidfd_open(victim.pid()).while_doing(|| "opening a pidfd".into())?;
-    victim.pin()?;
-    victim.kill()?;
-    victim.wait_pinned()?;
+    let mrelease = Mrelease::of(victim.pid())?;
+    victim.kill_held()?;
     let ranges = victim.ranges.concat();
     for &sharer in &victim.sharers {
-        let answer = process_mrelease(pidfd.as_fd(), 0);
-        ensure(answer == Err(Errno::EINVAL), || {
-            format!("while {sharer} lives: {answer:?} instead of EINVAL")
-        })?;
+        let of = format!("memory that {sharer} uses, who lives");
+        mrelease.expect(&of, Err(Errno::EINVAL))?;
         smaps::ensure_resident(&smaps::of(victim.pid())?, &ranges)?;
         victim::pin(sharer)?;
         kill(sharer, Signal::SIGKILL).while_doing(|| format!("killing {sharer}"))?;
         victim::wait_pinned(sharer)?;
     }
-    let answer = process_mrelease(pidfd.as_fd(), 0);
-    ensure(answer == Ok(()), || {
-        format!("when all are dying: {answer:?} instead of 0")
-    })?;
+    mrelease.expect("processes that are all dying", Ok(()))?;
     smaps::ensure_reaped(&smaps::of(victim.pid())?)?;
     for &sharer in &victim.sharers {
         victim::release(sharer)?;
@@ -97,8 +89,5 @@ fn killed() -> Result<(), Failure> {
         .iter()
         .copied()
         .try_for_each(victim::wait_killed)?;
-    let kills = cgroup.event("oom_kill")?;
-    ensure(kills == 1, || {
-        format!("memory.events counts {kills} OOM kills instead of 1")
-    })
+    cgroup.ensure_one_kill()
 }

@@ -1,13 +1,12 @@
 //! 43: mappings that are large and nearly empty.
 
-use std::os::fd::AsFd;
-
 use crate::context::Context;
-use crate::failure::{Failure, ResultExt, ensure};
+use crate::failure::{Failure, ensure};
+use crate::mrelease::Mrelease;
 use crate::needs::Need;
 use crate::scenario::Scenario;
 use crate::smaps;
-use crate::sys::{PAGE, pidfd_open, process_mrelease};
+use crate::sys::PAGE;
 use crate::victim::{Area, Kind, Spec, Victim};
 
 /// Pages in each: above 4 GiB, and above 512 GiB, which takes more than one entry of
@@ -35,9 +34,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
         ..Spec::default()
     })?;
     let pid = victim.pid();
-    victim.pin()?;
-    victim.kill()?;
-    victim.wait_pinned()?;
+    victim.kill_held()?;
     let vmas = smaps::of(pid)?;
     for range in victim.ranges.concat() {
         let (rss, touched) = (smaps::at(&vmas, range)?.rss, TOUCHED * PAGE / 1024);
@@ -45,9 +42,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
             format!("{:#x} has {rss} KiB instead of {touched}", range.0)
         })?;
     }
-    let pidfd = pidfd_open(pid).while_doing(|| "opening a pidfd".into())?;
-    let answer = process_mrelease(pidfd.as_fd(), 0);
-    ensure(answer == Ok(()), || format!("process_mrelease: {answer:?}"))?;
+    Mrelease::of(pid)?.expect("a dying process", Ok(()))?;
     smaps::ensure_reaped(&smaps::of(pid)?)?;
     victim.release()?;
     victim.wait_killed()

@@ -1,6 +1,5 @@
 //! 24: a hundred kills, after which everything is as before.
 
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -9,11 +8,11 @@ use nix::errno::Errno;
 
 use crate::cgroup::{self, Cgroup};
 use crate::context::{Context, Metric, Repetition};
-use crate::failure::{Failure, ResultExt, ensure};
+use crate::failure::{Failure, ensure};
+use crate::mrelease::Mrelease;
 use crate::needs::Need;
 use crate::procfs;
 use crate::scenario::Scenario;
-use crate::sys::{pidfd_open, process_mrelease};
 use crate::timeout_scale::scaled;
 use crate::victim::{Area, Kind, Spec, Victim};
 
@@ -77,15 +76,9 @@ fn kills(count: u32) -> Result<(), Failure> {
             cgroup: Some(cgroup.path().to_owned()),
             ..Spec::default()
         })?;
-        let pidfd = pidfd_open(victim.pid()).while_doing(|| "opening a pidfd".into())?;
-        let call = |expected| {
-            let answer = process_mrelease(pidfd.as_fd(), 0);
-            ensure(answer == expected, || {
-                format!("process_mrelease: {answer:?} instead of {expected:?}")
-            })
-        };
+        let mrelease = Mrelease::of(victim.pid())?;
         // Too early, in time, and too late: none may keep anything.
-        call(Err(Errno::EINVAL))?;
+        mrelease.expect("a living process", Err(Errno::EINVAL))?;
         let held = nth % 2 == 0;
         if held {
             victim.pin()?;
@@ -94,14 +87,13 @@ fn kills(count: u32) -> Result<(), Failure> {
         victim.exhaust()?;
         if held {
             victim.wait_pinned()?;
-            call(Ok(()))?;
+            mrelease.expect("a dying process", Ok(()))?;
             victim.release()?;
         }
         victim.wait_zombie()?;
-        // A zombie, and nothing at all.
-        call(Err(Errno::ESRCH))?;
+        mrelease.expect("a zombie", Err(Errno::ESRCH))?;
         victim.wait_killed()?;
-        call(Err(Errno::ESRCH))?;
+        mrelease.expect("a process that is gone", Err(Errno::ESRCH))?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! 3: the OOM killer on request kills one process, by `oom_score_adj`.
 
 use crate::context::Context;
-use crate::failure::{Failure, ensure};
+use crate::failure::Failure;
 use crate::needs::Need;
-use crate::oom::only_kill;
+use crate::oom::{self, only_kill};
 use crate::procfs::{self, Setting};
 use crate::scenario::Scenario;
 use crate::trace::{Clock, Trace};
@@ -39,15 +39,12 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let _setting = Setting::new("/proc/sys/vm/panic_on_oom", "2")?;
     let before = procfs::oom_kills()?;
 
-    procfs::write("/proc/sysrq-trigger", "f")?;
+    oom::request()?;
     victim.wait_killed()?;
 
     for bystander in &mut bystanders {
         bystander.ping()?;
     }
     only_kill(&trace.events()?, victim.pid())?;
-    let killed = procfs::oom_kills()?.saturating_sub(before);
-    ensure(killed == 1, || {
-        format!("vmstat counts {killed} OOM kills instead of 1")
-    })
+    oom::ensure_one_kill_since(before)
 }

@@ -1,19 +1,19 @@
 //! 10: a victim of many threads, of which one is stuck.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::unistd::Pid;
 
 use crate::cgroup::Cgroup;
 use crate::context::Context;
-use crate::failure::{Failure, ensure};
+use crate::failure::Failure;
 use crate::needs::Need;
 use crate::oom::Watch;
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::smaps;
-use crate::timeout_scale::scaled;
 use crate::victim::{self, Area, Kind, Spec, Victim};
+use crate::wait;
 
 /// Threads of the victim, its first included.
 const THREADS: u32 = 8;
@@ -59,28 +59,20 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     victim::release(stuck)?;
     victim::wait_killed(stuck)?;
     victim.wait_killed()?;
-    let kills = cgroup.event("oom_kill")?;
-    ensure(kills == 1, || {
-        format!("memory.events counts {kills} OOM kills instead of 1")
-    })
+    cgroup.ensure_one_kill()
 }
 
 /// Waits until all threads but `stuck` have ended; the first one stays as a
 /// zombie.
 fn wait_alone(pid: Pid, stuck: Pid) -> Result<(), Failure> {
-    let deadline = Instant::now() + scaled(TIMEOUT);
-    loop {
-        let alive: Vec<_> = procfs::threads(pid)?
-            .into_iter()
-            .filter(|thread| !matches!(thread.state, 'Z' | 'X'))
-            .map(|thread| thread.pid)
-            .collect();
-        if alive == [stuck] {
-            return Ok(());
-        }
-        ensure(Instant::now() < deadline, || {
-            format!("of {pid}, {alive:?} live instead of {stuck} alone")
-        })?;
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let alive = || -> Result<Vec<Pid>, Failure> {
+        let threads = procfs::threads(pid)?.into_iter();
+        let alive = threads.filter(|thread| !matches!(thread.state, 'Z' | 'X'));
+        Ok(alive.map(|thread| thread.pid).collect())
+    };
+    wait::until(
+        TIMEOUT,
+        || Ok(alive()? == [stuck]),
+        || format!("of {pid}, {:?} live instead of {stuck} alone", alive()),
+    )
 }

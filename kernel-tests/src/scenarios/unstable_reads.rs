@@ -1,17 +1,15 @@
 //! 27: reads of reaped memory fail; they never give zeroes.
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::context::Context;
-use crate::failure::{Failure, ResultExt, ensure};
+use crate::failure::{Failure, ensure};
+use crate::foreign::{Foreign, is_lost};
 use crate::needs::Need;
 use crate::oom::{OomVictim, Watch};
 use crate::scenario::Scenario;
@@ -35,8 +33,7 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     let mut oom = OomVictim::pinned(SCENARIO.name, vec![Area::new(Kind::Anon, 64, 256)], None)?;
     let pid = oom.victim.pid();
     let ranges = oom.victim.ranges.concat();
-    let path = format!("/proc/{pid}/mem");
-    let memory = File::open(&path).while_doing(|| format!("opening {path}"))?;
+    let memory = Foreign::of(pid)?;
     oom.kill()?;
     smaps::ensure_resident(&smaps::of(pid)?, &ranges)?;
 
@@ -59,9 +56,9 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
 
     for &(start, end) in &ranges {
         for page in (start..end).step_by(PAGE as usize) {
-            let answer = read(&memory, page);
-            ensure(is_error(&answer, libc::EIO), || {
-                format!("{path} at {page:#x} gives {answer:?} instead of EIO")
+            let answer = memory.read(page);
+            ensure(is_lost(&answer), || {
+                format!("/proc/{pid}/mem at {page:#x} gives {answer:?} instead of EIO")
             })?;
         }
         let answer = copy(pid, start);
@@ -81,7 +78,7 @@ struct Seen {
 
 /// Reads all pages over and over, downwards and upwards by turns, so that it
 /// meets the reaper whichever way that goes.
-fn read_on(memory: &File, ranges: &[Range], stop: &AtomicBool) -> Result<Seen, Failure> {
+fn read_on(memory: &Foreign, ranges: &[Range], stop: &AtomicBool) -> Result<Seen, Failure> {
     let mut seen = Seen::default();
     let up: Vec<u64> = ranges
         .iter()
@@ -92,26 +89,16 @@ fn read_on(memory: &File, ranges: &[Range], stop: &AtomicBool) -> Result<Seen, F
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let answer = read(memory, *page);
+        let answer = memory.read(*page);
         seen.reads += 1;
         match answer {
             Ok(FILL) => seen.content += 1,
-            answer => ensure(is_error(&answer, libc::EIO), || {
+            answer => ensure(is_lost(&answer), || {
                 format!("a read at {page:#x} gave {answer:?} instead of content or EIO")
             })?,
         }
     }
     Ok(seen)
-}
-
-fn read(memory: &File, at: u64) -> io::Result<u8> {
-    let mut byte = [0];
-    memory.read_exact_at(&mut byte, at)?;
-    Ok(byte[0])
-}
-
-fn is_error(answer: &io::Result<u8>, errno: i32) -> bool {
-    matches!(answer, Err(error) if error.raw_os_error() == Some(errno))
 }
 
 /// Reads with `process_vm_readv` instead.

@@ -1,11 +1,12 @@
-//! 52: a child between `vfork` and `exec` is not chosen.
+//! 52: a child between `vfork` and `exec` is not chosen, and sets `oom_score_adj` for
+//! itself alone.
 
 use nix::sys::signal::{Signal, kill};
 
 use crate::context::Context;
 use crate::failure::{Failure, ResultExt, ensure};
 use crate::needs::Need;
-use crate::oom::only_kill;
+use crate::oom::{self, only_kill};
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::trace::{Clock, Trace};
@@ -35,14 +36,15 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let (mut parent, mut next) = (spawn(0)?, spawn(500)?);
     let child = parent.vfork()?;
     procfs::write(format!("/proc/{child}/oom_score_adj"), "1000")?;
-    let score = procfs::read(format!("/proc/{child}/oom_score"))?;
-    ensure(score.trim() == "0", || {
+    let own = procfs::read(format!("/proc/{}/oom_score_adj", parent.pid()))?;
+    ensure(own.trim() == "0", || {
         format!(
-            "a child of vfork may be chosen: its oom_score is {}",
-            score.trim()
+            "the parent's oom_score_adj became {} with its child's",
+            own.trim()
         )
     })?;
-    procfs::write("/proc/sysrq-trigger", "f")?;
+    oom::ensure_unseen(child)?;
+    oom::request()?;
     next.wait_killed()?;
     only_kill(&trace.events()?, next.pid())?;
     // The parent waits for its child.

@@ -1,19 +1,17 @@
 //! 37: the order of both walkers where `order` does not look: the victim's own exit,
 //! `process_mrelease`, and victims that are small or have many threads.
 
-use std::os::fd::AsFd;
-
 use nix::unistd::{Pid, gettid};
 use results::plan::Order;
 
 use crate::cgroup::Cgroup;
 use crate::context::Context;
-use crate::failure::{Failure, ResultExt, ensure};
+use crate::failure::{Failure, ensure};
+use crate::mrelease::Mrelease;
 use crate::needs::Need;
 use crate::oom::{self, Watch};
 use crate::scenario::Scenario;
 use crate::smaps::{self, Range};
-use crate::sys::{pidfd_open, process_mrelease};
 use crate::trace::{Clock, Trace};
 use crate::victim::{self, Area, Kind, Spec, Victim};
 use crate::walk::{ensure_visited, order_of};
@@ -55,10 +53,9 @@ fn released(seen: &Seen<'_>, size: (u32, u32)) -> Result<(), Failure> {
     victim.tasks().into_iter().try_for_each(victim::pin)?;
     victim.kill()?;
     let expected = Expected::of(&victim)?;
-    let pidfd = pidfd_open(victim.pid()).while_doing(|| "opening a pidfd".into())?;
+    let mrelease = Mrelease::of(victim.pid())?;
     seen.trace.clear()?;
-    let answer = process_mrelease(pidfd.as_fd(), 0);
-    ensure(answer == Ok(()), || format!("process_mrelease: {answer:?}"))?;
+    mrelease.expect("a dying process", Ok(()))?;
     smaps::ensure_reaped(&smaps::of(victim.pid())?)?;
     seen.reaper("process_mrelease", gettid(), &expected)?;
     seen.end(&mut victim, &expected)

@@ -18,7 +18,7 @@ use crate::job::Job;
 use crate::kernels::{self, Inspected};
 use crate::machine::Machine;
 use crate::output::{print, print_json};
-use crate::run::guests::{Excuse, Guest, Guests, Kernel};
+use crate::run::guests::{Excuse, Guests, Kernel};
 use crate::run::{folder, plan};
 
 /// Builds, inspects and boots every commit of the series.
@@ -60,19 +60,6 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
             chosen.clone(),
             seed,
         );
-        let guest = Guest {
-            index,
-            arm: Arm::Patched,
-            kernel: Kernel {
-                image: &one.built.image,
-                modules: &one.built.modules,
-                selftests: &[],
-            },
-            plan: &plan,
-            folder: &place.join(evidence::run::folder(name, Arm::Patched, index)),
-            turns: None,
-            kill_qemu: false,
-        };
         job.progress.stage(&format!("Booting {}", one.built.name));
         let guests = Guests {
             job: &job,
@@ -80,13 +67,10 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
             program: &program,
             excuse: &Excuse::new(false),
         };
-        let booted = guests.boot(&guest, &mut |_| {})?;
-        let round = booted.round;
+        let kernel = Kernel::new(&one.built, &[]);
+        let folder = place.join(evidence::run::folder(name, Arm::Patched, index));
+        let round = guests.boot_alone(index, kernel, &plan, &folder, &mut |_| {})?;
         job.progress.finish(round.status.as_str());
-        job.alive()?;
-        if let Some(lost) = booted.lost {
-            job.progress.note(&lost);
-        }
         rounds.push(round);
     }
     if args.json {

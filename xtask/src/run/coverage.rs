@@ -8,13 +8,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use evidence::run::{Coverage, Round, RoundStatus};
+use kernel::build::Built;
 use kernel::build::selftests::Selftest;
 use mutate::{Mark, Source, marked};
 use results::plan::{Mistakes, Plan};
 use results::record::Record;
 use results::{Arm, Purpose};
 
-use super::guests::{self, Guests, Step};
+use super::guests::{self, Guests};
 use super::plan;
 use crate::catalogue::Catalogue;
 use crate::changed;
@@ -134,7 +135,7 @@ impl Coverer<'_> {
 
     fn boot(
         &self,
-        built: &kernel::build::Built,
+        built: &Built,
         all: usize,
         scenarios: &[String],
         folder: &Path,
@@ -145,33 +146,22 @@ impl Coverer<'_> {
         let mut scenarios = scenarios.to_vec();
         scenarios.sort_by_key(|name| self.catalogue.deadline(name));
         let (manifest, seed) = (&self.series.manifest, self.seed);
-        let (arm, purpose) = (Arm::Patched, Purpose::Correctness);
         let plan = Plan {
             mistakes: Some(Mistakes::Cover(u32::try_from(all).unwrap_or(u32::MAX))),
             timeout_scale: self.kernel.flavour.timeout_scale(),
-            ..plan::guest(manifest, arm, purpose, scenarios, seed)
+            ..plan::guest(
+                manifest,
+                Arm::Patched,
+                Purpose::Correctness,
+                scenarios,
+                seed,
+            )
         };
-        let guest = guests::Guest {
-            index: 0,
-            arm,
-            kernel: guests::Kernel {
-                image: &built.image,
-                modules: &built.modules,
-                selftests: self.selftests,
-            },
-            plan: &plan,
-            folder,
-            turns: None,
-            kill_qemu: false,
-        };
-        let booted = self.guests.boot(&guest, &mut |at| {
-            if let Step::Began(scenario) = at {
-                progress.step(0, None, scenario);
-            }
-        })?;
-        self.job.alive()?;
-        progress.finish(booted.round.status.as_str());
-        Ok(booted.round)
+        let kernel = guests::Kernel::new(built, self.selftests);
+        let begins = &mut |scenario: &str| progress.step(0, None, scenario);
+        let round = self.guests.boot_alone(0, kernel, &plan, folder, begins)?;
+        progress.finish(round.status.as_str());
+        Ok(round)
     }
 
     /// Whether each of these marks is in the code that the compiler makes.

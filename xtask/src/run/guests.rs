@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use evidence::run::{self, Round, RoundStatus};
 use kernel::IoError;
+use kernel::build::Built;
 use kernel::build::selftests::Selftest;
 use kernel::cache::{Cache, Lock};
 use results::ktap;
@@ -33,6 +34,16 @@ pub struct Kernel<'a> {
     pub modules: &'a [PathBuf],
     /// The tests that its tree has of its own.
     pub selftests: &'a [Selftest],
+}
+
+impl<'a> Kernel<'a> {
+    pub fn new(built: &'a Built, selftests: &'a [Selftest]) -> Self {
+        Self {
+            image: &built.image,
+            modules: &built.modules,
+            selftests,
+        }
+    }
 }
 
 /// One guest, from its kernel to the folder for what it says.
@@ -140,6 +151,37 @@ impl Guests<'_> {
             round: self.once(guest, &plan, on_step)?,
             lost: Some(why),
         })
+    }
+
+    /// Boots a guest of the patched arm that is no part of a comparison. `begins` is
+    /// told of each scenario that does.
+    pub fn boot_alone(
+        &self,
+        index: u32,
+        kernel: Kernel<'_>,
+        plan: &Plan,
+        folder: &Path,
+        begins: &mut dyn FnMut(&str),
+    ) -> Result<Round> {
+        let guest = Guest {
+            index,
+            arm: Arm::Patched,
+            kernel,
+            plan,
+            folder,
+            turns: None,
+            kill_qemu: false,
+        };
+        let booted = self.boot(&guest, &mut |at| {
+            if let Step::Began(scenario) = at {
+                begins(scenario);
+            }
+        })?;
+        if let Some(lost) = booted.lost {
+            self.job.progress.note(&format!("  {lost}"));
+        }
+        self.job.alive()?;
+        Ok(booted.round)
     }
 
     fn once(

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use evidence::Report;
-use evidence::run::{Round, RoundStatus, Run};
+use evidence::run::{Round, RoundStatus};
 use kernel::cache::Cache;
 use results::machine::Accel;
 use results::{Arm, ktap};
@@ -158,11 +158,8 @@ pub fn run(
             excuse: &Excuse::new(!record.run().lost_boots.is_empty()),
         },
         kernel: &|arm: Arm| {
-            Ok(guests::Kernel {
-                image: kernel.image(arm)?,
-                modules: &kernel.built(arm)?.modules,
-                selftests: selftests.get(&arm).map_or(&[], Vec::as_slice),
-            })
+            let selftests = selftests.get(&arm).map_or(&[][..], Vec::as_slice);
+            Ok(guests::Kernel::new(kernel.built(arm)?, selftests))
         },
         name: &kernel.name,
         folder: &folder,
@@ -178,20 +175,16 @@ pub fn run(
     let ended = execute::execute(&booter, boots, &clock, &mut record, &mut |event| {
         tell(&job.progress, &event);
     });
-    let booted = ended.is_ok();
-    if booted {
+    let ended = ended.and_then(|()| {
         let (guests, took) = (record.run().rounds.len(), seconds(booting.elapsed()));
         job.progress.finish(&format!("{guests} guests in {took}"));
-    }
-
-    // Where something fails, that is what is to be looked at.
-    let well = |run: &Run| {
-        run.rounds
-            .iter()
-            .all(|round| round.status == RoundStatus::Ok)
-    };
-    let looks = tasks.covers && record.run().coverage.is_none() && well(record.run());
-    if booted && looks && fault.is_none() {
+        // Where something fails, that is what is to be looked at.
+        let run = record.run();
+        let well = |round: &Round| round.status == RoundStatus::Ok;
+        let looks = tasks.covers && run.coverage.is_none() && run.rounds.iter().all(well);
+        if !looks || fault.is_some() {
+            return Ok(());
+        }
         let coverer = Coverer {
             job,
             kernel: &kernel,
@@ -206,7 +199,8 @@ pub fn run(
         if let Some(coverage) = coverer.cover(&tasks.scenarios, &place)? {
             record.covered(coverage);
         }
-    }
+        Ok(())
+    });
 
     // Whatever stopped the boots, those that ended are kept and reported.
     let report = record.report()?;

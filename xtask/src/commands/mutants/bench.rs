@@ -17,7 +17,7 @@ use crate::input::Series;
 use crate::job::Job;
 use crate::kernels::Kernel;
 use crate::machine::Machine;
-use crate::run::guests::{self, Guests, Step};
+use crate::run::guests::{self, Guests};
 use crate::run::plan;
 
 /// What every mutant is judged with.
@@ -53,19 +53,6 @@ impl Bench<'_> {
         place: &Path,
         begins: &mut dyn FnMut(&str),
     ) -> Result<Round> {
-        let guest = guests::Guest {
-            index: 0,
-            arm: Arm::Patched,
-            kernel: guests::Kernel {
-                image: &built.image,
-                modules: &built.modules,
-                selftests: &self.selftests,
-            },
-            plan,
-            folder: place,
-            turns: None,
-            kill_qemu: false,
-        };
         let guests = Guests {
             job: self.job,
             machine: self.machine,
@@ -74,16 +61,8 @@ impl Bench<'_> {
         };
         // Another command's guests may be measured.
         let _host = guests::host(self.job, &self.cache, false)?;
-        let booted = guests.boot(&guest, &mut |at| {
-            if let Step::Began(scenario) = at {
-                begins(scenario);
-            }
-        })?;
-        if let Some(lost) = booted.lost {
-            self.job.progress.note(&format!("  {lost}"));
-        }
-        self.job.alive()?;
-        Ok(booted.round)
+        let kernel = guests::Kernel::new(built, &self.selftests);
+        guests.boot_alone(0, kernel, plan, place, begins)
     }
 }
 

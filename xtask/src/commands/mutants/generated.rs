@@ -9,11 +9,10 @@ use evidence::stats::Rng;
 use kernel::build::diagnose::refused_lines;
 use kernel::build::{BuildError, Built};
 use mutate::{Combined, Mistake, Source, all_in_one};
-use results::Arm;
 
 use super::known::Known;
 use crate::catalogue::is_wanted;
-use crate::changed;
+use crate::changed::{self, Changed};
 use crate::exit::{Advise, Classify, Failure, Kind, Result, fail};
 use crate::job::Job;
 use crate::kernels::{self, Kernel};
@@ -134,29 +133,24 @@ pub fn build(
 /// The files that are asked for, with all of their mistakes, and the functions that
 /// were not understood.
 fn read(job: &Job, kernel: &Kernel, wanted: &Wanted) -> Result<(Vec<File>, Vec<String>)> {
-    let paths = match wanted.files.as_slice() {
+    let changed = match wanted.files.as_slice() {
         [] => {
-            let changed = kernels::changed(job, kernel)?;
+            let mut changed = changed::by_the_series(job, kernel)?;
+            changed.retain(|file| file.path.ends_with(".c"));
             changed
-                .into_iter()
-                .filter(|it| it.ends_with(".c"))
-                .collect()
         }
-        files => files.to_vec(),
+        paths => paths
+            .iter()
+            .map(|path| match Changed::read(job, kernel, path)? {
+                Some(file) => Ok(file),
+                None => fail(Kind::Usage, format!("{} has no file {path}", kernel.name)),
+            })
+            .collect::<Result<_>>()?,
     };
     let (mut files, mut unread) = (Vec::new(), Vec::new());
     let mut missing: BTreeSet<&str> = wanted.functions.iter().map(String::as_str).collect();
-    for path in paths {
-        let text = |arm| kernels::source(job, kernel, arm, &path);
-        let Some(after) = text(Arm::Patched)? else {
-            if wanted.files.contains(&path) {
-                return fail(Kind::Usage, format!("{} has no file {path}", kernel.name));
-            }
-            continue;
-        };
-        let changed = changed::lines(&text(Arm::Base)?.unwrap_or_default(), &after);
-        let source = Source::read(&after).kind(Kind::Infrastructure)?;
-        let lines: Vec<usize> = changed.iter().copied().collect();
+    for Changed { path, text, lines } in changed {
+        let source = Source::read(&text).kind(Kind::Infrastructure)?;
         let names: BTreeSet<&str> = match (wanted.functions.is_empty(), wanted.files.is_empty()) {
             (false, _) => {
                 let named = |name: &&str| wanted.functions.iter().any(|it| it == name);
@@ -172,9 +166,9 @@ fn read(job: &Job, kernel: &Kernel, wanted: &Wanted) -> Result<(Vec<File>, Vec<S
         let mistakes = source.mistakes(&names).kind(Kind::Infrastructure)?;
         files.push(File {
             path,
-            text: after,
+            text,
             mistakes,
-            changed,
+            changed: lines,
         });
     }
     if let Some(name) = missing.first() {

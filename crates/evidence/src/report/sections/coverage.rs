@@ -29,7 +29,7 @@ fn summary(coverage: &Coverage) -> String {
     let (executed, missed) = (coverage.executed, &coverage.not_executed);
     if missed.is_empty() {
         return match executed {
-            0 => "The series changes no statement that is executed here.".to_owned(),
+            0 => "No changed line could be seen to be executed.".to_owned(),
             1 => "The one statement line that the series changes is executed.".to_owned(),
             lines => format!("All {lines} statement lines that the series changes are executed."),
         };

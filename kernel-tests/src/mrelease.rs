@@ -1,0 +1,42 @@
+//! `process_mrelease` on a process, and what it must answer.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+use crate::failure::{Failure, ResultExt, ensure};
+use crate::sys::{pidfd_open, process_mrelease};
+
+/// A process to release.
+#[derive(Debug)]
+pub struct Mrelease(OwnedFd);
+
+impl Mrelease {
+    pub fn of(pid: Pid) -> Result<Self, Failure> {
+        let pidfd = pidfd_open(pid).while_doing(|| format!("opening a pidfd of {pid}"))?;
+        Ok(Self(pidfd))
+    }
+
+    /// Calls it, and fails unless it answers as expected; `of` says of whom.
+    pub fn expect(&self, of: &str, expected: Result<(), Errno>) -> Result<(), Failure> {
+        ensure_answer(of, process_mrelease(self.as_fd(), 0), expected)
+    }
+}
+
+impl AsFd for Mrelease {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Fails unless a call has answered as expected; `of` says of whom.
+pub fn ensure_answer(
+    of: &str,
+    answer: Result<(), Errno>,
+    expected: Result<(), Errno>,
+) -> Result<(), Failure> {
+    ensure(answer == expected, || {
+        format!("process_mrelease of {of}: {answer:?} instead of {expected:?}")
+    })
+}
