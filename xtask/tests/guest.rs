@@ -18,7 +18,7 @@ use std::sync::Mutex;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Guests are timed: two at once would measure each other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -214,6 +214,33 @@ fn a_generated_mistake_is_caught_and_one_out_of_reach_is_told() {
     let score: Value = serde_json::from_slice(&output.stdout).unwrap();
     let counts = ["caught", "not_reached", "survived", "refused", "total"];
     assert_eq!(counts.map(|key| &score[key]), [1, 1, 0, 0, 2], "{score}");
+    no_guest_is_left(&out);
+}
+
+#[test]
+fn a_guest_that_stood_still_is_booted_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let chosen = ["--scenario", "memcg-limit", "--scenario", "sysrq-f"];
+    let stops = ["--rounds", "0", "--fault", "stop-qemu"];
+    let output = patch_test(&out, &[chosen, stops].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", said_by(&output));
+    let run = read_json(&out.join("run.json"));
+    let lost = run["lost_boots"].as_array().unwrap();
+    let lost: Vec<_> = lost.iter().map(|it| (&it["arm"], &it["lost_to"])).collect();
+    assert_eq!(lost, [(&json!("patched"), &json!("host"))]);
+    let rounds = run["rounds"].as_array().unwrap();
+    let arms: Vec<_> = rounds
+        .iter()
+        .map(|it| (&it["arm"], &it["status"]))
+        .collect();
+    let [base, patched] = ["base", "patched"].map(|arm| json!(arm));
+    let ok = json!("ok");
+    assert_eq!(arms.len(), 2, "{run}");
+    assert!(
+        arms.contains(&(&base, &ok)) && arms.contains(&(&patched, &ok)),
+        "{run}"
+    );
     no_guest_is_left(&out);
 }
 

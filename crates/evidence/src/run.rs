@@ -145,8 +145,21 @@ pub struct Coverage {
 pub struct LostBoot {
     pub index: u32,
     pub arm: Arm,
+    #[serde(default)]
+    pub lost_to: LostTo,
     /// What happened, and where its files are.
     pub why: String,
+}
+
+/// What a boot was lost to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LostTo {
+    /// QEMU's emulation, as far as anybody can tell: a run excuses one.
+    #[default]
+    Emulation,
+    /// The host's: it slept, or stopped what ran on it.
+    Host,
 }
 
 /// The machine that ran QEMU.

@@ -227,6 +227,7 @@ fn what_both_arms_do_is_said_once() {
     run.lost_boots.push(evidence::run::LostBoot {
         index: 3,
         arm: Arm::Patched,
+        lost_to: Default::default(),
         why: "QEMU died".into(),
     });
     let notes = analyse(&run).notes;

@@ -6,13 +6,14 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use evidence::run::Round;
+use evidence::run::{LostBoot, LostTo, Round, RoundStatus};
 use results::{Arm, Purpose};
 
 use super::plan::{self, Boot};
 use super::record::Record;
 use super::turns::Turns;
-use crate::exit::Result;
+use crate::exit::{Advise, Kind, Result, fail};
+use crate::progress::seconds;
 
 /// Whoever boots guests.
 pub trait Booter: Sync {
@@ -29,12 +30,15 @@ pub trait Booter: Sync {
 }
 
 /// A boot with its place in the run.
+#[derive(Clone, Copy)]
 pub struct Numbered<'a> {
     pub boot: &'a Boot,
     /// Counted from 0.
     pub index: usize,
     /// How many boots the run has, as far as is known.
     pub total: usize,
+    /// How often it was void before.
+    pub attempt: u32,
 }
 
 impl Numbered<'_> {
@@ -48,8 +52,42 @@ impl Numbered<'_> {
 /// A boot that has ended.
 pub struct Booted {
     pub round: Round,
-    /// Why its first attempt was lost, where it took two.
-    pub lost: Option<String>,
+    /// Its first attempt, where it took two.
+    pub lost: Option<LostBoot>,
+    /// How long it, or the host, stood still meanwhile.
+    pub stood_still: Duration,
+}
+
+impl Booted {
+    /// The boot as one that is void: what it says is not the kernel's doing alone.
+    /// What was cancelled is no boot.
+    pub fn void(&self) -> Option<LostBoot> {
+        let Self {
+            round, stood_still, ..
+        } = self;
+        let void = !stood_still.is_zero() && round.status != RoundStatus::Interrupted;
+        void.then(|| LostBoot {
+            index: round.index,
+            arm: round.arm,
+            lost_to: LostTo::Host,
+            why: format!(
+                "it, or the host, stood still for {}; booted again",
+                seconds(*stood_still)
+            ),
+        })
+    }
+}
+
+/// How often a boot is made at most, where the host stands still each time.
+pub const ATTEMPTS: u32 = 4;
+
+/// What to say after so many.
+pub fn stands_still<T>(boot: &str) -> Result<T> {
+    fail(
+        Kind::Infrastructure,
+        format!("the host stood still during each of {ATTEMPTS} attempts at {boot}"),
+    )
+    .hint("keep it awake, and what runs on it from being stopped: systemd-inhibit does so for a command")
 }
 
 /// What happens on the way.
@@ -105,15 +143,18 @@ pub fn execute(
         let group: Vec<Numbered<'_>> = group
             .iter()
             .zip(index..)
-            .map(|(boot, index)| Numbered { boot, index, total })
+            .map(|(boot, index)| Numbered {
+                boot,
+                index,
+                total,
+                attempt: 0,
+            })
             .collect();
         let mut rests = Vec::new();
-        for (boot, booted) in group.iter().zip(boot_all(booter, &group, record)?) {
-            let Booted { round, lost } = booted?;
+        for (boot, booted) in group.iter().zip(boot_awake(booter, &group, record, tell)?) {
+            let Booted { round, lost, .. } = booted?;
             let name = boot.name();
-            if let Some(why) = &lost {
-                tell(Event::Lost { boot: &name, why });
-            }
+            lose(&name, lost, record, tell);
             tell(Event::Ended {
                 boot: &name,
                 round: &round,
@@ -122,7 +163,7 @@ pub fn execute(
                 tell(Event::Left(rest.plan.scenarios.len()));
                 rests.push(rest);
             }
-            record.add(round, lost)?;
+            record.add(round)?;
         }
         for rest in rests.into_iter().rev() {
             boots.push_front(rest);
@@ -163,22 +204,64 @@ fn stop_measuring(
     }
 }
 
-/// Boots these at once, in a thread each: what dies with its thread is the guest
-/// that it started. What the run has already stands in for a boot.
-fn boot_all(
+fn lose(boot: &str, lost: Option<LostBoot>, record: &mut Record, tell: &mut dyn FnMut(Event<'_>)) {
+    if let Some(lost) = lost {
+        let why = &lost.why;
+        tell(Event::Lost { boot, why });
+        record.lose(lost);
+    }
+}
+
+/// Boots these at once, and again where one of them, or the host, stood still: those
+/// that take turns have waited for each other. What the run has already stands in for a
+/// boot.
+fn boot_awake(
     booter: &dyn Booter,
     group: &[Numbered<'_>],
     record: &mut Record,
+    tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<Vec<Result<Booted>>> {
     let recorded: Vec<Option<Round>> = group.iter().map(|_| record.next_recorded()).collect();
+    for attempt in 0..ATTEMPTS {
+        booter.alive()?;
+        let group: Vec<Numbered<'_>> = group
+            .iter()
+            .map(|boot| Numbered { attempt, ..*boot })
+            .collect();
+        let booted = boot_all(booter, &group, &recorded)?;
+        let voids = booted
+            .iter()
+            .map(|it| it.as_ref().ok().and_then(Booted::void));
+        let voids: Vec<Option<LostBoot>> = voids.collect();
+        if voids.iter().all(Option::is_none) {
+            return Ok(booted);
+        }
+        for (boot, void) in group.iter().zip(voids) {
+            lose(&boot.name(), void, record, tell);
+        }
+    }
+    stands_still(&group.first().map(Numbered::name).unwrap_or_default())
+}
+
+/// Boots these at once, in a thread each: what dies with its thread is the guest
+/// that it started.
+fn boot_all(
+    booter: &dyn Booter,
+    group: &[Numbered<'_>],
+    recorded: &[Option<Round>],
+) -> Result<Vec<Result<Booted>>> {
     let timed = |boot: &Numbered<'_>| boot.boot.plan.purpose != Purpose::Correctness;
     let host = match recorded.iter().all(Option::is_some) {
         true => None,
         false => Some(booter.host(group.iter().any(timed))?),
     };
-    let turns = turns(group, &recorded);
-    let boot = |boot: &Numbered<'_>, recorded: Option<Round>| match recorded {
-        Some(round) => Ok(Booted { round, lost: None }),
+    let turns = turns(group, recorded);
+    let boot = |boot: &Numbered<'_>, recorded: &Option<Round>| match recorded {
+        Some(round) => Ok(Booted {
+            round: round.clone(),
+            lost: None,
+            stood_still: Duration::ZERO,
+        }),
         None => {
             let mut booted = booter.boot(boot, turns.as_ref())?;
             booted.round.block = boot.boot.block;
@@ -227,6 +310,7 @@ pub(super) use tests::described;
 mod tests {
     use std::path::Path;
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use evidence::run::{RoundStatus, Run};
     use results::plan::Plan;
@@ -247,6 +331,8 @@ mod tests {
         FailSecond,
         /// The first attempt is lost.
         Lost,
+        /// The host sleeps meanwhile.
+        StandStill,
         /// Ctrl-C while it runs.
         Interrupt,
         /// Ctrl-C as soon as it has ended.
@@ -303,9 +389,20 @@ mod tests {
             let purpose = boot.boot.plan.purpose;
             state.booted.push((boot.boot.arm, purpose, names));
             state.cancelled |= matches!(act, Act::Interrupt | Act::InterruptAfter);
+            let round = round(boot, act);
+            let lost = LostBoot {
+                index: round.index,
+                arm: round.arm,
+                lost_to: LostTo::Emulation,
+                why: "int3".to_owned(),
+            };
             Ok(Booted {
-                round: round(boot, act),
-                lost: (act == Act::Lost).then(|| "int3".to_owned()),
+                lost: (act == Act::Lost).then_some(lost),
+                stood_still: match act {
+                    Act::StandStill => Duration::from_secs(30),
+                    _ => Duration::ZERO,
+                },
+                round,
             })
         }
 
@@ -386,7 +483,7 @@ mod tests {
                 repetitions: 4,
                 ..Plan::new(purpose)
             },
-            kill_qemu: false,
+            qemu_fault: None,
         }
     }
 
@@ -603,6 +700,38 @@ mod tests {
         );
         let loaded = folder::save(ended.folder.path(), &ended.run);
         assert!(loaded.is_ok());
+    }
+
+    #[test]
+    fn a_pair_is_booted_again_where_the_host_stood_still() {
+        // Of the second pair the second one is void, twice.
+        static STOPS: AtomicU32 = AtomicU32::new(0);
+        let mut fake = Fake::new(|index| match index {
+            3 if STOPS.fetch_add(1, Ordering::Relaxed) < 2 => Act::StandStill,
+            _ => Act::Pass,
+        });
+        fake.room = 2;
+        let pair = Arm::BOTH.map(|arm| boot(arm, Purpose::Correctness, &["a"]));
+        let ended = go(
+            &fake,
+            pair.iter().chain(&pair).cloned().collect(),
+            None,
+            None,
+        );
+        assert_eq!(ended.events, ["lost", "lost"]);
+        assert_eq!((ended.run.rounds.len(), fake.booted().len()), (4, 8));
+        let lost = &ended.run.lost_boots[1];
+        assert_eq!(
+            (lost.index, lost.arm, lost.lost_to),
+            (3, Arm::Patched, LostTo::Host)
+        );
+        assert_eq!(
+            lost.why,
+            "it, or the host, stood still for 30 s; booted again"
+        );
+        let ended = go(&Fake::new(|_| Act::StandStill), boots(), None, None);
+        assert_eq!(ended.events, ["lost"; ATTEMPTS as usize]);
+        assert_eq!(ended.result.unwrap_err().kind, Kind::Infrastructure);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use evidence::run::{self, Round, RoundStatus};
+use evidence::run::{self, LostBoot, LostTo, Round, RoundStatus};
 use kernel::IoError;
 use kernel::build::Built;
 use kernel::build::selftests::Selftest;
@@ -19,8 +19,9 @@ use results::{Arm, Purpose};
 use sha1::{Digest, Sha1};
 use vm::{End, Link, Progress};
 
-use super::execute::{Booted, Booter, Numbered};
+use super::execute::{ATTEMPTS, Booted, Booter, Numbered, stands_still};
 use super::folder;
+use super::plan::QemuFault;
 use super::turns::Turns;
 use crate::exit::{Classify, Failure, Kind, Result};
 use crate::guest::Program;
@@ -57,8 +58,8 @@ pub struct Guest<'a> {
     pub folder: &'a Path,
     /// Whose word it waits for, where its plan has it wait.
     pub turns: Option<&'a Turns>,
-    /// Kill QEMU once the first test has ended.
-    pub kill_qemu: bool,
+    /// What happens to its QEMU once the first test has ended.
+    pub qemu_fault: Option<QemuFault>,
 }
 
 /// What a guest is at.
@@ -134,12 +135,16 @@ impl Guests<'_> {
             nonce: nonce(guest.plan.seed),
             ..guest.plan.clone()
         };
-        let round = self.once(guest, &plan, on_step)?;
+        let (round, stood_still) = self.once(guest, &plan, on_step)?;
         let console = fs_err::read(guest.folder.join("console.log")).kind(Kind::Infrastructure)?;
         let console = String::from_utf8_lossy(&console);
         let fault = emulators_fault(self.machine.accelerator.kind, &round, &console);
         let Some(title) = fault.filter(|_| self.excuse.take()) else {
-            return Ok(Booted { round, lost: None });
+            return Ok(Booted {
+                round,
+                lost: None,
+                stood_still,
+            });
         };
         let lost = guest.folder.with_added_extension("lost");
         fs_err::rename(guest.folder, &lost).kind(Kind::Infrastructure)?;
@@ -147,9 +152,16 @@ impl Guests<'_> {
             "{title:?} is a fault of emulation; booted again, see {}",
             lost.file_name().unwrap_or_default().to_string_lossy()
         );
+        let (round, stood_still) = self.once(guest, &plan, on_step)?;
         Ok(Booted {
-            round: self.once(guest, &plan, on_step)?,
-            lost: Some(why),
+            lost: Some(LostBoot {
+                index: round.index,
+                arm: round.arm,
+                lost_to: LostTo::Emulation,
+                why,
+            }),
+            round,
+            stood_still,
         })
     }
 
@@ -170,18 +182,24 @@ impl Guests<'_> {
             plan,
             folder,
             turns: None,
-            kill_qemu: false,
+            qemu_fault: None,
         };
-        let booted = self.boot(&guest, &mut |at| {
-            if let Step::Began(scenario) = at {
-                begins(scenario);
+        for _ in 0..ATTEMPTS {
+            let booted = self.boot(&guest, &mut |at| {
+                if let Step::Began(scenario) = at {
+                    begins(scenario);
+                }
+            })?;
+            self.job.alive()?;
+            let void = booted.void();
+            for lost in booted.lost.iter().chain(&void) {
+                self.job.progress.note(&format!("  {}", lost.why));
             }
-        })?;
-        if let Some(lost) = booted.lost {
-            self.job.progress.note(&format!("  {lost}"));
+            if void.is_none() {
+                return Ok(booted.round);
+            }
         }
-        self.job.alive()?;
-        Ok(booted.round)
+        stands_still("a guest")
     }
 
     fn once(
@@ -189,7 +207,7 @@ impl Guests<'_> {
         guest: &Guest<'_>,
         plan: &Plan,
         on_step: &mut dyn FnMut(Step<'_>),
-    ) -> Result<Round> {
+    ) -> Result<(Round, Duration)> {
         fs_err::create_dir_all(guest.folder).kind(Kind::Infrastructure)?;
         let scratch = tempfile::tempdir().kind(Kind::Infrastructure)?;
         let initrd = scratch.path().join("initrd");
@@ -214,6 +232,7 @@ impl Guests<'_> {
             fs_err::File::create(guest.folder.join("console.log")).kind(Kind::Infrastructure)?;
         let mut said = Said::new(&plan.nonce);
         let turns = guest.turns.filter(|_| plan.by_turns);
+        let mut qemu_fault = guest.qemu_fault;
         let outcome = vm::boot(
             &self.machine.virtme,
             &machine,
@@ -226,10 +245,15 @@ impl Guests<'_> {
                     arm: guest.arm,
                 });
                 let progress = said.line(line, seat, on_step);
-                if guest.kill_qemu && said.tests == 1 {
-                    return Progress::Kill;
+                let fault = match said.tests {
+                    1 => qemu_fault.take(),
+                    _ => None,
+                };
+                match fault {
+                    Some(QemuFault::Kill) => Progress::Kill,
+                    Some(QemuFault::Stop) => Progress::Stop,
+                    None => progress,
                 }
-                progress
             },
         )
         .kind(Kind::Infrastructure);
@@ -256,7 +280,7 @@ impl Guests<'_> {
         if let Some(why) = trouble(&outcome, guest.folder) {
             self.job.progress.note(&why);
         }
-        Ok(round)
+        Ok((round, outcome.stood_still))
     }
 }
 
@@ -291,7 +315,8 @@ impl Booter for RunBooter<'_> {
             plan: &boot.boot.plan,
             folder: &self.folder.join(place),
             turns,
-            kill_qemu: boot.boot.kill_qemu,
+            // A second attempt is to succeed.
+            qemu_fault: boot.boot.qemu_fault.filter(|_| boot.attempt == 0),
         };
         let step = |detail: &str| {
             // Which boot it is stands in its name. When the rest are done nobody

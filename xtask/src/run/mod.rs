@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use evidence::Report;
-use evidence::run::{Round, RoundStatus};
+use evidence::run::{LostBoot, LostTo, Round, RoundStatus};
 use kernel::cache::Cache;
 use results::machine::Accel;
 use results::{Arm, ktap};
@@ -155,7 +155,7 @@ pub fn run(
             job,
             machine: &machine,
             program: &program,
-            excuse: &Excuse::new(!record.run().lost_boots.is_empty()),
+            excuse: &Excuse::new(record.run().lost_boots.iter().any(by_emulation)),
         },
         kernel: &|arm: Arm| {
             let selftests = selftests.get(&arm).map_or(&[][..], Vec::as_slice);
@@ -211,6 +211,10 @@ pub fn run(
         Extent::Brief => ended?,
     }
     Ok(Finished { folder, report })
+}
+
+fn by_emulation(lost: &LostBoot) -> bool {
+    lost.lost_to == LostTo::Emulation
 }
 
 /// Tells the user what happened.

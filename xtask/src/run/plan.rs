@@ -30,6 +30,13 @@ const WARMUPS: u32 = 1;
 const SWEEPS: u32 = FEWEST as u32;
 /// Repetitions of each point of a sweep in a boot.
 const SWEEP_REPETITIONS: u32 = 3;
+/// What happens to a guest's QEMU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QemuFault {
+    Kill,
+    /// It stands still for a second.
+    Stop,
+}
 
 /// One boot to come.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +47,8 @@ pub struct Boot {
     pub block: Option<u32>,
     /// What its guest is to do. It has no nonce yet: who boots gives it one.
     pub plan: Plan,
-    /// Whether its QEMU is killed once the first test has ended, for tests.
-    pub kill_qemu: bool,
+    /// What happens to its QEMU once the first test has ended.
+    pub qemu_fault: Option<QemuFault>,
 }
 
 /// What the guests of a run are to do.
@@ -187,7 +194,7 @@ impl Tasks {
                         by_turns: by_turns && block.is_some() && arms.len() > 1,
                         ..usual
                     },
-                    kill_qemu: false,
+                    qemu_fault: None,
                 }
             })
             .collect()
@@ -281,9 +288,13 @@ pub fn provoke(boots: &mut VecDeque<Boot>, fault: Fault) {
             Fault::Slow => Some(plan::Fault::Slow),
             Fault::Leave => Some(plan::Fault::Leave),
             Fault::Cut => Some(plan::Fault::Cut),
-            Fault::KillQemu => None,
+            Fault::KillQemu | Fault::StopQemu => None,
         };
-        boot.kill_qemu = fault == Fault::KillQemu;
+        boot.qemu_fault = match fault {
+            Fault::KillQemu => Some(QemuFault::Kill),
+            Fault::StopQemu => Some(QemuFault::Stop),
+            _ => None,
+        };
     }
 }
 
@@ -314,7 +325,7 @@ pub fn side_by_side(boots: &VecDeque<Boot>, room: usize) -> usize {
     let mut arms = Vec::new();
     for boot in boots.iter().take(room) {
         let checks_itself = boot.plan.timeout_scale > 1;
-        let faulty = boot.kill_qemu || boot.plan.fault.is_some();
+        let faulty = boot.qemu_fault.is_some() || boot.plan.fault.is_some();
         if boot.plan.purpose != Purpose::Correctness
             || checks_itself
             || faulty
@@ -412,7 +423,7 @@ pub fn rest(boot: &Boot, round: &Round) -> Option<Boot> {
             fault: None,
             ..boot.plan.clone()
         },
-        kill_qemu: false,
+        qemu_fault: None,
     })
 }
 
@@ -469,7 +480,7 @@ mod tests {
                 repetitions: 1,
                 ..Plan::new(Purpose::Correctness)
             },
-            kill_qemu: false,
+            qemu_fault: None,
         }
     }
 

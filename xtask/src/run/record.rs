@@ -60,13 +60,13 @@ impl Record {
         self.earlier.pop_front()
     }
 
-    /// Adds a round that has ended, and why its first attempt was lost.
-    pub fn add(&mut self, round: Round, lost: Option<String>) -> Result {
-        self.run.lost_boots.extend(lost.map(|why| LostBoot {
-            index: round.index,
-            arm: round.arm,
-            why,
-        }));
+    /// Adds a boot that was lost, and is made again.
+    pub fn lose(&mut self, lost: LostBoot) {
+        self.run.lost_boots.push(lost);
+    }
+
+    /// Adds a round that has ended.
+    pub fn add(&mut self, round: Round) -> Result {
         self.run.rounds.push(round);
         // While earlier rounds are left, the file has these and more.
         match self.earlier.is_empty() {

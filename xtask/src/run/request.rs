@@ -88,6 +88,8 @@ pub enum Fault {
     Cut,
     /// Lose its QEMU
     KillQemu,
+    /// Stand still for a second
+    StopQemu,
 }
 
 impl Request {

@@ -2,6 +2,7 @@
 
 mod link;
 mod outcome;
+mod stops;
 mod watch;
 
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use results::text::printable;
@@ -21,6 +22,7 @@ use crate::error::Error;
 use crate::machine::Guest;
 use crate::process::{Cancel, DRAIN, Group, Source, number, ready};
 use crate::virtme::Virtme;
+use stops::{Moment, Stops};
 use watch::{Cause, Watch};
 
 pub use link::{Cpus, Link};
@@ -37,6 +39,8 @@ const CONSOLE: usize = 64 << 20;
 const TAIL_LINE: usize = 1000;
 /// How many last lines are kept.
 const TAIL: usize = 20;
+/// How long [`Progress::Stop`] stops QEMU.
+const STOP: Duration = Duration::from_secs(1);
 
 /// Boots a guest and watches it to its end. Results are handed to `on_line` as
 /// they come (without newline, invalid UTF-8 replaced, cut at 1 MiB), with the
@@ -92,6 +96,9 @@ pub fn boot(
 struct Running {
     group: Group,
     watch: Watch,
+    stops: Stops,
+    /// QEMU was stopped on request, and is to go on.
+    goes_on: bool,
     out: Source,
     err: Source,
     results: Source,
@@ -112,6 +119,8 @@ impl Running {
             results: Source::new(Some(results), RESULT_LINE),
             group,
             watch,
+            stops: Stops::new(Moment::now()),
+            goes_on: false,
             triage: Triage::new(),
             console_tail: Tail::default(),
             qemu_tail: Tail::default(),
@@ -135,7 +144,9 @@ impl Running {
         while gone.is_none() || self.out.open() || self.err.open() || self.results.open() {
             let until = match gone {
                 Some(gone) => Some(gone + DRAIN),
-                None => cause.is_none().then(|| self.watch.next().0),
+                None => cause
+                    .is_none()
+                    .then(|| self.watch.next().0.min(self.stops.next())),
             };
             let watched = [
                 self.out.fd(),
@@ -146,6 +157,7 @@ impl Running {
             ];
             let [from_out, from_err, from_results, died, _] =
                 ready(watched, until).map_err(Error::system("wait for the guest"))?;
+            self.look();
             if from_out {
                 self.console(console).map_err(Error::Console)?;
             }
@@ -182,6 +194,25 @@ impl Running {
         Ok(cause)
     }
 
+    /// Looks whether time stood still, now and then, and before anything is called late.
+    fn look(&mut self) {
+        let now = Moment::now();
+        if now.awake < self.stops.next().min(self.watch.next().0) {
+            return;
+        }
+        let Self {
+            group,
+            watch,
+            stops,
+            ..
+        } = self;
+        watch.stood_still(stops.look(now, || group.is_stopped()));
+        if self.goes_on && self.stops.total >= STOP {
+            self.goes_on = false;
+            self.group.signal(Signal::SIGCONT);
+        }
+    }
+
     fn console(&mut self, console: &mut dyn Write) -> io::Result<()> {
         let bytes = self.out.read(&mut |line| self.console_tail.push(line));
         self.triage.feed(bytes);
@@ -200,6 +231,7 @@ impl Running {
             group,
             results,
             watch,
+            goes_on,
             delivered,
             lines,
             truncated,
@@ -213,8 +245,13 @@ impl Running {
             }
             *lines += 1;
             let progress = on_line(line);
-            if progress == Progress::Kill {
-                group.signal(Signal::SIGKILL);
+            match progress {
+                Progress::Kill => group.signal(Signal::SIGKILL),
+                Progress::Stop => {
+                    *goes_on = true;
+                    group.signal(Signal::SIGSTOP);
+                }
+                _ => {}
             }
             watch.line(Instant::now(), progress);
         });
@@ -261,6 +298,7 @@ impl Running {
             end,
             up_after: watch.up.map(|up| up.duration_since(watch.start)),
             took: now.duration_since(called),
+            stood_still: self.stops.total,
             lines: self.lines,
             triage,
             console_tail: self.console_tail.0.into(),

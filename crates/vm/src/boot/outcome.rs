@@ -59,6 +59,9 @@ pub struct Outcome {
     pub up_after: Option<Duration>,
     /// From the call to the end, virtme-ng included.
     pub took: Duration,
+    /// How long the guest, or whoever watched it, was stopped meanwhile, or the host
+    /// slept. No deadline has counted that, but the guest's own may have.
+    pub stood_still: Duration,
     /// How many lines of results came.
     pub lines: u64,
     pub triage: Report,
@@ -79,6 +82,7 @@ impl Outcome {
             end: End::Interrupted,
             up_after: None,
             took: called.elapsed(),
+            stood_still: Duration::ZERO,
             lines: 0,
             triage: triage.finish(),
             console_tail: Vec::new(),

@@ -24,6 +24,8 @@ pub enum Progress {
     /// QEMU is to be killed, to see how that is told: it ends as if somebody
     /// else had done it.
     Kill,
+    /// QEMU is to be stopped for a second, to see how that is told.
+    Stop,
 }
 
 /// Why we ended a guest.
@@ -80,7 +82,17 @@ impl Watch {
                 self.up.get_or_insert(now);
                 self.done.get_or_insert(now);
             }
-            Progress::Ignore | Progress::Kill => {}
+            Progress::Ignore | Progress::Kill | Progress::Stop => {}
+        }
+    }
+
+    /// Moves all that is waited for by time that the guest did not have.
+    pub(super) fn stood_still(&mut self, time: Duration) {
+        self.start += time;
+        self.expected += time;
+        self.last_line += time;
+        for moment in [&mut self.up, &mut self.done, &mut self.crashed] {
+            *moment = moment.map(|it| it + time);
         }
     }
 
@@ -171,6 +183,8 @@ mod tests {
         );
         assert_eq!(step(150, Progress::Done), (152, Cause::Done));
         assert_eq!(step(151, Progress::Done), (152, Cause::Done), "once");
+        watch.stood_still(30 * S);
+        assert_eq!(next(&watch, start), (182, Cause::Done));
         watch.crashed(at(152));
         watch.crashed(at(153));
         assert_eq!(next(&watch, start), (154, Cause::Crashed));

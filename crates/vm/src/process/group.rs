@@ -1,5 +1,6 @@
 //! A child with all that it starts, which does not outlive us.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -71,6 +72,17 @@ impl Group {
         if let Some(group) = self.id() {
             let _ = killpg(group, signal);
         }
+    }
+
+    /// Whether somebody has stopped the leader (SIGSTOP, a debugger).
+    pub(crate) fn is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        // The state comes behind the name, in which anything may stand.
+        let stat = stat.unwrap_or_default();
+        let state = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next());
+        matches!(state, Some('T' | 't'))
     }
 
     /// Kills what is left of the group and reaps the leader.
