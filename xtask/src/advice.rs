@@ -2,7 +2,9 @@
 //! commands nor options.
 
 use std::error::Error;
+use std::path::Path;
 
+use git2::ErrorClass;
 use kernel::IoError;
 use kernel::build::BuildError;
 use kernel::build::diagnose::Cause;
@@ -66,14 +68,25 @@ fn on_cache(error: &CacheError) -> Option<String> {
 
 fn on_store(error: &StoreError) -> Option<String> {
     match error {
-        StoreError::Git { path, .. } => Some(format!(
-            "if it is damaged, delete {}, and kernels are imported again",
-            path.display()
-        )),
+        StoreError::Git { path, source } => on_git(path, source.class()),
         StoreError::Foreign { .. } => Some("give a kernel's git repository".into()),
         StoreError::Occupied(_) => Some("move it away, or give another folder".into()),
         StoreError::Archive(_) | StoreError::Empty | StoreError::Refused { .. } => None,
         StoreError::Io(error) => on_io(error),
+    }
+}
+
+/// Nobody deletes a gigabyte for a typo in `~/.gitconfig`.
+fn on_git(path: &Path, class: ErrorClass) -> Option<String> {
+    match class {
+        ErrorClass::Config => Some("mend git's configuration; the kernels are not at fault".into()),
+        ErrorClass::NoMemory | ErrorClass::Os | ErrorClass::Thread => {
+            Some("check the host: memory, open files (ulimit -n), disk".into())
+        }
+        _ => Some(format!(
+            "if it is damaged, delete {}, and kernels are imported again",
+            path.display()
+        )),
     }
 }
 
@@ -85,7 +98,9 @@ fn on_build(error: &BuildError) -> Option<String> {
         } => Some(install(package)),
         BuildError::Tool { tool, .. } => Some(format!("install {tool}")),
         BuildError::Failed { cause, .. } => match **cause {
-            Cause::Killed(_) => Some("check that the host has enough memory".into()),
+            Cause::Killed(_) | Cause::Host(_) => {
+                Some("check the host: memory, open files (ulimit -n), disk".into())
+            }
             _ => None,
         },
         BuildError::Source(error) => on_store(error),

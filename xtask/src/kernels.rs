@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use kernel::IoError;
-use kernel::apply::{self, Arms, Prerequisite, Report, Verdict};
+use kernel::apply::{self, ApplyError, Arms, Prerequisite, Report, Verdict};
 use kernel::build::diagnose::Diagnostic;
 use kernel::build::inspect::Checker;
 use kernel::build::kconfig::{Fragment, merge};
@@ -13,7 +13,7 @@ use kernel::build::{self, BuildError, Builder, Built, Folder, Target, Toolchain}
 use kernel::cache::Cache;
 use kernel::scripts::checkpatch;
 use kernel::source::{self, KernelOrg, SourceError, Sources, Spec};
-use kernel::store::{Oid, Progress, Store};
+use kernel::store::{Oid, Progress, Store, StoreError};
 use results::Arm;
 use series::patch::Patch;
 
@@ -146,7 +146,7 @@ pub fn apply(job: &Job, store: &Store, series: &Series, name: &str) -> Result<Tr
             &prerequisites,
             &inverses,
         )
-        .kind(Kind::Apply)
+        .map_err(not_applied)
     };
     let mut prepared = arms_of(&series.patches_for(&found.version)?)?;
     if prepared.report.verdict == Verdict::Conflict
@@ -235,7 +235,8 @@ pub fn build(
 pub fn mutant(job: &Job, kernel: &Kernel, name: &str, patch: &Patch) -> Result<Built> {
     let store = store(job)?;
     let patched = kernel.arms.patched;
-    let applied = apply::apply(&store, patched, std::slice::from_ref(patch)).kind(Kind::Apply)?;
+    let applied =
+        apply::apply(&store, patched, std::slice::from_ref(patch)).map_err(not_applied)?;
     if applied.verdict >= Verdict::AlreadyApplied {
         let text = format!("{name} on the patched arm: {}", applied.verdict.as_str());
         return fail(Kind::Apply, text);
@@ -461,10 +462,21 @@ fn with_builder<T>(
 }
 
 pub fn classify(error: BuildError) -> Failure {
-    let kind = match error {
+    let kind = match &error {
         BuildError::Io(IoError::Cancelled) => Kind::Interrupted,
-        BuildError::Io(_) | BuildError::Tool { .. } => Kind::Infrastructure,
-        _ => Kind::Build,
+        BuildError::Io(_) | BuildError::Source(_) | BuildError::Tool { .. } => Kind::Infrastructure,
+        BuildError::Failed { cause, .. } if cause.is_the_hosts() => Kind::Infrastructure,
+        BuildError::Failed { .. } | BuildError::Config(_) => Kind::Build,
+    };
+    Failure::new(kind, error)
+}
+
+/// Only a patch that does not fit is one that does not apply.
+fn not_applied(error: ApplyError) -> Failure {
+    let kind = match &error {
+        ApplyError::Store(StoreError::Io(IoError::Cancelled)) => Kind::Interrupted,
+        ApplyError::Store(_) => Kind::Infrastructure,
+        ApplyError::Path { .. } | ApplyError::Helper { .. } => Kind::Apply,
     };
     Failure::new(kind, error)
 }
@@ -611,6 +623,39 @@ mod tests {
             cause: Box::new(Cause::Compiler(diagnostic)),
             log: "x.log".into(),
         })
+    }
+
+    #[test]
+    fn whose_fault_it_was() {
+        let store = || StoreError::Io(IoError::Other(std::io::Error::other("EIO")));
+        let damaged = || StoreError::Git {
+            path: "kernels.git".into(),
+            source: git2::Error::from_str("pack is cut"),
+        };
+        let build = |cause| BuildError::Failed {
+            what: "patched".into(),
+            cause: Box::new(cause),
+            log: "x.log".into(),
+        };
+        let cancelled = StoreError::Io(IoError::Cancelled);
+        for (failure, kind) in [
+            (not_applied(store().into()), Kind::Infrastructure),
+            (not_applied(damaged().into()), Kind::Infrastructure),
+            (not_applied(cancelled.into()), Kind::Interrupted),
+            (classify(store().into()), Kind::Infrastructure),
+            (classify(damaged().into()), Kind::Infrastructure),
+            (
+                classify(build(Cause::Killed("cc1".into()))),
+                Kind::Infrastructure,
+            ),
+            (
+                classify(build(Cause::Host("EMFILE".into()))),
+                Kind::Infrastructure,
+            ),
+            (classify(build(Cause::Unknown(Vec::new()))), Kind::Build),
+        ] {
+            assert_eq!(failure.kind, kind, "{failure}");
+        }
     }
 
     #[test]

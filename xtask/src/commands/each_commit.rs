@@ -18,8 +18,9 @@ use crate::job::Job;
 use crate::kernels::{self, Inspected};
 use crate::machine::Machine;
 use crate::output::{print, print_json};
+use crate::run::folder::Claim;
 use crate::run::guests::{Excuse, Guests, Kernel};
-use crate::run::{folder, plan};
+use crate::run::plan;
 
 /// Builds, inspects and boots every commit of the series.
 pub fn run(args: &Options, cancel: &Cancel) -> Result {
@@ -31,6 +32,8 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
     };
     let started = jiff::Timestamp::now();
     let series = origin.load()?;
+    let claim = Claim::fresh(args.out.as_deref(), &started)?;
+    let place = claim.path();
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let program = Program::build(&job)?;
     let mut chosen = program.catalogue.select(&args.scenarios)?;
@@ -49,7 +52,6 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         (&args.guest).into(),
         args.flavour.timeout_scale(),
     )?;
-    let place = folder::create(args.out.as_deref(), &started)?;
     let mut rounds = Vec::new();
     for (one, index) in commits.iter().zip(0..) {
         let seed = started.as_second() as u64;

@@ -19,6 +19,7 @@ use crate::home;
 use crate::host::Install;
 use crate::job::Job;
 use crate::output::{print, print_json};
+use crate::run::folder::Claim;
 use crate::run::request::{Extent, Request};
 use crate::run::{self, Place};
 use crate::run::{folder, outcome};
@@ -202,10 +203,11 @@ fn names(origin: &Origin, kernels: &Kernels) -> Result<Vec<String>> {
 
 /// Every cell in turn. One that fails does not stop the others.
 fn all(args: &Options, cancel: &Cancel) -> Result {
-    let (place, plan) = match &args.resume {
-        Some(folder) => (folder.clone(), resumed(folder, &args.cells)?),
+    let (claim, plan) = match &args.resume {
+        Some(folder) => (Claim::of(folder)?, resumed(folder, &args.cells)?),
         None => begin(&args.cells, args.out.as_deref())?,
     };
+    let place = claim.path().to_owned();
     let job = Job::new(cancel, plan.setup.offline)?;
     for (request, nth) in plan.cells.iter().zip(1..) {
         let (name, of) = (&request.kernel, plan.cells.len());
@@ -229,7 +231,7 @@ fn all(args: &Options, cancel: &Cancel) -> Result {
 }
 
 /// Begins a matrix: a folder, and its plan in it.
-fn begin(cells: &Cells, out: Option<&Path>) -> Result<(PathBuf, Plan)> {
+fn begin(cells: &Cells, out: Option<&Path>) -> Result<(Claim, Plan)> {
     let wanted = &cells.wanted.options;
     let origin = wanted.series.origin()?;
     let names = names(&origin, &cells.kernels.options)?;
@@ -241,11 +243,11 @@ fn begin(cells: &Cells, out: Option<&Path>) -> Result<(PathBuf, Plan)> {
             .collect(),
         setup: cells.setup.options.clone(),
     };
-    let place = folder::create(out, &jiff::Timestamp::now())?;
+    let claim = Claim::fresh(out, &jiff::Timestamp::now())?;
     let mut json = serde_json::to_vec_pretty(&plan).kind(Kind::Infrastructure)?;
     json.push(b'\n');
-    folder::write(&place.join(PLAN), &json)?;
-    Ok((place, plan))
+    folder::write(&claim.path().join(PLAN), &json)?;
+    Ok((claim, plan))
 }
 
 /// The plan of a matrix that was interrupted.
@@ -366,7 +368,8 @@ fn planned(file: &Path, index: usize) -> Result<(Request, Setup, PathBuf)> {
 
 /// Hands the cells to Slurm.
 fn submit(cells: &Cells, out: Option<&Path>, json: bool, cancel: &Cancel) -> Result {
-    let (place, plan) = begin(cells, out)?;
+    let (claim, plan) = begin(cells, out)?;
+    let place = claim.path().to_owned();
     let place = fs_err::canonicalize(place).kind(Kind::Infrastructure)?;
     let job = Job::new(cancel, plan.setup.offline)?;
     let submitted = slurm::Batch {

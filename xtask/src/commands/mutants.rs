@@ -25,7 +25,7 @@ use crate::job::Job;
 use crate::kernels;
 use crate::machine::Machine;
 use crate::output::{print, print_json};
-use crate::run::folder;
+use crate::run::folder::{self, Claim};
 use bench::Bench;
 use fate::{Fate, Summary, document, judge, report};
 use known::Known;
@@ -81,6 +81,8 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         Some(path) => score::arguments(path)?,
         None => BTreeMap::new(),
     };
+    let claim = Claim::fresh(args.out.as_deref(), &started)?;
+    let folder = claim.path().to_owned();
     host::ensure(&job, host::Use::Work, args.setup.install())?;
     let program = Program::build(&job)?;
     let chosen = program.catalogue.select(&args.scenarios)?;
@@ -95,7 +97,6 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         (&args.guest).into(),
         args.flavour.timeout_scale(),
     )?;
-    let folder = folder::create(args.out.as_deref(), &started)?;
     let bench = Bench {
         job: &job,
         series: &series,

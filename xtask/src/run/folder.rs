@@ -1,6 +1,7 @@
 //! A run folder on disk: written as the rounds end, so that an interrupted run
 //! keeps what it has, and read back by the commands that need no guest.
 
+use std::fs::{File, TryLockError};
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -19,54 +20,89 @@ const REQUEST: &str = "request.json";
 /// The series, where it was not committed.
 const SERIES: &str = "series.mbox";
 
-/// A folder for a run that begins now: `--out`, else `runs/TIME`.
-pub fn create(out: Option<&Path>, started: &jiff::Timestamp) -> Result<PathBuf> {
-    let folder = match out {
-        Some(out) => out.to_owned(),
-        None => {
-            let Some(runs) = home::runs() else {
-                return fail(Kind::Usage, "there is no place for runs: HOME is not set")
-                    .hint("name a folder with --out");
-            };
-            fs_err::create_dir_all(&runs).kind(Kind::Infrastructure)?;
-            let name = started.strftime("%Y%m%dT%H%M%SZ").to_string();
-            // Two runs may start within a second.
-            let fresh = (0..100)
-                .map(|n| {
-                    if n == 0 {
-                        name.clone()
-                    } else {
-                        format!("{name}-{n}")
-                    }
-                })
-                .map(|name| runs.join(name))
-                .find(|folder| std::fs::create_dir(folder).is_ok());
-            match fresh {
-                Some(folder) => folder,
-                None => {
-                    return fail(
-                        Kind::Infrastructure,
-                        format!("can't make a folder in {}", runs.display()),
-                    )
-                    .hint("name one with --out");
-                }
-            }
-        }
-    };
-    refuse_taken(&folder)?;
-    fs_err::create_dir_all(&folder).kind(Kind::Infrastructure)?;
-    Ok(folder)
+/// A folder that no other command writes to while this lives.
+#[derive(Debug)]
+pub struct Claim {
+    folder: PathBuf,
+    /// Whether it was made for this.
+    made: bool,
+    _lock: File,
 }
 
-/// Fails where a folder has a run in it.
-pub fn refuse_taken(folder: &Path) -> Result {
-    match has_run(folder) {
-        false => Ok(()),
-        true => fail(
-            Kind::Usage,
-            format!("{} already holds a run", folder.display()),
+impl Claim {
+    /// A folder for a run that begins now: `--out`, else `runs/TIME`.
+    pub fn fresh(out: Option<&Path>, started: &jiff::Timestamp) -> Result<Self> {
+        let claim = match out {
+            Some(out) => Self::of(out)?,
+            None => of_time(started)?,
+        };
+        match has_run(&claim.folder) {
+            false => Ok(claim),
+            true => fail(
+                Kind::Usage,
+                format!("{} already holds a run", claim.folder.display()),
+            )
+            .hint("name another folder with --out"),
+        }
+    }
+
+    /// A folder of this name, made where it is not there.
+    pub fn of(folder: &Path) -> Result<Self> {
+        let made = !folder.exists();
+        fs_err::create_dir_all(folder).kind(Kind::Infrastructure)?;
+        let lock = File::open(folder).kind(Kind::Infrastructure)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                folder: folder.to_owned(),
+                made,
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => fail(
+                Kind::Usage,
+                format!("another command writes to {}", folder.display()),
+            )
+            .hint("wait for it, or name another folder with --out"),
+            Err(TryLockError::Error(error)) => Err(error).kind(Kind::Infrastructure),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.made {
+            // Where nothing was written nothing stays.
+            let _ = std::fs::remove_dir(&self.folder);
+        }
+    }
+}
+
+fn of_time(started: &jiff::Timestamp) -> Result<Claim> {
+    let Some(runs) = home::runs() else {
+        return fail(Kind::Usage, "there is no place for runs: HOME is not set")
+            .hint("name a folder with --out");
+    };
+    fs_err::create_dir_all(&runs).kind(Kind::Infrastructure)?;
+    let name = started.strftime("%Y%m%dT%H%M%SZ").to_string();
+    // Two runs may start within a second.
+    let names = std::iter::once(name.clone()).chain((1..100).map(|n| format!("{name}-{n}")));
+    let fresh = names
+        .map(|name| runs.join(name))
+        .find(|folder| std::fs::create_dir(folder).is_ok());
+    match fresh {
+        Some(folder) => {
+            let mut claim = Claim::of(&folder)?;
+            claim.made = true;
+            Ok(claim)
+        }
+        None => fail(
+            Kind::Infrastructure,
+            format!("can't make a folder in {}", runs.display()),
         )
-        .hint("name another folder with --out"),
+        .hint("name one with --out"),
     }
 }
 
@@ -190,4 +226,28 @@ fn read_records(path: &Path) -> Result<Vec<Record>> {
     serde_json::from_slice(&bytes)
         .map_err(|error| anyhow::anyhow!("{} is damaged: {error}", path.display()))
         .kind(Kind::Usage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_one_commands() {
+        let place = tempfile::tempdir().unwrap();
+        let (folder, now) = (place.path().join("run"), jiff::Timestamp::now());
+        let claim = Claim::fresh(Some(&folder), &now).unwrap();
+        let other = Claim::fresh(Some(&folder), &now).unwrap_err();
+        assert_eq!(other.kind, Kind::Usage);
+        assert!(other.to_string().starts_with("another command writes to "));
+        // Where nothing was written nothing stays.
+        drop(claim);
+        assert!(!folder.exists());
+        let claim = Claim::of(&folder).unwrap();
+        std::fs::write(folder.join("run.json"), "{}").unwrap();
+        drop(claim);
+        let taken = Claim::fresh(Some(&folder), &now).unwrap_err();
+        assert!(taken.to_string().ends_with(" already holds a run"));
+        assert!(Claim::of(&folder).is_ok() && folder.exists());
+    }
 }

@@ -27,6 +27,7 @@ use results::{Arm, ktap};
 
 use self::coverage::Coverer;
 use self::execute::{Clock, Event};
+use self::folder::Claim;
 use self::guests::{Excuse, Guests, RunBooter};
 use self::plan::Tasks;
 use self::record::Record;
@@ -63,16 +64,15 @@ pub fn run(
     fault: Option<Fault>,
 ) -> Result<Finished> {
     let (began, started) = (Instant::now(), jiff::Timestamp::now());
-    let earlier = match place {
-        Place::New(out) => {
-            out.map(folder::refuse_taken).transpose()?;
-            None
-        }
-        // Nothing was booted yet where it has no run.
-        Place::Resumed(folder) => folder::has_run(folder)
-            .then(|| folder::load(folder))
-            .transpose()?,
+    // Ours to the end, and before anything is built.
+    let claim = match place {
+        Place::New(out) => Claim::fresh(out, &started)?,
+        Place::Resumed(folder) => Claim::of(folder)?,
     };
+    let folder = claim.path().to_owned();
+    // Nothing was booted yet where a resumed one has no run.
+    let earlier = folder::has_run(&folder).then(|| folder::load(&folder));
+    let earlier = earlier.transpose()?;
     let kept = match place {
         Place::Resumed(folder) => folder::kept_series(folder),
         Place::New(_) => None,
@@ -140,10 +140,6 @@ pub fn run(
         described.changelog = claims;
     }
     described.by_turns = boots.iter().any(|boot| boot.plan.by_turns);
-    let folder = match place {
-        Place::New(out) => folder::create(out, &started)?,
-        Place::Resumed(folder) => folder.to_owned(),
-    };
     folder::save_request(&folder, request)?;
     if series.is_work_tree {
         folder::save_series(&folder, &series.patches)?;

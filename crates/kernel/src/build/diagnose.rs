@@ -50,6 +50,8 @@ pub enum Cause {
     NoSpace,
     /// A program of the build was killed, for example for want of memory.
     Killed(String),
+    /// A program of the build could not do its work on this host, in its words.
+    Host(String),
     /// None of these: the last lines.
     Unknown(Vec<String>),
 }
@@ -69,6 +71,15 @@ impl Cause {
                 symbol, message, ..
             } if message.contains("undefined") => symbol.as_deref(),
             _ => None,
+        }
+    }
+
+    /// Whether it says nothing of the source.
+    #[must_use]
+    pub fn is_the_hosts(&self) -> bool {
+        match self {
+            Self::Tool { .. } | Self::NoSpace | Self::Killed(_) | Self::Host(_) => true,
+            Self::Compiler(_) | Self::Linker { .. } | Self::Unknown(_) => false,
         }
     }
 }
@@ -93,6 +104,7 @@ impl fmt::Display for Cause {
             Self::Tool { tool, .. } => write!(f, "`{tool}` is missing"),
             Self::NoSpace => f.write_str("no space left on the device"),
             Self::Killed(what) => write!(f, "{what} was killed"),
+            Self::Host(what) => f.write_str(what),
             Self::Unknown(lines) => f.write_str(&lines.join("\n")),
         }
     }
@@ -169,6 +181,13 @@ pattern!(
     r"Killed signal terminated program (?<what>\S+)|^make.*\] (?<signal>Killed)$"
 );
 
+pattern!(
+    // What strerror(3) says of a host, and gcc of its memory. A program that may not be
+    // started is the tree's own fault: it lacks the mode.
+    HOST_FAULT,
+    r"(?:^|: )(?:Input/output error|Too many open files(?: in system)?|Cannot allocate memory|Read-only file system|Stale file handle|Resource temporarily unavailable|Structure needs cleaning|out of memory allocating \d+ bytes.*|(?:vfork|fork|Cannot fork).*)$|\b(?:create|open|opening|write|writing|read|reading|close|closing|remove|rename|stat|mkdir)\b.*: Permission denied$"
+);
+
 /// Where in a file the compiler refused something, all of its messages read: lines,
 /// from 1. Of what a macro of a header makes of it, the line that uses the macro.
 #[must_use]
@@ -232,6 +251,8 @@ impl Scanner {
         if row.contains("No space left on device") || row.contains("Disk quota exceeded") {
             // It explains whatever else failed.
             self.first = Some(Cause::NoSpace);
+        } else if HOST_FAULT.is_match(row) && self.first != Some(Cause::NoSpace) {
+            self.first = Some(Cause::Host(row.replace(&self.source, "")));
         } else if let Some(tool) = missing_header(row) {
             self.first.get_or_insert(tool);
         } else if let Some(tool) = missing_program(row) {
@@ -621,6 +642,30 @@ make[2]: *** [/src/linux/scripts/Makefile.vmlinux:34: vmlinux] Error 1
         // Not found, and not the reason.
         let log = "/bin/sh: 1: pahole: not found\nmm/a.c:1:1: error: broken";
         assert_eq!(cause(log, 2).to_string(), "mm/a.c:1: broken");
+    }
+
+    #[test]
+    fn what_the_host_did_is_told_from_the_source() {
+        for row in [
+            "mm/oom_kill.c:1174:1: fatal error: opening dependency file mm/.oom_kill.o.d: Permission denied",
+            "/tmp/ccTk1q.s: Fatal error: can't create mm/oom_kill.o: Too many open files",
+            "cc1: out of memory allocating 65536 bytes after a total of 1478656 bytes",
+            "ld: mm/built-in.a: error adding symbols: Input/output error",
+            "make[2]: vfork: Resource temporarily unavailable",
+            "/bin/sh: 1: Cannot fork",
+        ] {
+            let log = format!("mm/a.c:1:1: error: half a file\n{row}\n{FAREWELL}");
+            assert_eq!(cause(&log, 2), Cause::Host(row.to_owned()));
+            assert!(cause(&log, 2).is_the_hosts());
+        }
+        for row in [
+            // A patch lost the file's mode.
+            "/bin/sh: 1: ./scripts/check.sh: Permission denied",
+            "mm/a.c:1:2: error: #error Input/output error is no excuse",
+        ] {
+            let log = format!("{row}\n{FAREWELL}");
+            assert!(!cause(&log, 2).is_the_hosts(), "{row}");
+        }
     }
 
     #[test]
