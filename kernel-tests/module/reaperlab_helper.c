@@ -12,6 +12,7 @@
  *                     block, so many of them; an empty range refuses none
  *   hold PID          hold that process's mmap_lock for writing
  *   use PID           have a thread of the kernel's use that process's memory
+ *   spare COUNT       keep so many pages to give back when memory runs out
  *
  * What is read are the counts, how many have begun to unmap the memory and not
  * finished, and the ranges of the invalidations that might not block since the
@@ -26,11 +27,14 @@
 #include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
+#include <linux/list.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/oom.h>
 #include <linux/pid.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
@@ -76,6 +80,12 @@ struct grip {
 	struct completion tried;
 	bool locked;
 	bool used;
+
+	/* Pages to give back, and how often somebody asked for them. */
+	struct notifier_block giver;
+	struct list_head pages;
+	unsigned long long asked;
+	bool spares;
 };
 
 static int count_start(struct mmu_notifier *notifier,
@@ -232,8 +242,61 @@ static int use_memory(void *data)
 	return 0;
 }
 
+static void free_pages_of(struct list_head *pages)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, pages, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+}
+
+/* However many they are, they count as one: whether there are any is the question. */
+static int give(struct notifier_block *giver, unsigned long unused, void *freed)
+{
+	struct grip *grip = container_of(giver, struct grip, giver);
+	LIST_HEAD(pages);
+
+	spin_lock(&grip->lock);
+	grip->asked++;
+	list_splice_init(&grip->pages, &pages);
+	spin_unlock(&grip->lock);
+	if (!list_empty(&pages))
+		*(unsigned long *)freed += 1;
+	free_pages_of(&pages);
+	return NOTIFY_OK;
+}
+
+static int spare(struct grip *grip, unsigned long long count)
+{
+	int err;
+
+	while (count--) {
+		struct page *page = alloc_page(GFP_KERNEL | __GFP_NORETRY);
+
+		if (!page) {
+			free_pages_of(&grip->pages);
+			return -ENOMEM;
+		}
+		list_add(&page->lru, &grip->pages);
+	}
+	grip->giver.notifier_call = give;
+	err = register_oom_notifier(&grip->giver);
+	if (err)
+		free_pages_of(&grip->pages);
+	else
+		grip->spares = true;
+	return err;
+}
+
 static void let_go(struct grip *grip)
 {
+	if (grip->spares) {
+		unregister_oom_notifier(&grip->giver);
+		free_pages_of(&grip->pages);
+		grip->spares = false;
+	}
 	if (grip->holder) {
 		kthread_stop(grip->holder);
 		if (grip->used)
@@ -304,7 +367,7 @@ static int obey(struct grip *grip, const char *text)
 		return 0;
 	}
 	/* One address space a grip. To watch what it holds would never end. */
-	if (grip->watched || grip->holder)
+	if (grip->watched || grip->holder || grip->spares)
 		return -EBUSY;
 	if (sscanf(text, "watch %d", &nr) == 1)
 		return watch(grip, nr);
@@ -312,6 +375,8 @@ static int obey(struct grip *grip, const char *text)
 		return hold(grip, nr);
 	if (sscanf(text, "use %d", &nr) == 1)
 		return use(grip, nr);
+	if (sscanf(text, "spare %llu", &count) == 1)
+		return spare(grip, count);
 	return -EINVAL;
 }
 
@@ -324,6 +389,7 @@ static int grip_open(struct inode *inode, struct file *file)
 	mutex_init(&grip->command);
 	spin_lock_init(&grip->lock);
 	init_completion(&grip->tried);
+	INIT_LIST_HEAD(&grip->pages);
 	grip->counter.ops = &counter_ops;
 	grip->refuser.ops = &refuser_ops;
 	file->private_data = grip;
@@ -375,9 +441,9 @@ static ssize_t grip_read(struct file *file, char __user *to, size_t len,
 		atomic_read(&grip->watched->tlb_flush_pending) : 0;
 	spin_lock(&grip->lock);
 	size = scnprintf(text, TEXT,
-			 "starts %llu\nends %llu\nnonblocking %llu\nrefusals %llu\nflushes %d\n",
+			 "starts %llu\nends %llu\nnonblocking %llu\nrefusals %llu\nflushes %d\nasked %llu\n",
 			 grip->starts, grip->ends, grip->nonblocking,
-			 grip->refusals, flushes);
+			 grip->refusals, flushes, grip->asked);
 	for (range = 0; range < grip->count; range++)
 		size += scnprintf(text + size, TEXT - size, "range %lx %lx\n",
 				  grip->ranges[range].start,

@@ -44,6 +44,12 @@ impl Helper {
         Ok(Hold { _file, _helper })
     }
 
+    /// Keeps so many pages to give back when memory runs out.
+    pub fn spare(&self, pages: u64) -> Result<Spare<'_>, Failure> {
+        let (file, _helper) = (open(&format!("spare {pages}"))?, PhantomData);
+        Ok(Spare { file, _helper })
+    }
+
     /// Has a thread of the kernel's use a process's memory.
     pub fn use_memory(&self, pid: Pid) -> Result<User<'_>, Failure> {
         let (_file, _helper) = (open(&format!("use {pid}"))?, PhantomData);
@@ -57,6 +63,22 @@ impl Helper {
             _helper,
             thread,
         })
+    }
+}
+
+/// Pages of the kernel's that are given back when memory runs out, or when this is
+/// dropped.
+#[derive(Debug)]
+pub struct Spare<'a> {
+    file: File,
+    _helper: PhantomData<&'a Helper>,
+}
+
+impl Spare<'_> {
+    /// How often they were asked for: once each time that memory runs out, whether there
+    /// are any left or not.
+    pub fn asked(&self) -> Result<u64, Failure> {
+        count(&read(&self.file)?, "asked")
     }
 }
 
@@ -122,11 +144,8 @@ impl Notifier<'_> {
     }
 
     pub fn counts(&self) -> Result<Counts, Failure> {
-        let text = self.read()?;
-        let count = |key| {
-            procfs::value(&text, key)
-                .ok_or_else(|| Failure::unmet(format!("{DEVICE} counts no {key}: {text:?}")))
-        };
+        let text = read(&self.file)?;
+        let count = |key| count(&text, key);
         Ok(Counts {
             starts: count("starts")?,
             ends: count("ends")?,
@@ -139,17 +158,21 @@ impl Notifier<'_> {
     /// The ranges of the last invalidations that were not allowed to block, in order:
     /// those that were refused, too.
     pub fn ranges(&self) -> Result<Vec<Range>, Failure> {
-        Ok(self.read()?.lines().filter_map(range).collect())
+        Ok(read(&self.file)?.lines().filter_map(range).collect())
     }
+}
 
-    fn read(&self) -> Result<String, Failure> {
-        let mut bytes = vec![0; 16 << 10];
-        let read = self
-            .file
-            .read_at(&mut bytes, 0)
-            .while_doing(|| format!("reading {DEVICE}"))?;
-        Ok(String::from_utf8_lossy(bytes.get(..read).unwrap_or_default()).into_owned())
-    }
+fn read(file: &File) -> Result<String, Failure> {
+    let mut bytes = vec![0; 16 << 10];
+    let read = file
+        .read_at(&mut bytes, 0)
+        .while_doing(|| format!("reading {DEVICE}"))?;
+    Ok(String::from_utf8_lossy(bytes.get(..read).unwrap_or_default()).into_owned())
+}
+
+fn count(text: &str, key: &str) -> Result<u64, Failure> {
+    procfs::value(text, key)
+        .ok_or_else(|| Failure::unmet(format!("{DEVICE} counts no {key}: {text:?}")))
 }
 
 /// `range START END`, hexadecimal.

@@ -341,7 +341,12 @@ impl Victim {
     /// Has its first thread end, while another one listens on.
     pub fn end_leader(&mut self) -> Result<(), Failure> {
         self.send("leave")?;
-        self.expect("left")
+        self.expect("left")?;
+        wait::until(
+            TIMEOUT,
+            || Ok(procfs::state(self.pid)? == 'Z'),
+            || "the victim's first thread does not end".into(),
+        )
     }
 
     /// All threads that it began with.

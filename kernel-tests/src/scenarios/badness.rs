@@ -1,5 +1,7 @@
 //! 53: how much a process is worth to the OOM killer.
 
+use std::time::Duration;
+
 use nix::unistd::Pid;
 
 use crate::context::Context;
@@ -9,17 +11,26 @@ use crate::oom;
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::sys::PAGE;
+use crate::trace::{Clock, Trace};
 use crate::victim::{Area, Kind, Spec, Victim};
+use crate::wait;
 use crate::zram::Zram;
 
 /// What oom_score may be off by: each CPU keeps some changes of the counts for itself.
 const SLACK: u64 = 1;
 
+/// Swap that is enough for the scale to show it: a quarter of the guest's memory.
+const SWAP: u64 = 256 << 20;
+
+/// How long a kill on request may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 pub const SCENARIO: Scenario = Scenario {
     name: "badness",
     number: 53,
-    summary: "oom_score counts what is resident, page tables, what is in swap, and oom_score_adj",
-    needs: &[],
+    summary: "oom_score counts what is resident, page tables, what is in swap, and oom_score_adj, and \
+              so does the OOM killer",
+    needs: &[Need::Sysrq, Need::OomEvents],
     deadline_s: 30,
     run,
     ..Scenario::DEFAULT
@@ -27,7 +38,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(context: &Context<'_>) -> Result<(), Failure> {
     let zram = match Need::Zram.missing() {
-        None => Some(Zram::new()?),
+        None => Some(Zram::of(SWAP)?),
         Some(why) => {
             context.note(format!("without swap: {why}"))?;
             None
@@ -58,7 +69,40 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
             format!("the oom_score of a {name} process is {score} instead of {expected}")
         })?;
     }
-    Ok(())
+    // The same scale decides who is killed, and swap is a part of it.
+    match zram {
+        Some(_zram) => chosen(),
+        None => Ok(()),
+    }
+}
+
+/// With `ADJ` a process is worth `ADJ` thousandths of all memory and swap more. A larger
+/// one has as much more as the memory alone makes of that.
+fn chosen() -> Result<(), Failure> {
+    const ADJ: i32 = 20;
+    let total = procfs::read("/proc/meminfo")?;
+    let total = procfs::kib(&total, "MemTotal").unwrap_or(0) * 1024 / PAGE;
+    let spawn = |pages, oom_score_adj| {
+        Victim::spawn(&Spec {
+            areas: vec![Area::new(Kind::Anon, 1, pages)],
+            oom_score_adj,
+            ..Spec::default()
+        })
+    };
+    let mut larger = spawn(16 + total * ADJ.unsigned_abs() as u64 / 1000, 0)?;
+    let mut raised = spawn(16, ADJ)?;
+    let trace = Trace::new(SCENARIO.name, Clock::Counter, 64)?;
+    trace.event("oom/mark_victim")?;
+    let mut events = Vec::new();
+    oom::request()?;
+    let killed = || {
+        events = trace.events()?;
+        Ok(!events.is_empty())
+    };
+    wait::until(TIMEOUT, killed, || "the OOM killer kills nobody".into())?;
+    oom::only_kill(&events, raised.pid())?;
+    raised.wait_killed()?;
+    larger.ping()
 }
 
 /// As oom_badness() and proc_oom_score() have it.

@@ -17,8 +17,8 @@ use crate::victim::{self, Area, Kind, Spec, Victim};
 pub const SCENARIO: Scenario = Scenario {
     name: "init-sharer",
     number: 42,
-    summary: "the first process is not chosen; a victim that shares its memory is killed alone, and \
-              what they share is not reaped",
+    summary: "the first process is not chosen; all others who share its memory with a victim are \
+              killed, and what they share is not reaped",
     needs: &[Need::Sysrq, Need::Memcg, Need::OomEvents, Need::Smaps],
     deadline_s: 30,
     run,
@@ -29,8 +29,10 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     spared()?;
     let mut watch = Watch::new()?;
     let mut log = Log::end()?;
-    let sharer = Sharer::spawn()?;
-    let pid = sharer.0;
+    let sharers = [Sharer::spawn()?, Sharer::spawn()?];
+    // Either is chosen.
+    let pids = [sharers[0].0, sharers[1].0];
+    let [other, pid] = pids;
     victim::pin(pid)?;
     let before = procfs::oom_kills()?;
     oom::request()?;
@@ -40,20 +42,27 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     wait_skipped(pid)?;
     victim::release(pid)?;
     victim::wait_killed(pid)?;
+    victim::wait_killed(other)?;
     // Nothing is left to end.
-    std::mem::forget(sharer);
+    std::mem::forget(sharers);
     oom::ensure_one_kill_since(before)?;
-    let pinned = format!("oom killer {pid} (");
-    let says = |text: &str| text.starts_with(&pinned) && text.contains(" has mm pinned by 1 (");
+    let pinned = pids.map(|pid| format!("oom killer {pid} ("));
+    let says = |text: &str| {
+        let whose = pinned.iter().any(|start| text.starts_with(start));
+        whose && text.contains(" has mm pinned by 1 (")
+    };
     log.wait(says, || {
-        format!("the log does not say that the memory of {pid} is pinned by 1")
+        format!("the log does not say that the memory of one of {pids:?} is pinned by 1")
     })?;
 
     // The reaper, who works, has had time to come.
     let mut oom = OomVictim::pinned(SCENARIO.name, vec![Area::new(Kind::Anon, 4, 64)], None)?;
     oom.kill()?;
     let events = watch.woken(oom.victim.pid())?;
-    let about = |event: &&Event| event.number("pid") == Some(pid.as_raw().into());
+    let about = |event: &&Event| {
+        let about = event.number("pid");
+        pids.iter().any(|pid| about == Some(pid.as_raw().into()))
+    };
     let passed = events.iter().filter(about);
     let steps: Vec<&str> = passed.map(|event| &*event.name).collect();
     ensure(steps == ["mark_victim"], || {

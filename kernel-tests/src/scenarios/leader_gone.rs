@@ -1,7 +1,5 @@
 //! 40: a victim whose first thread has ended, while others use the memory.
 
-use std::time::Duration;
-
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
@@ -15,13 +13,9 @@ use crate::procfs;
 use crate::scenario::Scenario;
 use crate::smaps;
 use crate::victim::{self, Area, Kind, Spec, Victim};
-use crate::wait;
 
 /// Pages that another one asks for: fewer than the victim gives back.
 const PAGES: u64 = 400;
-
-/// How long the first thread may take to end.
-const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub const SCENARIO: Scenario = Scenario {
     name: "leader-gone",
@@ -101,11 +95,6 @@ fn spawn(cgroup: Option<&Cgroup>) -> Result<(Victim, Pid), Failure> {
     let held = victim.threads.first().copied();
     let held = held.ok_or_else(|| Failure::unmet("the victim has no second thread"))?;
     victim.end_leader()?;
-    wait::until(
-        TIMEOUT,
-        || Ok(procfs::state(victim.pid())? == 'Z'),
-        || "the victim's first thread does not end".into(),
-    )?;
     Ok((victim, held))
 }
 

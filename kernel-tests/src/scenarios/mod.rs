@@ -31,6 +31,7 @@ mod mrelease_exit_race;
 mod mrelease_lock;
 mod nobody_to_kill;
 mod notifier;
+mod oom_notifier;
 mod oom_report;
 mod order;
 mod pfnmap;
@@ -109,6 +110,7 @@ pub const ALL: &[Scenario] = &[
     kthread_user::SCENARIO,
     vfork::SCENARIO,
     badness::SCENARIO,
+    oom_notifier::SCENARIO,
     kselftest::MRELEASE,
     kselftest::MEMCONTROL,
     kselftest::KILL,

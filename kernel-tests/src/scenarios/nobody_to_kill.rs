@@ -5,11 +5,17 @@ use crate::context::Context;
 use crate::failure::{Failure, ensure};
 use crate::kmsg::Log;
 use crate::needs::Need;
+use crate::procfs;
 use crate::scenario::Scenario;
+use crate::sys::PAGE;
 use crate::victim::{Area, Kind, Spec, Victim};
 
+/// What its members may have more, in bytes: the points that adj takes away are parts of
+/// the limit.
+const SLACK: u64 = 4 << 20;
+
 /// Pages that its member asks for.
-const PAGES: u64 = 512;
+const PAGES: u64 = 2 * SLACK / PAGE;
 
 pub const SCENARIO: Scenario = Scenario {
     name: "nobody-to-kill",
@@ -34,10 +40,17 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
         })
     };
     let group = || Some(cgroup.path().to_owned());
-    let (mut member, mut small) = (spawn(-1000, group())?, spawn(-500, group())?);
+    let (mut member, mut small) = (spawn(-1000, group())?, spawn(-999, group())?);
     // Outside of the group nobody is looked at.
     let mut outside = spawn(1000, None)?;
-    cgroup.limit_to_current(1 << 20)?;
+    cgroup.limit_to_current(SLACK)?;
+    let (limit, own) = (
+        cgroup.number("memory.max")? / PAGE,
+        procfs::resident(small.pid())?,
+    );
+    ensure(own < limit / 4 * 3, || {
+        format!("with {own} of {limit} pages, adj -999 does not make its points negative")
+    })?;
     member.grow(PAGES)?;
     log.wait(
         |text| text == "Out of memory and no killable processes...",

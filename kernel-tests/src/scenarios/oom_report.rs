@@ -67,6 +67,7 @@ fn of_a_group() -> Result<(), Failure> {
     ];
     let mut victim = spawn(700, areas, 0)?;
     let others = [spawn(-1000, Vec::new(), 0)?, spawn(3, Vec::new(), 2)?];
+    let _outside = Victim::spawn(&Spec::default())?;
     let pid = victim.pid();
     victim.pin()?;
     cgroup.limit_to_current(1 << 20)?;

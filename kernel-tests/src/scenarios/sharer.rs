@@ -13,6 +13,10 @@ use crate::scenario::Scenario;
 use crate::smaps;
 use crate::victim::{self, Area, Kind, Spec, Victim};
 
+/// Pages that another one asks for: more than its group may have, fewer than the victims
+/// give back.
+const PAGES: u64 = 400;
+
 pub const SCENARIO: Scenario = Scenario {
     name: "sharer",
     number: 11,
@@ -30,7 +34,8 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(_: &Context<'_>) -> Result<(), Failure> {
     released(&spawn(None, 2)?)?;
-    killed()
+    killed()?;
+    killed_without_a_first_thread()
 }
 
 fn spawn(cgroup: Option<&Cgroup>, sharers: u32) -> Result<Victim, Failure> {
@@ -89,5 +94,36 @@ fn killed() -> Result<(), Failure> {
         .iter()
         .copied()
         .try_for_each(victim::wait_killed)?;
+    cgroup.ensure_one_kill()
+}
+
+/// The same where the first thread of one has ended: of two with equal points the kernel
+/// has chosen the other one so far, and must find this one by its second thread.
+fn killed_without_a_first_thread() -> Result<(), Failure> {
+    let cgroup = Cgroup::new("sharer")?;
+    let spawn = |threads, sharers, oom_score_adj| {
+        Victim::spawn(&Spec {
+            areas: vec![Area::new(Kind::Anon, 16, 64)],
+            cgroup: Some(cgroup.path().to_owned()),
+            threads,
+            sharers,
+            oom_score_adj,
+            ..Spec::default()
+        })
+    };
+    let (mut victim, mut other) = (spawn(1, 1, 1000)?, spawn(0, 0, 0)?);
+    victim.end_leader()?;
+    // Held, it stays a victim until the memory is free: else the third one may be killed.
+    let held = victim.sharers.first().copied();
+    let held = held.ok_or_else(|| Failure::unmet("nobody shares the victim's memory"))?;
+    victim::pin(held)?;
+    cgroup.limit_to_current(1 << 20)?;
+    other.grow(PAGES)?;
+    victim::wait_pinned(held)?;
+    other.grown()?;
+    victim::release(held)?;
+    victim.wait_killed()?;
+    victim::wait_killed(held)?;
+    other.ping()?;
     cgroup.ensure_one_kill()
 }
