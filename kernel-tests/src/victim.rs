@@ -367,9 +367,7 @@ impl Victim {
 
     /// Kills it, and holds it dead but whole (PIN).
     pub fn kill_held(&self) -> Result<(), Failure> {
-        self.pin()?;
-        self.kill()?;
-        self.wait_pinned()
+        kill_held(self.pid)
     }
 
     /// Lets a pinned victim go on to its end.
@@ -380,6 +378,12 @@ impl Victim {
     /// Waits for its end, which must be by SIGKILL.
     pub fn wait_killed(&mut self) -> Result<(), Failure> {
         ensure_sigkill(self.wait_end()?)
+    }
+
+    /// The same of those who share its memory: their parent has to be gone, so that the
+    /// first process waits for them.
+    pub fn wait_sharers_killed(&self) -> Result<(), Failure> {
+        self.sharers.iter().copied().try_for_each(wait_killed)
     }
 
     /// Waits for its end, and returns the signal by which it ended.
@@ -458,6 +462,13 @@ pub fn wait_pinned(task: Pid) -> Result<(), Failure> {
 /// Lets a pinned thread go on to its end.
 pub fn release(task: Pid) -> Result<(), Failure> {
     ptrace::cont(task, None).while_doing(|| format!("releasing {task}"))
+}
+
+/// Kills a process, and holds it dead but whole (PIN).
+pub fn kill_held(pid: Pid) -> Result<(), Failure> {
+    pin(pid)?;
+    kill(pid, Signal::SIGKILL).while_doing(|| format!("killing {pid}"))?;
+    wait_pinned(pid)
 }
 
 /// Waits for the end of a process, which must be by SIGKILL.

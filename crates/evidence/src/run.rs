@@ -151,6 +151,19 @@ pub struct LostBoot {
     pub why: String,
 }
 
+impl LostBoot {
+    /// A boot that ended as this round did.
+    #[must_use]
+    pub fn of(round: &Round, lost_to: LostTo, why: String) -> Self {
+        Self {
+            index: round.index,
+            arm: round.arm,
+            lost_to,
+            why,
+        }
+    }
+}
+
 /// What a boot was lost to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

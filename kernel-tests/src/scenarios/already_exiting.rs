@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::cgroup::Cgroup;
 use crate::context::Context;
-use crate::failure::{Failure, ResultExt, ensure};
+use crate::failure::{Failure, ensure};
 use crate::kmsg::Log;
 use crate::needs::Need;
 use crate::oom::Watch;
@@ -94,9 +93,7 @@ fn one_is_not() -> Result<(), Failure> {
         cgroup,
     } = Group::shared("exiting-4", 2)?;
     for &sharer in &victim.sharers {
-        victim::pin(sharer)?;
-        kill(sharer, Signal::SIGKILL).while_doing(|| format!("killing {sharer}"))?;
-        victim::wait_pinned(sharer)?;
+        victim::kill_held(sharer)?;
     }
     cgroup.limit_to_current(1 << 20)?;
     other.grow(PAGES)?;
@@ -110,11 +107,7 @@ fn one_is_not() -> Result<(), Failure> {
         victim::release(sharer)?;
     }
     victim.wait_killed()?;
-    victim
-        .sharers
-        .iter()
-        .copied()
-        .try_for_each(victim::wait_killed)?;
+    victim.wait_sharers_killed()?;
     other.ping()
 }
 

@@ -1,11 +1,10 @@
 //! 11: processes with one address space.
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
 
 use crate::cgroup::Cgroup;
 use crate::context::Context;
-use crate::failure::{Failure, ResultExt};
+use crate::failure::Failure;
 use crate::mrelease::Mrelease;
 use crate::needs::Need;
 use crate::oom::Watch;
@@ -56,9 +55,7 @@ fn released(victim: &Victim) -> Result<(), Failure> {
         let of = format!("memory that {sharer} uses, who lives");
         mrelease.expect(&of, Err(Errno::EINVAL))?;
         smaps::ensure_resident(&smaps::of(victim.pid())?, &ranges)?;
-        victim::pin(sharer)?;
-        kill(sharer, Signal::SIGKILL).while_doing(|| format!("killing {sharer}"))?;
-        victim::wait_pinned(sharer)?;
+        victim::kill_held(sharer)?;
     }
     mrelease.expect("processes that are all dying", Ok(()))?;
     smaps::ensure_reaped(&smaps::of(victim.pid())?)?;
@@ -67,12 +64,7 @@ fn released(victim: &Victim) -> Result<(), Failure> {
     }
     victim.release()?;
     victim::wait_killed(victim.pid())?;
-    // Their parent is gone: the first process has to wait for them.
-    victim
-        .sharers
-        .iter()
-        .copied()
-        .try_for_each(victim::wait_killed)
+    victim.wait_sharers_killed()
 }
 
 /// By the OOM killer: all die of one kill.
@@ -89,11 +81,7 @@ fn killed() -> Result<(), Failure> {
     smaps::ensure_reaped(&smaps::of(victim.pid())?)?;
     victim.release()?;
     victim.wait_killed()?;
-    victim
-        .sharers
-        .iter()
-        .copied()
-        .try_for_each(victim::wait_killed)?;
+    victim.wait_sharers_killed()?;
     cgroup.ensure_one_kill()
 }
 

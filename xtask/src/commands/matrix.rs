@@ -369,8 +369,7 @@ fn planned(file: &Path, index: usize) -> Result<(Request, Setup, PathBuf)> {
 /// Hands the cells to Slurm.
 fn submit(cells: &Cells, out: Option<&Path>, json: bool, cancel: &Cancel) -> Result {
     let (claim, plan) = begin(cells, out)?;
-    let place = claim.path().to_owned();
-    let place = fs_err::canonicalize(place).kind(Kind::Infrastructure)?;
+    let place = fs_err::canonicalize(claim.path()).kind(Kind::Infrastructure)?;
     let job = Job::new(cancel, plan.setup.offline)?;
     let submitted = slurm::Batch {
         program: &slurm::this_program()?,

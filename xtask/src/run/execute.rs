@@ -66,26 +66,36 @@ impl Booted {
             round, stood_still, ..
         } = self;
         let void = !stood_still.is_zero() && round.status != RoundStatus::Interrupted;
-        void.then(|| LostBoot {
-            index: round.index,
-            arm: round.arm,
-            lost_to: LostTo::Host,
-            why: format!(
-                "it, or the host, stood still for {}; booted again",
-                seconds(*stood_still)
-            ),
-        })
+        let stood_still = seconds(*stood_still);
+        let why = format!("it, or the host, stood still for {stood_still}; booted again");
+        void.then(|| LostBoot::of(round, LostTo::Host, why))
+    }
+}
+
+impl From<Round> for Booted {
+    fn from(round: Round) -> Self {
+        Self {
+            round,
+            lost: None,
+            stood_still: Duration::ZERO,
+        }
     }
 }
 
 /// How often a boot is made at most, where the host stands still each time.
-pub const ATTEMPTS: u32 = 4;
+const ATTEMPTS: u32 = 4;
 
-/// What to say after so many.
-pub fn stands_still<T>(boot: &str) -> Result<T> {
+/// Makes a boot until the host has not stood still meanwhile. `boot` is told how often
+/// it was void before, and returns nothing where it is again.
+pub fn awake<T>(name: &str, mut boot: impl FnMut(u32) -> Result<Option<T>>) -> Result<T> {
+    for attempt in 0..ATTEMPTS {
+        if let Some(booted) = boot(attempt)? {
+            return Ok(booted);
+        }
+    }
     fail(
         Kind::Infrastructure,
-        format!("the host stood still during each of {ATTEMPTS} attempts at {boot}"),
+        format!("the host stood still during each of {ATTEMPTS} attempts at {name}"),
     )
     .hint("keep it awake, and what runs on it from being stopped: systemd-inhibit does so for a command")
 }
@@ -222,25 +232,25 @@ fn boot_awake(
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<Vec<Result<Booted>>> {
     let recorded: Vec<Option<Round>> = group.iter().map(|_| record.next_recorded()).collect();
-    for attempt in 0..ATTEMPTS {
+    let name = group.first().map(Numbered::name).unwrap_or_default();
+    awake(&name, |attempt| {
         booter.alive()?;
         let group: Vec<Numbered<'_>> = group
             .iter()
             .map(|boot| Numbered { attempt, ..*boot })
             .collect();
         let booted = boot_all(booter, &group, &recorded)?;
-        let voids = booted
-            .iter()
-            .map(|it| it.as_ref().ok().and_then(Booted::void));
-        let voids: Vec<Option<LostBoot>> = voids.collect();
-        if voids.iter().all(Option::is_none) {
-            return Ok(booted);
+        let void = |it: &Result<Booted>| it.as_ref().ok().and_then(Booted::void);
+        if booted.iter().all(|it| void(it).is_none()) {
+            return Ok(Some(booted));
         }
-        for (boot, void) in group.iter().zip(voids) {
-            lose(&boot.name(), void, record, tell);
+        for (boot, booted) in group.iter().zip(booted) {
+            let (name, void) = (boot.name(), void(&booted));
+            lose(&name, booted.ok().and_then(|it| it.lost), record, tell);
+            lose(&name, void, record, tell);
         }
-    }
-    stands_still(&group.first().map(Numbered::name).unwrap_or_default())
+        Ok(None)
+    })
 }
 
 /// Boots these at once, in a thread each: what dies with its thread is the guest
@@ -257,11 +267,7 @@ fn boot_all(
     };
     let turns = turns(group, recorded);
     let boot = |boot: &Numbered<'_>, recorded: &Option<Round>| match recorded {
-        Some(round) => Ok(Booted {
-            round: round.clone(),
-            lost: None,
-            stood_still: Duration::ZERO,
-        }),
+        Some(round) => Ok(round.clone().into()),
         None => {
             let mut booted = booter.boot(boot, turns.as_ref())?;
             booted.round.block = boot.boot.block;
@@ -333,6 +339,8 @@ mod tests {
         Lost,
         /// The host sleeps meanwhile.
         StandStill,
+        /// Both.
+        LostAndStill,
         /// Ctrl-C while it runs.
         Interrupt,
         /// Ctrl-C as soon as it has ended.
@@ -390,16 +398,11 @@ mod tests {
             state.booted.push((boot.boot.arm, purpose, names));
             state.cancelled |= matches!(act, Act::Interrupt | Act::InterruptAfter);
             let round = round(boot, act);
-            let lost = LostBoot {
-                index: round.index,
-                arm: round.arm,
-                lost_to: LostTo::Emulation,
-                why: "int3".to_owned(),
-            };
+            let lost = LostBoot::of(&round, LostTo::Emulation, "int3".to_owned());
             Ok(Booted {
-                lost: (act == Act::Lost).then_some(lost),
+                lost: matches!(act, Act::Lost | Act::LostAndStill).then_some(lost),
                 stood_still: match act {
-                    Act::StandStill => Duration::from_secs(30),
+                    Act::StandStill | Act::LostAndStill => Duration::from_secs(30),
                     _ => Duration::ZERO,
                 },
                 round,
@@ -704,10 +707,14 @@ mod tests {
 
     #[test]
     fn a_pair_is_booted_again_where_the_host_stood_still() {
-        // Of the second pair the second one is void, twice.
-        static STOPS: AtomicU32 = AtomicU32::new(0);
+        // Of the second pair the second one is void, twice, and first lost, too.
+        static BOOTS: AtomicU32 = AtomicU32::new(0);
         let mut fake = Fake::new(|index| match index {
-            3 if STOPS.fetch_add(1, Ordering::Relaxed) < 2 => Act::StandStill,
+            3 => match BOOTS.fetch_add(1, Ordering::Relaxed) {
+                0 => Act::LostAndStill,
+                1 => Act::StandStill,
+                _ => Act::Pass,
+            },
             _ => Act::Pass,
         });
         fake.room = 2;
@@ -718,9 +725,10 @@ mod tests {
             None,
             None,
         );
-        assert_eq!(ended.events, ["lost", "lost"]);
+        assert_eq!(ended.events, ["lost", "lost", "lost"]);
+        assert_eq!(ended.run.lost_boots[0].lost_to, LostTo::Emulation);
         assert_eq!((ended.run.rounds.len(), fake.booted().len()), (4, 8));
-        let lost = &ended.run.lost_boots[1];
+        let lost = &ended.run.lost_boots[2];
         assert_eq!(
             (lost.index, lost.arm, lost.lost_to),
             (3, Arm::Patched, LostTo::Host)

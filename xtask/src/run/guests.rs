@@ -19,7 +19,7 @@ use results::{Arm, Purpose};
 use sha1::{Digest, Sha1};
 use vm::{End, Link, Progress};
 
-use super::execute::{ATTEMPTS, Booted, Booter, Numbered, stands_still};
+use super::execute::{Booted, Booter, Numbered, awake};
 use super::folder;
 use super::plan::QemuFault;
 use super::turns::Turns;
@@ -135,16 +135,12 @@ impl Guests<'_> {
             nonce: nonce(guest.plan.seed),
             ..guest.plan.clone()
         };
-        let (round, stood_still) = self.once(guest, &plan, on_step)?;
+        let booted = self.once(guest, &plan, on_step)?;
         let console = fs_err::read(guest.folder.join("console.log")).kind(Kind::Infrastructure)?;
         let console = String::from_utf8_lossy(&console);
-        let fault = emulators_fault(self.machine.accelerator.kind, &round, &console);
+        let fault = emulators_fault(self.machine.accelerator.kind, &booted.round, &console);
         let Some(title) = fault.filter(|_| self.excuse.take()) else {
-            return Ok(Booted {
-                round,
-                lost: None,
-                stood_still,
-            });
+            return Ok(booted);
         };
         let lost = guest.folder.with_added_extension("lost");
         fs_err::rename(guest.folder, &lost).kind(Kind::Infrastructure)?;
@@ -152,16 +148,10 @@ impl Guests<'_> {
             "{title:?} is a fault of emulation; booted again, see {}",
             lost.file_name().unwrap_or_default().to_string_lossy()
         );
-        let (round, stood_still) = self.once(guest, &plan, on_step)?;
+        let booted = self.once(guest, &plan, on_step)?;
         Ok(Booted {
-            lost: Some(LostBoot {
-                index: round.index,
-                arm: round.arm,
-                lost_to: LostTo::Emulation,
-                why,
-            }),
-            round,
-            stood_still,
+            lost: Some(LostBoot::of(&booted.round, LostTo::Emulation, why)),
+            ..booted
         })
     }
 
@@ -184,7 +174,7 @@ impl Guests<'_> {
             turns: None,
             qemu_fault: None,
         };
-        for _ in 0..ATTEMPTS {
+        awake("a guest", |_| {
             let booted = self.boot(&guest, &mut |at| {
                 if let Step::Began(scenario) = at {
                     begins(scenario);
@@ -195,11 +185,8 @@ impl Guests<'_> {
             for lost in booted.lost.iter().chain(&void) {
                 self.job.progress.note(&format!("  {}", lost.why));
             }
-            if void.is_none() {
-                return Ok(booted.round);
-            }
-        }
-        stands_still("a guest")
+            Ok(void.is_none().then_some(booted.round))
+        })
     }
 
     fn once(
@@ -207,7 +194,7 @@ impl Guests<'_> {
         guest: &Guest<'_>,
         plan: &Plan,
         on_step: &mut dyn FnMut(Step<'_>),
-    ) -> Result<(Round, Duration)> {
+    ) -> Result<Booted> {
         fs_err::create_dir_all(guest.folder).kind(Kind::Infrastructure)?;
         let scratch = tempfile::tempdir().kind(Kind::Infrastructure)?;
         let initrd = scratch.path().join("initrd");
@@ -280,7 +267,10 @@ impl Guests<'_> {
         if let Some(why) = trouble(&outcome, guest.folder) {
             self.job.progress.note(&why);
         }
-        Ok((round, outcome.stood_still))
+        Ok(Booted {
+            stood_still: outcome.stood_still,
+            ..round.into()
+        })
     }
 }
 

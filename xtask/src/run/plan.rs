@@ -30,6 +30,7 @@ const WARMUPS: u32 = 1;
 const SWEEPS: u32 = FEWEST as u32;
 /// Repetitions of each point of a sweep in a boot.
 const SWEEP_REPETITIONS: u32 = 3;
+
 /// What happens to a guest's QEMU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QemuFault {
@@ -282,18 +283,14 @@ fn of_arms(expect: ExpectOrder, arms: &[Arm]) -> ExpectOrder {
 /// Has the first guest of the patched arm commit a fault.
 pub fn provoke(boots: &mut VecDeque<Boot>, fault: Fault) {
     if let Some(boot) = boots.iter_mut().find(|boot| boot.arm == Arm::Patched) {
-        boot.plan.fault = match fault {
-            Fault::Panic => Some(plan::Fault::Panic),
-            Fault::Hang => Some(plan::Fault::Hang),
-            Fault::Slow => Some(plan::Fault::Slow),
-            Fault::Leave => Some(plan::Fault::Leave),
-            Fault::Cut => Some(plan::Fault::Cut),
-            Fault::KillQemu | Fault::StopQemu => None,
-        };
-        boot.qemu_fault = match fault {
-            Fault::KillQemu => Some(QemuFault::Kill),
-            Fault::StopQemu => Some(QemuFault::Stop),
-            _ => None,
+        (boot.plan.fault, boot.qemu_fault) = match fault {
+            Fault::Panic => (Some(plan::Fault::Panic), None),
+            Fault::Hang => (Some(plan::Fault::Hang), None),
+            Fault::Slow => (Some(plan::Fault::Slow), None),
+            Fault::Leave => (Some(plan::Fault::Leave), None),
+            Fault::Cut => (Some(plan::Fault::Cut), None),
+            Fault::KillQemu => (None, Some(QemuFault::Kill)),
+            Fault::StopQemu => (None, Some(QemuFault::Stop)),
         };
     }
 }

@@ -185,7 +185,7 @@ pattern!(
     // What strerror(3) says of a host, and gcc of its memory. A program that may not be
     // started is the tree's own fault: it lacks the mode.
     HOST_FAULT,
-    r"(?:^|: )(?:Input/output error|Too many open files(?: in system)?|Cannot allocate memory|Read-only file system|Stale file handle|Resource temporarily unavailable|Structure needs cleaning|out of memory allocating \d+ bytes.*|(?:vfork|fork|Cannot fork).*)$|\b(?:create|open|opening|write|writing|read|reading|close|closing|remove|rename|stat|mkdir)\b.*: Permission denied$"
+    r"(?:^|: )(?:Input/output error|Too many open files(?: in system)?|Cannot allocate memory|Read-only file system|Stale file handle|Resource temporarily unavailable|Structure needs cleaning|out of memory allocating \d+ bytes.*|Cannot fork)$|\b(?:create|open|opening|write|writing|read|reading|close|closing|remove|rename|stat|mkdir) .*: Permission denied$"
 );
 
 /// Where in a file the compiler refused something, all of its messages read: lines,
@@ -661,6 +661,8 @@ make[2]: *** [/src/linux/scripts/Makefile.vmlinux:34: vmlinux] Error 1
         for row in [
             // A patch lost the file's mode.
             "/bin/sh: 1: ./scripts/check.sh: Permission denied",
+            "/bin/sh: 1: ./scripts/read-symbols.sh: Permission denied",
+            "mm/a.c:1:2: error: fork of what",
             "mm/a.c:1:2: error: #error Input/output error is no excuse",
         ] {
             let log = format!("{row}\n{FAREWELL}");

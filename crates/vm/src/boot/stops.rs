@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::time::{ClockId, clock_gettime};
 
 /// How often to look.
-pub(super) const BEAT: Duration = Duration::from_millis(500);
+const BEAT: Duration = Duration::from_millis(500);
 /// A look that comes so much later than it should is no busy host's.
 const LATE: Duration = Duration::from_secs(3);
 /// Once so much was lost, deadlines hold: a guest that stays stopped ends, too.
