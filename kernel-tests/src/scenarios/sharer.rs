@@ -7,14 +7,11 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::mrelease::Mrelease;
 use crate::needs::Need;
-use crate::oom::Watch;
+use crate::oom::{self, Watch};
+use crate::procfs;
 use crate::scenario::Scenario;
 use crate::smaps;
 use crate::victim::{self, Area, Kind, Spec, Victim};
-
-/// Pages that another one asks for: more than its group may have, fewer than the victims
-/// give back.
-const PAGES: u64 = 400;
 
 pub const SCENARIO: Scenario = Scenario {
     name: "sharer",
@@ -22,6 +19,7 @@ pub const SCENARIO: Scenario = Scenario {
     summary: "the OOM killer takes all who share an address space; process_mrelease waits for them",
     needs: &[
         Need::Memcg,
+        Need::Sysrq,
         Need::OomEvents,
         Need::ProcessMrelease,
         Need::Smaps,
@@ -85,33 +83,25 @@ fn killed() -> Result<(), Failure> {
     cgroup.ensure_one_kill()
 }
 
-/// The same where the first thread of one has ended: of two with equal points the kernel
-/// has chosen the other one so far, and must find this one by its second thread.
+/// The same where the first thread of one has ended. On request the kernel has chosen the
+/// last of equals so far: the other one. It must find this one by its second thread.
 fn killed_without_a_first_thread() -> Result<(), Failure> {
-    let cgroup = Cgroup::new("sharer")?;
-    let spawn = |threads, sharers, oom_score_adj| {
-        Victim::spawn(&Spec {
-            areas: vec![Area::new(Kind::Anon, 16, 64)],
-            cgroup: Some(cgroup.path().to_owned()),
-            threads,
-            sharers,
-            oom_score_adj,
-            ..Spec::default()
-        })
-    };
-    let (mut victim, mut other) = (spawn(1, 1, 1000)?, spawn(0, 0, 0)?);
+    let mut victim = Victim::spawn(&Spec {
+        areas: vec![Area::new(Kind::Anon, 16, 64)],
+        threads: 1,
+        sharers: 1,
+        ..Spec::default()
+    })?;
     victim.end_leader()?;
-    // Held, it stays a victim until the memory is free: else the third one may be killed.
-    let held = victim.sharers.first().copied();
-    let held = held.ok_or_else(|| Failure::unmet("nobody shares the victim's memory"))?;
-    victim::pin(held)?;
-    cgroup.limit_to_current(1 << 20)?;
-    other.grow(PAGES)?;
-    victim::wait_pinned(held)?;
-    other.grown()?;
-    victim::release(held)?;
+    let other = victim.sharers.first().copied();
+    let other = other.ok_or_else(|| Failure::unmet("nobody shares the victim's memory"))?;
+    victim::pin(other)?;
+    let before = procfs::oom_kills()?;
+    oom::request()?;
+    victim::wait_pinned(other)?;
+    victim.wait_zombie()?;
+    victim::release(other)?;
     victim.wait_killed()?;
-    victim::wait_killed(held)?;
-    other.ping()?;
-    cgroup.ensure_one_kill()
+    victim.wait_sharers_killed()?;
+    oom::ensure_one_kill_since(before)
 }
