@@ -13,14 +13,17 @@
  *   hold PID          hold that process's mmap_lock for writing
  *   use PID           have a thread of the kernel's use that process's memory
  *   spare COUNT       keep so many pages to give back when memory runs out
+ *   starve COUNT      from now on its mappings have no pages, and so many page
+ *                     faults there fail for want of memory before one gets some
  *
  * What is read are the counts, how many have begun to unmap the memory and not
  * finished, and the ranges of the invalidations that might not block since the
  * last "refuse".
  *
- * A private mapping of it has pages that the driver has put there one by one
- * (VM_MIXEDMAP).
+ * A private mapping of it otherwise has pages that the driver has put there one
+ * by one (VM_MIXEDMAP).
  */
+#include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/fs.h>
@@ -86,6 +89,10 @@ struct grip {
 	struct list_head pages;
 	unsigned long long asked;
 	bool spares;
+
+	/* Page faults that are still to fail. */
+	atomic_t failures;
+	bool starves;
 };
 
 static int count_start(struct mmu_notifier *notifier,
@@ -377,6 +384,11 @@ static int obey(struct grip *grip, const char *text)
 		return use(grip, nr);
 	if (sscanf(text, "spare %llu", &count) == 1)
 		return spare(grip, count);
+	if (sscanf(text, "starve %d", &nr) == 1) {
+		atomic_set(&grip->failures, nr);
+		grip->starves = true;
+		return 0;
+	}
 	return -EINVAL;
 }
 
@@ -455,11 +467,30 @@ static ssize_t grip_read(struct file *file, char __user *to, size_t len,
 	return read;
 }
 
+static vm_fault_t grip_fault(struct vm_fault *fault)
+{
+	struct grip *grip = fault->vma->vm_file->private_data;
+
+	if (atomic_dec_if_positive(&grip->failures) >= 0)
+		return VM_FAULT_OOM;
+	fault->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	return fault->page ? 0 : VM_FAULT_OOM;
+}
+
+static const struct vm_operations_struct starving_ops = {
+	.fault = grip_fault,
+};
+
 /* The mapping alone holds its pages: they are freed when they are unmapped. */
 static int grip_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	struct grip *grip = file->private_data;
 	unsigned long at;
 
+	if (grip->starves) {
+		vma->vm_ops = &starving_ops;
+		return 0;
+	}
 	for (at = vma->vm_start; at < vma->vm_end; at += PAGE_SIZE) {
 		struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 		int err;

@@ -36,6 +36,12 @@ impl Cgroup {
         &self.path
     }
 
+    /// Makes this process a member of it until what it returns is dropped.
+    pub fn join(&self) -> Result<Stay, Failure> {
+        self.set("cgroup.procs", "0")?;
+        Ok(Stay(()))
+    }
+
     /// Writes one of its files.
     pub fn set(&self, file: &str, value: &str) -> Result<(), Failure> {
         procfs::write(self.path.join(file), value)
@@ -68,6 +74,17 @@ impl Cgroup {
         ensure(kills == 1, || {
             format!("memory.events counts {kills} OOM kills instead of 1")
         })
+    }
+}
+
+/// This process as a member of a group; dropped, it is back in the first one.
+#[derive(Debug)]
+pub struct Stay(());
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        // A group that can't be left can't be removed, which is found.
+        let _ = procfs::write(Path::new(ROOT).join("cgroup.procs"), "0");
     }
 }
 

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use nix::mount::{MsFlags, mount};
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::reboot::{RebootMode, reboot};
+use nix::unistd::{Pid, getpid};
 use results::plan::{PATH, PORT, Plan};
 
-use crate::failure::{Failure, ResultExt};
+use crate::failure::{Failure, ResultExt, ensure};
 use crate::procfs;
 use crate::timeout_scale::scaled;
 
@@ -92,6 +93,13 @@ pub fn harden() -> Result<(), Failure> {
         let _ = procfs::write(file, value);
     }
     Ok(())
+}
+
+/// Fails unless this is the first process, which the kernel spares.
+pub fn ensure_first_process() -> Result<(), Failure> {
+    ensure(getpid() == Pid::from_raw(1), || {
+        "the scenario does not run in the first process".into()
+    })
 }
 
 pub fn power_off() -> ! {

@@ -50,6 +50,12 @@ impl Helper {
         Ok(Spare { file, _helper })
     }
 
+    /// A file whose mappings have no pages, and where so many page faults fail for want
+    /// of memory before one gets some.
+    pub fn starve(&self, faults: u32) -> Result<File, Failure> {
+        open(&format!("starve {faults}"))
+    }
+
     /// Has a thread of the kernel's use a process's memory.
     pub fn use_memory(&self, pid: Pid) -> Result<User<'_>, Failure> {
         let (_file, _helper) = (open(&format!("use {pid}"))?, PhantomData);

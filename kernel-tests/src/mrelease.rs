@@ -1,12 +1,19 @@
 //! `process_mrelease` on a process, and what it must answer.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use crate::failure::{Failure, ResultExt, ensure};
+use crate::procfs;
 use crate::sys::{pidfd_open, process_mrelease};
+use crate::victim::Victim;
+use crate::wait;
+
+/// How long a caller may take until it waits.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A process to release.
 #[derive(Debug)]
@@ -39,4 +46,13 @@ pub fn ensure_answer(
     ensure(answer == expected, || {
         format!("process_mrelease of {of}: {answer:?} instead of {expected:?}")
     })
+}
+
+/// Waits until a caller sleeps where only SIGKILL wakes it.
+pub fn wait_for_lock(caller: &Victim) -> Result<(), Failure> {
+    wait::until(
+        TIMEOUT,
+        || Ok(procfs::state(caller.pid())? == 'D'),
+        || "process_mrelease does not wait for mmap_lock".into(),
+    )
 }

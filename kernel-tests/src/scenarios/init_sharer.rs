@@ -4,6 +4,7 @@ use nix::unistd::{Pid, getpid};
 
 use crate::context::Context;
 use crate::failure::{Failure, ResultExt, ensure};
+use crate::guest;
 use crate::kmsg::Log;
 use crate::needs::Need;
 use crate::oom::{self, OomVictim, Watch, wait_skipped};
@@ -90,9 +91,7 @@ struct Sharer(Pid);
 
 impl Sharer {
     fn spawn() -> Result<Self, Failure> {
-        ensure(getpid() == Pid::from_raw(1), || {
-            "the scenario does not run in the first process".into()
-        })?;
+        guest::ensure_first_process()?;
         let pid = spawn_sharer().while_doing(|| "sharing memory".into())?;
         let sharer = Self(pid);
         procfs::write(format!("/proc/{pid}/oom_score_adj"), "1000")?;

@@ -1,12 +1,14 @@
-//! 2: a group that dies as one, but for the member that must not.
+//! 2: a group that dies as one, but for the members that must not.
 
 use nix::unistd::Pid;
 
 use crate::cgroup::Cgroup;
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
+use crate::guest;
 use crate::needs::Need;
 use crate::oom::Watch;
+use crate::procfs::Setting;
 use crate::scenario::Scenario;
 use crate::smaps;
 use crate::victim::{Area, Kind, Spec, Victim};
@@ -17,8 +19,8 @@ const MEMBERS: u64 = 3;
 pub const SCENARIO: Scenario = Scenario {
     name: "memcg-group",
     number: 2,
-    summary: "memory.oom.group kills all members of a group at once but one with adj -1000, and all are \
-         reaped",
+    summary: "memory.oom.group kills all members of a group at once, and all are reaped, but one with adj \
+              -1000 and the first process",
     needs: &[Need::Memcg, Need::OomEvents, Need::Smaps],
     deadline_s: 30,
     run,
@@ -38,6 +40,10 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
         })
     };
     let mut exempt = spawn(-1000)?;
+    // Whatever its adj.
+    let _adj = Setting::new("/proc/1/oom_score_adj", "0")?;
+    guest::ensure_first_process()?;
+    let _member = cgroup.join()?;
     let mut members = (0..MEMBERS)
         .map(|_| spawn(0))
         .collect::<Result<Vec<_>, _>>()?;

@@ -1,21 +1,30 @@
-//! 29: an address space whose mmap_lock is held is not touched.
+//! 29: an address space whose mmap_lock is held is not touched, and neither is one
+//! that was given up.
 
 use crate::context::Context;
 use crate::failure::{Failure, ensure};
 use crate::helper::Helper;
 use crate::kmsg::Log;
+use crate::mrelease::wait_for_lock;
 use crate::needs::Need;
-use crate::oom::{ATTEMPTS, OomVictim, SKIP, Watch, ensure_attempts};
+use crate::oom::{ATTEMPTS, OomVictim, SKIP, Watch, ensure_attempts, wait_skipped};
 use crate::procfs;
 use crate::scenario::Scenario;
 use crate::smaps;
-use crate::victim::{Area, Kind};
+use crate::victim::{Area, Kind, Spec, Victim};
 
 pub const SCENARIO: Scenario = Scenario {
     name: "mmap-lock",
     number: 29,
-    summary: "mmap_lock is held for writing: the reaper skips ten times, gives up, and touches nothing",
-    needs: &[Need::Helper, Need::Memcg, Need::OomEvents, Need::Smaps],
+    summary: "mmap_lock is held for writing: the reaper skips ten times, gives up, and touches nothing, \
+              nor does process_mrelease that waited meanwhile",
+    needs: &[
+        Need::Helper,
+        Need::Memcg,
+        Need::OomEvents,
+        Need::ProcessMrelease,
+        Need::Smaps,
+    ],
     deadline_s: 30,
     run,
     ..Scenario::DEFAULT
@@ -25,6 +34,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let helper = Helper::load()?;
     let watch = Watch::new()?;
     let mut log = Log::end()?;
+    let mut caller = Victim::spawn(&Spec::default())?;
     let mut oom = OomVictim::pinned(SCENARIO.name, vec![Area::new(Kind::Anon, 16, 64)], None)?;
     let pid = oom.victim.pid();
     oom.kill()?;
@@ -34,8 +44,12 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
 
     // Long before the reaper's time. From here on a reader of smaps waits too.
     let hold = helper.hold(pid)?;
+    caller.mrelease(pid)?;
+    wait_for_lock(&caller)?;
     let passed = watch.gave_up(pid, &mut log)?;
     ensure_attempts(&passed, &SKIP, ATTEMPTS..=ATTEMPTS, &[])?;
+    // It says so before it is so.
+    wait_skipped(pid)?;
     let left = procfs::resident(pid)?;
     ensure(left == whole, || {
         format!("{left} of {whole} pages are left of a victim that nobody could reap")
@@ -45,6 +59,10 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     })?;
 
     drop(hold);
+    let answer = caller.mreleased()?;
+    ensure(answer == 0, || {
+        format!("process_mrelease failed with {answer} on a victim that was given up")
+    })?;
     let after = smaps::of(pid)?;
     ensure(after == before, || {
         format!("the memory of {pid} is not what it was before its lock was held")

@@ -5,6 +5,7 @@ mod already_exiting;
 mod badness;
 mod both_ends;
 mod core_dump;
+mod fault_again;
 mod file_reads;
 mod freezer_v1;
 mod freezer_v2;
@@ -111,6 +112,7 @@ pub const ALL: &[Scenario] = &[
     vfork::SCENARIO,
     badness::SCENARIO,
     oom_notifier::SCENARIO,
+    fault_again::SCENARIO,
     kselftest::MRELEASE,
     kselftest::MEMCONTROL,
     kselftest::KILL,

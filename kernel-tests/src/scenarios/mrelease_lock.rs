@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use crate::context::Context;
 use crate::failure::{Failure, ResultExt, ensure};
 use crate::helper::Helper;
-use crate::mrelease::Mrelease;
+use crate::mrelease::{Mrelease, wait_for_lock};
 use crate::needs::Need;
 use crate::procfs;
 use crate::scenario::Scenario;
@@ -17,7 +16,7 @@ use crate::smaps;
 use crate::victim::{Area, Kind, Spec, Victim};
 use crate::wait;
 
-/// How long a caller may take to wait, or to end.
+/// How long a caller may take to end.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub const SCENARIO: Scenario = Scenario {
@@ -48,7 +47,7 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     let hold = helper.hold(pid)?;
     for caller in &mut callers {
         caller.mrelease(pid)?;
-        wait_blocked(caller.pid())?;
+        wait_for_lock(caller)?;
     }
     let [killed, waiting] = &mut callers;
     kill(killed.pid(), Signal::SIGKILL).while_doing(|| format!("killing {}", killed.pid()))?;
@@ -73,13 +72,4 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     Mrelease::of(pid)?.expect("the same again", Ok(()))?;
     victim.release()?;
     victim.wait_killed()
-}
-
-/// Waits until a process sleeps where only SIGKILL wakes it.
-fn wait_blocked(pid: Pid) -> Result<(), Failure> {
-    wait::until(
-        TIMEOUT,
-        || Ok(procfs::state(pid)? == 'D'),
-        || "process_mrelease does not wait for mmap_lock".into(),
-    )
 }
