@@ -48,9 +48,9 @@ pub fn plan() -> Result<Plan, Failure> {
 }
 
 /// Opens the port that carries the results and the host's words, as soon as its
-/// driver has it.
-pub fn port() -> Result<File, Failure> {
-    let deadline = Instant::now() + scaled(Duration::from_secs(5));
+/// driver has it, which may take so long.
+pub fn port(within: Duration) -> Result<File, Failure> {
+    let deadline = Instant::now() + scaled(within);
     loop {
         if let Some(device) = find_port() {
             return OpenOptions::new()

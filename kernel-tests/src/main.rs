@@ -25,6 +25,7 @@ mod race;
 mod runner;
 mod scenario;
 mod scenarios;
+mod session;
 mod smaps;
 mod sys;
 mod timeout_scale;
@@ -35,13 +36,21 @@ mod wait;
 mod walk;
 mod zram;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
     if std::process::id() == 1 {
-        // The arguments are those of a kernel command line, not ours.
+        let args: Vec<String> = std::env::args().collect();
+        if let [program, word, terminal, init] = args.as_slice()
+            && word == session::ARGUMENT
+        {
+            eprintln!("reaperlab: {}", session::begin(program, terminal, init));
+            guest::power_off();
+        }
+        // Otherwise the arguments are those of a kernel command line, not ours.
         if let Err(failure) = run_guest() {
             eprintln!("reaperlab: {failure}");
         }
@@ -57,6 +66,9 @@ fn main() -> ExitCode {
         }),
         (Some(core_reader::ARGUMENT), None) => {
             core_reader::main().map_err(|failure| failure.to_string())
+        }
+        (Some(session::TERMINAL), Some(terminal)) => {
+            session::watch(Path::new(&terminal)).map_err(|failure| failure.to_string())
         }
         (Some(kselftest::ARGUMENT), Some(program)) => Err(kselftest::exec(&program).to_string()),
         _ => Err("usage: kernel-tests list (or as the first process of a guest)".to_owned()),

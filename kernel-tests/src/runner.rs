@@ -34,6 +34,9 @@ const COVERED: &str = "not run: the guest has come to all places";
 /// How long a scenario whose processes were killed may take to notice.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long the driver of the port may take.
+const PORT_DRIVER: Duration = Duration::from_secs(5);
+
 /// How often is looked for the end of a wait that outlasts a deadline.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -55,7 +58,7 @@ pub fn run(plan: &Plan) -> Result<(), Failure> {
         );
     }
     let planned = u32::try_from(entries.len()).map_err(|_| Failure::unmet("too many scenarios"))?;
-    let port = guest::port()?;
+    let port = guest::port(PORT_DRIVER)?;
     let words = port.try_clone();
     let words = words.while_doing(|| "opening the port again".into())?;
     let turns = plan.by_turns.then(|| Turns::new(words));

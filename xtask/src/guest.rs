@@ -21,6 +21,8 @@ const INSTALLED: &str = "kernel-tests/guest";
 /// The guest's program, built and read.
 pub struct Program {
     bytes: Vec<u8>,
+    /// Where it lies.
+    pub path: PathBuf,
     /// What it can run.
     pub catalogue: Catalogue,
 }
@@ -50,6 +52,7 @@ impl Program {
     fn read(job: &Job, path: &Path) -> Result<Self> {
         Ok(Self {
             bytes: fs_err::read(path).kind(Kind::Infrastructure)?,
+            path: path.to_owned(),
             catalogue: list(job, path)?,
         })
     }

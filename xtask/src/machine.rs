@@ -7,7 +7,7 @@ use std::time::Duration;
 use results::Purpose;
 use results::machine::{Accel, Accelerator};
 use results::plan::{PORT, Plan};
-use vm::{Deadlines, Versions, Virtme, Want};
+use vm::{Deadlines, Root, Session, Versions, Virtme, Want};
 
 use crate::exit::{Classify, Kind, Result};
 use crate::guest::Program;
@@ -51,7 +51,7 @@ impl Machine {
         program.initramfs(&hello(), &[], &[], &initrd)?;
         let probe = vm::Guest {
             image: image.to_owned(),
-            initrd,
+            root: Root::Initramfs(initrd),
             memory_mib: asked.memory_mib,
             cpus: asked.cpus,
             accel: Accel::Tcg,
@@ -92,18 +92,35 @@ impl Machine {
         guests.max(2).min(self.room().max(1))
     }
 
+    /// A guest of this machine for somebody who works in it and takes all the time. Where
+    /// a debugger may come, it need not come up soon.
+    pub fn session(&self, image: PathBuf, session: Session, timeout_scale: u32) -> vm::Guest {
+        let deadlines = Deadlines {
+            boot: match session.gdb {
+                Some(_) => YEAR,
+                None => BOOT * timeout_scale,
+            },
+            grace: YEAR,
+            total: YEAR,
+        };
+        vm::Guest {
+            deadlines,
+            ..self.guest(image, Root::Host(session), Duration::ZERO, timeout_scale)
+        }
+    }
+
     /// A guest of this machine that may run for `work` once it is up, and
     /// everything multiplied by `timeout_scale`.
     pub fn guest(
         &self,
         image: PathBuf,
-        initrd: PathBuf,
+        root: Root,
         work: Duration,
         timeout_scale: u32,
     ) -> vm::Guest {
         vm::Guest {
             image,
-            initrd,
+            root,
             memory_mib: self.memory_mib,
             cpus: self.cpus,
             accel: self.accelerator.kind,
@@ -113,6 +130,9 @@ impl Machine {
         }
     }
 }
+
+/// Longer than anybody works in a guest.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 fn deadlines(work: Duration, timeout_scale: u32) -> Deadlines {
     Deadlines {

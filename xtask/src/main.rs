@@ -18,6 +18,7 @@ mod own_tree;
 mod progress;
 mod run;
 mod slurm;
+mod terminal;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -76,12 +77,17 @@ fn watch_signals(cancel: &Cancel) -> std::io::Result<()> {
         cancel.cancel();
         std::thread::spawn(|| {
             std::thread::sleep(PATIENCE);
-            std::process::exit(i32::from(Kind::Interrupted.code()));
+            leave();
         });
         pending.next();
-        std::process::exit(i32::from(Kind::Interrupted.code()));
+        leave();
     });
     Ok(())
+}
+
+fn leave() -> ! {
+    terminal::give_back();
+    std::process::exit(i32::from(Kind::Interrupted.code()))
 }
 
 /// Standard error may be closed; that is no reason to panic.

@@ -72,6 +72,7 @@ impl Progress {
             && std::env::var_os("NO_COLOR").is_none();
         let bar = fancy.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.set_style(style("{msg}"));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -120,6 +121,15 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_style(style("{spinner} {wide_msg}"));
             bar.set_message(text.to_owned());
+        }
+    }
+
+    /// The terminal is somebody else's from here on: nothing is drawn any more.
+    pub fn clear(&self) {
+        self.finish("");
+        if let Some(bar) = &self.bar {
+            bar.disable_steady_tick();
+            bar.finish_and_clear();
         }
     }
 
@@ -189,6 +199,7 @@ impl Progress {
         match &self.bar {
             Some(bar) => {
                 bar.suspend(|| say(&text));
+                bar.set_style(style("{msg}"));
                 bar.set_message(String::new());
             }
             None => say(&text),

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use results::machine::Accel;
 use vm::process::Cancel;
-use vm::{Deadlines, Guest, Progress, Virtme, Want, accelerator, boot};
+use vm::{Deadlines, Guest, Progress, Root, Virtme, Want, accelerator, boot};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args().skip(1);
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let cancel = Cancel::new()?;
     let mut guest = Guest {
         image: image.into(),
-        initrd: initrd.into(),
+        root: Root::Initramfs(initrd.into()),
         memory_mib: 1024,
         cpus: 2,
         accel: Accel::Tcg,

@@ -236,6 +236,8 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "x86_64")]
+    use crate::machine::Root;
 
     #[test]
     fn a_device_that_is_not_there_says_so() {
@@ -278,7 +280,7 @@ mod tests {
         fs_err::write(&image, kernel).unwrap();
         let second = Duration::from_secs(1);
         let probe = Guest {
-            initrd: image.clone(),
+            root: Root::Initramfs(image.clone()),
             image,
             memory_mib: 64,
             cpus: 1,

@@ -13,11 +13,13 @@ mod error;
 pub mod initramfs;
 mod lines;
 mod machine;
+mod plug;
 pub mod process;
 mod virtme;
 
 pub use accelerator::{Want, accelerator};
-pub use boot::{Cpus, End, Link, Outcome, Progress, boot};
+pub use boot::{Cpus, End, Link, Outcome, Progress, boot, boot_session};
 pub use error::Error;
-pub use machine::{Deadlines, Guest};
+pub use machine::{Deadlines, Gdb, Guest, Root, Session};
+pub use plug::{Plugs, Stream};
 pub use virtme::{Versions, Virtme};

@@ -10,8 +10,7 @@ use results::machine::Accel;
 pub struct Guest {
     /// The kernel's bootable image.
     pub image: PathBuf,
-    /// The initramfs, whose `/init` is all of user space.
-    pub initrd: PathBuf,
+    pub root: Root,
     /// Its memory, in MiB.
     pub memory_mib: u32,
     /// Its virtual CPUs, 1 or more.
@@ -23,6 +22,39 @@ pub struct Guest {
     /// Kernel arguments beside those that every guest gets.
     pub kernel_args: Vec<String>,
     pub deadlines: Deadlines,
+}
+
+/// Where a guest has its user space from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Root {
+    /// This initramfs, whose `/init` is all of it: the guest has nothing of the host's.
+    Initramfs(PathBuf),
+    /// The host's files, read-only.
+    Host(Session),
+}
+
+/// What somebody does in a guest with the host's files. virtme-ng's init makes a system
+/// of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The program that the kernel starts. Its arguments are the word `session`, the
+    /// device of the terminal and virtme-ng's init, which it becomes. No double quotes.
+    pub first: PathBuf,
+    /// What a shell in the guest runs; none for a shell at the terminal.
+    pub command: Option<String>,
+    /// Folders that the guest sees where the host has them, and may change where this
+    /// says so.
+    pub folders: Vec<(PathBuf, bool)>,
+    pub gdb: Option<Gdb>,
+}
+
+/// Where QEMU listens for a debugger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gdb {
+    /// A socket that nobody has made yet. No commas.
+    pub socket: PathBuf,
+    /// Whether the guest waits for the debugger before its first instruction.
+    pub stopped: bool,
 }
 
 /// How long a guest may take.

@@ -15,7 +15,8 @@ use results::machine::Accel;
 
 use crate::clock::tsc_khz;
 use crate::error::Error;
-use crate::machine::Guest;
+use crate::machine::{Guest, Root, Session};
+use crate::plug::Plugs;
 use crate::process::{self, Cancel, Exit, Invocation, Stream};
 
 /// How long the tools may take to answer; they need a fifth of a second.
@@ -119,7 +120,7 @@ impl Virtme {
     /// When one doesn't answer, or the token was cancelled.
     pub fn versions(&self, cancel: &Cancel) -> Result<Versions, Error> {
         let version = |program: &Path| {
-            let said = ask(program, vec!["--version".into()], cancel)?;
+            let said = ask(program, vec!["--version".into()], Vec::new(), cancel)?;
             Ok(said.lines().next().unwrap_or_default().trim().to_owned())
         };
         Ok(Versions {
@@ -133,16 +134,21 @@ impl Virtme {
     pub(crate) fn compose(
         &self,
         guest: &Guest,
+        plugs: &Plugs,
         results: RawFd,
         cancel: &Cancel,
     ) -> Result<Vec<OsString>, Error> {
-        // virtme-ng insists on a root to export. The guest lives in its
-        // initramfs: it gets neither this nor any other folder of the host.
-        let root = tempfile::tempdir().map_err(Error::system("make a temporary folder"))?;
+        // virtme-ng insists on a root to export, and on a file for what a command ends
+        // with.
+        let scratch = tempfile::tempdir().map_err(Error::system("make a temporary folder"))?;
         let guest = &timed(guest);
         let answer = ask(
             &self.run,
-            virtme_arguments(guest, &self.qemu, root.path()),
+            virtme_arguments(guest, &self.qemu, scratch.path()),
+            vec![
+                ("TERM".into(), term(guest)),
+                ("TMPDIR".into(), scratch.path().into()),
+            ],
             cancel,
         )?;
         let composed: Vec<OsString> = shell_words::split(&answer)
@@ -153,14 +159,18 @@ impl Virtme {
         let boots_it = composed
             .windows(2)
             .any(|pair| matches!(pair, [flag, image] if flag == "-kernel" && image == guest.image.as_os_str()));
-        if !boots_it {
-            return Err(Error::NotComposed {
-                program: self.run.clone(),
-                image: guest.image.clone(),
-                answer: answer.chars().take(300).collect(),
-            });
-        }
-        Ok(machine(composed, guest, results))
+        let machine = match &guest.root {
+            _ if !boots_it => None,
+            Root::Initramfs(initrd) => Some(alone(composed, initrd)),
+            Root::Host(session) => with_host(composed, session, plugs),
+        };
+        let mut machine = machine.ok_or_else(|| Error::NotComposed {
+            program: self.run.clone(),
+            image: guest.image.clone(),
+            answer: answer.chars().take(300).collect(),
+        })?;
+        machine.extend(every_guest(guest, results));
+        Ok(machine)
     }
 }
 
@@ -175,16 +185,38 @@ fn timed(guest: &Guest) -> Guest {
     guest
 }
 
+/// The terminal that virtme-ng tells a guest about: the user's where that is the guest's
+/// too, and otherwise none, so that the kernel's command line is the same everywhere.
+fn term(guest: &Guest) -> OsString {
+    let plain = match &guest.root {
+        Root::Initramfs(_) => true,
+        Root::Host(session) => session.command.is_some(),
+    };
+    let term = env::var_os("TERM").filter(|_| !plain);
+    term.unwrap_or_else(|| "dumb".into())
+}
+
 /// What virtme-ng is asked for: its machine for this kernel, not run but
-/// printed.
-fn virtme_arguments(guest: &Guest, qemu: &Path, root: &Path) -> Vec<OsString> {
+/// printed. A guest that lives in its initramfs gets `empty`, and no other folder of
+/// the host's.
+fn virtme_arguments(guest: &Guest, qemu: &Path, empty: &Path) -> Vec<OsString> {
     let mut args: Vec<OsString> = vec!["--kimg".into(), guest.image.clone().into()];
-    args.extend([
-        "--qemu-bin".into(),
-        qemu.into(),
-        "--root".into(),
-        root.into(),
-    ]);
+    args.extend(["--qemu-bin".into(), qemu.into()]);
+    match &guest.root {
+        Root::Initramfs(_) => args.extend(["--root".into(), empty.into()]),
+        Root::Host(session) => {
+            for (folder, writable) in &session.folders {
+                let flag = if *writable { "--rwdir" } else { "--rodir" };
+                args.extend([flag.into(), folder.into()]);
+            }
+            args.extend(
+                session
+                    .command
+                    .iter()
+                    .flat_map(|command| ["--script-sh".into(), command.into()]),
+            );
+        }
+    }
     args.extend(["--mods", "none", "--force-9p", "--disable-microvm"].map(Into::into));
     args.push("--disable-monitor".into());
     if guest.accel == Accel::Tcg {
@@ -204,8 +236,8 @@ fn virtme_arguments(guest: &Guest, qemu: &Path, root: &Path) -> Vec<OsString> {
 }
 
 /// What virtme-ng composed, without the host's folders and the second console
-/// it gives the kernel, and with our initramfs and channel.
-fn machine(composed: Vec<OsString>, guest: &Guest, results: RawFd) -> Vec<OsString> {
+/// it gives the kernel, and with our initramfs.
+fn alone(composed: Vec<OsString>, initrd: &Path) -> Vec<OsString> {
     let mut args = Vec::with_capacity(composed.len() + 16);
     let mut composed = composed.into_iter().peekable();
     while let Some(flag) = composed.next() {
@@ -220,11 +252,99 @@ fn machine(composed: Vec<OsString>, guest: &Guest, results: RawFd) -> Vec<OsStri
             args.push(flag);
         }
     }
-    args.extend([
-        "-initrd".into(),
-        guest.initrd.clone().into(),
-        "-no-reboot".into(),
-    ]);
+    args.extend(["-initrd".into(), initrd.into()]);
+    args
+}
+
+/// What virtme-ng composed, with our sockets for its streams and the first process of a
+/// session. None where it is not composed as we know it.
+///
+/// The kernel writes to the serial port alone, which tells us how it ends. A shell is
+/// at a console of its own.
+fn with_host(composed: Vec<OsString>, session: &Session, plugs: &Plugs) -> Option<Vec<OsString>> {
+    let mut args = Vec::with_capacity(composed.len() + 16);
+    let mut composed = composed.into_iter();
+    while let Some(flag) = composed.next() {
+        match flag.to_str() {
+            Some("-append") => {
+                let line = composed.next()?;
+                args.extend([flag, first_process(line.to_str()?, session)?.into()]);
+            }
+            Some("-chardev") => {
+                let device = composed.next()?;
+                let id = id(&device.to_string_lossy()).to_owned();
+                match (plugs.device(&id), id.as_str()) {
+                    (Some(socket), _) => args.extend([flag, socket.into()]),
+                    (None, "console") => {
+                        args.extend([flag, "stdio,id=console,signal=off,mux=off".into()]);
+                    }
+                    (None, DMESG) => {}
+                    (None, _) => args.extend([flag, device]),
+                }
+            }
+            Some("-device") => {
+                let device = composed.next()?;
+                if device != format!("virtconsole,chardev={DMESG}").as_str() {
+                    args.extend([flag, device]);
+                }
+            }
+            _ => args.push(flag),
+        }
+    }
+    let terminal = plugs.device("terminal").into_iter().flat_map(|socket| {
+        [
+            "-device".into(),
+            "virtio-serial-pci,id=terminals".into(),
+            "-chardev".into(),
+            socket.into(),
+            "-device".into(),
+            "virtconsole,bus=terminals.0,chardev=terminal".into(),
+        ]
+    });
+    args.extend(terminal);
+    if let Some(gdb) = &session.gdb {
+        let socket = format!("unix:{},server=on,wait=off", gdb.socket.to_str()?);
+        args.extend(["-gdb".into(), socket.into()]);
+        args.extend(gdb.stopped.then(|| "-S".into()));
+    }
+    Some(args)
+}
+
+/// virtme-ng's name for the second console.
+const DMESG: &str = "dmesg";
+
+/// The identifier in a device's description.
+fn id(device: &str) -> &str {
+    let mut fields = device.split(',');
+    fields
+        .find_map(|field| field.strip_prefix("id="))
+        .unwrap_or_default()
+}
+
+/// The kernel's command line, where its init is the last word, with the session's first
+/// process in that one's place.
+fn first_process(line: &str, session: &Session) -> Option<String> {
+    const TERMINAL: &str = "hvc0";
+    let (before, init) = line.rsplit_once(" init=")?;
+    let first = session.first.to_str()?;
+    if [first, init].iter().any(|path| path.contains('"')) || init.contains(" -- ") {
+        return None;
+    }
+    let words = before.split(' ').filter(|word| *word != "console=hvc0");
+    let words = words.map(|word| match word.starts_with("virtme_console=") {
+        true if session.command.is_none() => format!("virtme_console={TERMINAL}"),
+        _ => word.to_owned(),
+    });
+    let words: Vec<String> = words.collect();
+    Some(format!(
+        r#"{} init="{first}" -- session /dev/{TERMINAL} "{init}""#,
+        words.join(" ")
+    ))
+}
+
+/// What every guest gets beside.
+fn every_guest(guest: &Guest, results: RawFd) -> Vec<OsString> {
+    let mut args: Vec<OsString> = vec!["-no-reboot".into()];
     // The same machine whichever the accelerator, and never the other one when
     // this one fails: virtme-ng's own is "kvm:tcg".
     let machine = if ARM { "" } else { "q35," };
@@ -262,13 +382,16 @@ fn unwanted(flag: &OsStr, value: &OsStr) -> bool {
 }
 
 /// A tool's standard output, when it succeeds.
-fn ask(program: &Path, args: Vec<OsString>, cancel: &Cancel) -> Result<String, Error> {
+fn ask(
+    program: &Path,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    cancel: &Cancel,
+) -> Result<String, Error> {
     let failed = |why: String| Error::Tool {
         program: program.to_owned(),
         why,
     };
-    // Otherwise virtme-ng puts the caller's terminal on the kernel command line.
-    let env = vec![("TERM".into(), "dumb".into())];
     let call = Invocation {
         program: program.into(),
         args,
@@ -318,12 +441,12 @@ fn executable(path: &Path) -> bool {
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
     use super::*;
-    use crate::machine::Deadlines;
+    use crate::machine::{Deadlines, Gdb};
 
     fn guest(accel: Accel) -> Guest {
         Guest {
             image: "/k/bz Image".into(),
-            initrd: "/k/i,1.cpio".into(),
+            root: Root::Initramfs("/k/i,1.cpio".into()),
             memory_mib: 1024,
             cpus: 2,
             accel,
@@ -335,6 +458,13 @@ mod tests {
                 total: Duration::from_secs(600),
             },
         }
+    }
+
+    /// The whole command for a guest in its initramfs.
+    fn machine(composed: Vec<OsString>) -> Vec<OsString> {
+        let mut args = alone(composed, Path::new("/k/i,1.cpio"));
+        args.extend(every_guest(&guest(Accel::Kvm), 7));
+        args
     }
 
     fn shown(args: &[OsString]) -> String {
@@ -406,7 +536,7 @@ mod tests {
     fn what_becomes_of_its_answer() {
         let composed = shell_words::split(include_str!("../tests/data/virtme-1.42.txt")).unwrap();
         let composed = composed.into_iter().map(OsString::from).collect();
-        insta::assert_snapshot!(shown(&machine(composed, &guest(Accel::Kvm), 7)), @r#"
+        insta::assert_snapshot!(shown(&machine(composed)), @r#"
         /usr/bin/qemu-system-x86_64
         -m
         1024M
@@ -452,12 +582,135 @@ mod tests {
         "#);
     }
 
+    fn session(command: Option<&str>) -> Session {
+        Session {
+            first: "/the tool/guest".into(),
+            command: command.map(Into::into),
+            folders: vec![("/a".into(), false), ("/b".into(), true)],
+            gdb: command.is_none().then(|| Gdb {
+                socket: "/s/gdb".into(),
+                stopped: true,
+            }),
+        }
+    }
+
+    /// How virtme-ng's answer to a session differs from what becomes of it: words that
+    /// are gone, and words that have come.
+    #[allow(clippy::unwrap_used, reason = "a test that fails")]
+    fn change(answer: &str, session: &Session) -> String {
+        let (plugs, _ours) = Plugs::new(session.command.is_some()).unwrap();
+        let composed: Vec<OsString> = shell_words::split(answer)
+            .unwrap()
+            .into_iter()
+            .map(OsString::from)
+            .collect();
+        let words = |args: &[OsString]| -> Vec<String> {
+            let words = args.iter().flat_map(|arg| arg.to_str().unwrap().split(' '));
+            let without_number = |word: &str| match word.split_once(",fd=") {
+                Some((device, _)) => format!("{device},fd=N"),
+                None => word.to_owned(),
+            };
+            words.map(without_number).collect()
+        };
+        let before = words(&composed);
+        let after = words(&with_host(composed, session, &plugs).unwrap());
+        let gone = before.iter().filter(|word| !after.contains(word));
+        let come = after.iter().filter(|word| !before.contains(word));
+        let gone = gone.map(|word| format!("- {word}"));
+        let lines = gone.chain(come.map(|word| format!("+ {word}")));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_terminal_is_the_guests_second_console() {
+        let answer = include_str!("../tests/data/virtme-1.42-terminal.txt");
+        insta::assert_snapshot!(change(answer, &session(None)), @r#"
+        - file,path=/proc/self/fd/2,id=dmesg
+        - virtconsole,chardev=dmesg
+        - virtme_console=ttyS0
+        - console=hvc0
+        - init=/opt/venv/lib/python3.11/site-packages/virtme/guest/bin/virtme-ng-init
+        + virtme_console=hvc0
+        + init="/the
+        + tool/guest"
+        + --
+        + session
+        + /dev/hvc0
+        + "/opt/venv/lib/python3.11/site-packages/virtme/guest/bin/virtme-ng-init"
+        + virtio-serial-pci,id=terminals
+        + socket,id=terminal,fd=N
+        + virtconsole,bus=terminals.0,chardev=terminal
+        + -gdb
+        + unix:/s/gdb,server=on,wait=off
+        + -S
+        "#);
+    }
+
+    #[test]
+    fn a_commands_streams_are_sockets() {
+        let answer = include_str!("../tests/data/virtme-1.42-command.txt");
+        insta::assert_snapshot!(change(answer, &session(Some("uname -r"))), @r#"
+        - file,id=console,path=/dev/null
+        - stdio,id=stdin,signal=on,mux=off
+        - file,id=stdout,path=/proc/self/fd/1
+        - file,id=stderr,path=/proc/self/fd/2
+        - file,id=dev_stdout,path=/proc/self/fd/1
+        - file,id=dev_stderr,path=/proc/self/fd/2
+        - file,id=ret,path=/tmp/virtme_ret
+        - init=/opt/venv/lib/python3.11/site-packages/virtme/guest/bin/virtme-ng-init
+        + stdio,id=console,signal=off,mux=off
+        + socket,id=stdin,fd=N
+        + socket,id=stdout,fd=N
+        + socket,id=stderr,fd=N
+        + socket,id=dev_stdout,fd=N
+        + socket,id=dev_stderr,fd=N
+        + socket,id=ret,fd=N
+        + init="/the
+        + tool/guest"
+        + --
+        + session
+        + /dev/hvc0
+        + "/opt/venv/lib/python3.11/site-packages/virtme/guest/bin/virtme-ng-init"
+        "#);
+    }
+
+    #[test]
+    fn a_session_is_asked_for_with_its_folders() {
+        let guest = Guest {
+            root: Root::Host(session(Some("uname -r"))),
+            ..guest(Accel::Tcg)
+        };
+        let args = virtme_arguments(&guest, Path::new("/bin/qemu"), Path::new("/empty"));
+        let args: Vec<_> = args.into_iter().skip(4).take(6).collect();
+        insta::assert_snapshot!(shown(&args), @r"
+        --rodir
+        /a
+        --rwdir
+        /b
+        --script-sh
+        uname -r
+        ");
+    }
+
+    #[test]
+    fn a_command_line_of_another_form_is_not_guessed_at() {
+        let change = |line: &str| first_process(line, &session(None));
+        assert_eq!(change("quiet ro"), None, "no init");
+        assert_eq!(change(r#"ro init=/bin/sh -- -c "exec init""#), None);
+        assert_eq!(change(r#"ro init=/a"b"#), None);
+        let quoted = Session {
+            first: r#"/a"b"#.into(),
+            ..session(None)
+        };
+        assert_eq!(first_process("ro init=/init", &quoted), None);
+    }
+
     #[test]
     fn an_answer_cut_anywhere_is_no_trouble() {
         let composed = shell_words::split(include_str!("../tests/data/virtme-1.42.txt")).unwrap();
         for length in 0..composed.len() {
             let cut = composed.iter().take(length).map(OsString::from).collect();
-            assert!(machine(cut, &guest(Accel::Tcg), 7).len() > 8);
+            assert!(machine(cut).len() > 8);
         }
     }
 }

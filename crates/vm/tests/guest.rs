@@ -21,7 +21,7 @@ use results::console::Kind;
 use results::machine::Accel;
 use tempfile::TempDir;
 use vm::process::Cancel;
-use vm::{Deadlines, End, Error, Guest, Link, Outcome, Progress, Virtme, boot};
+use vm::{Deadlines, End, Error, Guest, Link, Outcome, Progress, Root, Virtme, boot};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(120);
@@ -47,7 +47,7 @@ impl Lab {
         );
         let guest = Guest {
             image,
-            initrd: file("initrd", ""),
+            root: Root::Initramfs(file("initrd", "")),
             memory_mib: 64,
             cpus: 1,
             accel: Accel::Tcg,
@@ -343,7 +343,7 @@ fn a_console_that_can_not_be_written_ends_the_guest() {
 #[test]
 fn what_is_missing_is_named() {
     let mut lab = Lab::new("");
-    lab.guest.initrd = lab.dir.path().join("nowhere");
+    lab.guest.root = Root::Initramfs(lab.dir.path().join("nowhere"));
     let cancel = Cancel::new().unwrap();
     let error = boot(&tools(), &lab.guest, &cancel, &mut io::sink(), &mut meaning).unwrap_err();
     assert!(error.to_string().contains("nowhere"), "{error}");

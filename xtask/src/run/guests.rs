@@ -17,7 +17,7 @@ use results::record::Record;
 use results::text::{hex, printable};
 use results::{Arm, Purpose};
 use sha1::{Digest, Sha1};
-use vm::{End, Link, Progress};
+use vm::{End, Link, Progress, Root};
 
 use super::execute::{Booted, Booter, Numbered, awake};
 use super::folder;
@@ -211,9 +211,12 @@ impl Guests<'_> {
         // Its own time, the other one's, and what the host takes to see that the
         // other one is gone.
         let work = if plan.by_turns { 3 * work } else { work };
-        let machine = self
-            .machine
-            .guest(image.to_owned(), initrd, work, plan.timeout_scale);
+        let machine = self.machine.guest(
+            image.to_owned(),
+            Root::Initramfs(initrd),
+            work,
+            plan.timeout_scale,
+        );
 
         let mut console =
             fs_err::File::create(guest.folder.join("console.log")).kind(Kind::Infrastructure)?;
@@ -367,7 +370,7 @@ fn trouble(outcome: &vm::Outcome, folder: &Path) -> Option<String> {
         return None;
     }
     let mut text = format!(
-        "the guest {}; see {}",
+        "{}; see {}",
         outcome.end,
         folder.join("console.log").display()
     );

@@ -10,10 +10,10 @@ use crate::build::diagnose::Diagnostic;
 use crate::build::error::Result;
 use crate::build::kept::Meta;
 use crate::build::make::{ARGUMENTS, compiled};
-use crate::build::objects::{Live, Start};
+use crate::build::objects::{self, Live, Start};
 use crate::build::recipe::Recipe;
 use crate::build::target::{Source, Target};
-use crate::cache::{Lock, Mode};
+use crate::cache::{Cache, Lock, Mode};
 
 /// Where kbuild leaves the image.
 const IMAGE: &str = "arch/x86/boot/bzImage";
@@ -34,6 +34,14 @@ pub struct Built {
     pub cached: bool,
     pub meta: Meta,
     _lock: Lock,
+}
+
+impl Built {
+    /// The linked kernel with its symbols, as long as the objects that it was made of
+    /// are kept.
+    pub fn vmlinux(&self, cache: &Cache) -> Option<PathBuf> {
+        objects::vmlinux(cache, &self.key)
+    }
 }
 
 impl Builder<'_> {

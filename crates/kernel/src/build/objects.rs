@@ -14,7 +14,7 @@ use crate::build::copy::{Found, Listing, copy_tree};
 use crate::build::error::{BuildError, Result};
 use crate::build::recipe::Recipe;
 use crate::build::target::{Source, Target};
-use crate::cache::{Lock, Mode, children, read_json};
+use crate::cache::{Cache, Lock, Mode, children, read_json};
 
 /// How far an interrupted build is taken back.
 const REWIND: Duration = Duration::from_secs(60);
@@ -78,6 +78,20 @@ struct Nearest {
     changed: Vec<PathBuf>,
     /// Whether its configuration is another.
     configured: bool,
+}
+
+/// The linked kernel of this key with its symbols, as long as the objects that it was
+/// made of are kept.
+pub(super) fn vmlinux(cache: &Cache, key: &str) -> Option<PathBuf> {
+    let folders = children(&cache.root().join("objects"))
+        .into_iter()
+        .flat_map(|family| children(&family));
+    let is_it = |folder: &PathBuf| {
+        let objects = read_json::<Objects>(&folder.with_extension("json"));
+        objects.is_some_and(|objects| objects.kernel == key && objects.finished)
+    };
+    let mut linked = folders.filter(is_it).map(|folder| folder.join("vmlinux"));
+    linked.find(|vmlinux| vmlinux.is_file())
 }
 
 pub(super) enum Start {

@@ -19,7 +19,8 @@ use results::text::printable;
 
 use crate::console::Triage;
 use crate::error::Error;
-use crate::machine::Guest;
+use crate::machine::{Guest, Root};
+use crate::plug::Plugs;
 use crate::process::{Cancel, DRAIN, Group, Source, number, ready};
 use crate::virtme::Virtme;
 use stops::{Moment, Stops};
@@ -60,12 +61,30 @@ pub fn boot(
     console: &mut dyn Write,
     on_line: &mut dyn FnMut(&Link, &str) -> Progress,
 ) -> Result<Outcome, Error> {
+    boot_session(virtme, guest, Plugs::default(), cancel, console, on_line)
+}
+
+/// As [`boot`], with QEMU's ends of the streams of a session.
+///
+/// # Errors
+/// As there.
+pub fn boot_session(
+    virtme: &Virtme,
+    guest: &Guest,
+    plugs: Plugs,
+    cancel: &Cancel,
+    console: &mut dyn Write,
+    on_line: &mut dyn FnMut(&Link, &str) -> Progress,
+) -> Result<Outcome, Error> {
     let called = Instant::now();
     let mut guest = guest.clone();
     guest.image = readable(&guest.image)?;
-    guest.initrd = readable(&guest.initrd)?;
+    match &mut guest.root {
+        Root::Initramfs(file) => *file = readable(file)?,
+        Root::Host(session) => session.first = readable(&session.first)?,
+    }
     let (ours, theirs) = UnixStream::pair().map_err(Error::system("make a socket pair"))?;
-    let argv = match virtme.compose(&guest, number(&theirs), cancel) {
+    let argv = match virtme.compose(&guest, &plugs, number(&theirs), cancel) {
         Ok(argv) => argv,
         Err(Error::Interrupted) => return Ok(Outcome::interrupted(called)),
         Err(error) => return Err(error),
@@ -78,9 +97,9 @@ pub fn boot(
         .args(argv)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let group =
-        Group::spawn(&mut command, Some(number(&theirs))).map_err(Error::system("start QEMU"))?;
-    drop(theirs);
+    let inherit = plugs.fds().chain([number(&theirs)]).collect();
+    let group = Group::spawn(&mut command, inherit).map_err(Error::system("start QEMU"))?;
+    drop((theirs, plugs));
     let watch = Watch::new(Instant::now(), guest.deadlines);
     let link = Link::new(&ours, group.child.id()).map_err(Error::system("copy a socket"))?;
     let mut running = Running::new(group, ours.into(), watch);

@@ -39,13 +39,17 @@ pub enum End {
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Completed => f.write_str("completed"),
+            Self::Completed => f.write_str("the guest completed"),
             Self::Panic { title } => write!(f, "the kernel crashed: {title}"),
-            Self::Hang { silent } => write!(f, "hung: silent for {:.1} s", silent.as_secs_f64()),
-            Self::Timeout => f.write_str("did not end in time"),
-            Self::BootFailed { why } => write!(f, "did not boot: {why}"),
+            Self::Hang { silent } => write!(
+                f,
+                "the guest hung: silent for {:.1} s",
+                silent.as_secs_f64()
+            ),
+            Self::Timeout => f.write_str("the guest did not end in time"),
+            Self::BootFailed { why } => write!(f, "the guest did not boot: {why}"),
             Self::QemuDied { why } => write!(f, "QEMU {why}"),
-            Self::Cut => f.write_str("powered off before it was done"),
+            Self::Cut => f.write_str("the guest powered off before it was done"),
             Self::Interrupted => f.write_str("interrupted"),
         }
     }

@@ -43,7 +43,8 @@ impl Cancel {
         self.0.cancelled.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+    /// Readable once it is cancelled.
+    pub fn fd(&self) -> BorrowedFd<'_> {
         self.0.event.as_fd()
     }
 }

@@ -21,12 +21,12 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts it with standard input closed; `inherit` stays open in it under
-    /// the same number.
+    /// Starts it with standard input closed; those of `inherit` stay open in it
+    /// under the same numbers.
     ///
     /// The calling thread must live until the group has ended: the kernel
     /// takes that thread's death for ours.
-    pub(crate) fn spawn(command: &mut Command, inherit: Option<RawFd>) -> io::Result<Self> {
+    pub(crate) fn spawn(command: &mut Command, inherit: Vec<RawFd>) -> io::Result<Self> {
         let parent = getpid();
         let prepare = move || {
             prctl::set_pdeathsig(Signal::SIGKILL)?;
@@ -34,10 +34,10 @@ impl Group {
             if getppid() != parent {
                 return Err(Errno::ESRCH.into());
             }
-            if let Some(fd) = inherit {
+            for fd in &inherit {
                 // SAFETY: the number is that of a descriptor the caller keeps
                 // open across the spawn; it is borrowed in the child only.
-                let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+                let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
                 fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
             }
             Ok(())

@@ -110,7 +110,10 @@ pub fn run(
         command.current_dir(dir);
     }
     let deadline = deadline.map(|within| Instant::now() + within);
-    let mut group = Group::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()), None)?;
+    let mut group = Group::spawn(
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()),
+        Vec::new(),
+    )?;
     let mut out = Source::new(group.child.stdout.take(), LINE).at_returns();
     let mut err = Source::new(group.child.stderr.take(), LINE).at_returns();
     let mut ended_by_us = None;

@@ -51,10 +51,11 @@ impl Tier {
 
 /// The programs of `tests` folders that `cargo test` alone leaves out, by `test =
 /// false` in their Cargo.toml: package, name, tier.
-pub const BY_NAME: [(&str, &str, Tier); 6] = [
+pub const BY_NAME: [(&str, &str, Tier); 7] = [
     ("xtask", "slurm", Tier::Slurm),
     ("kernel", "agreement-all", Tier::Kernels),
     ("xtask", "kunit", Tier::Kernels),
+    ("xtask", "boot", Tier::Guests),
     ("xtask", "guest", Tier::Guests),
     ("xtask", "docs", Tier::Guests),
     ("xtask", "bisect", Tier::Guests),
