@@ -140,6 +140,13 @@ impl Watch {
             .map_err(not_reached)
     }
 
+    /// The same until an attempt of the reaper has not come to a victim's memory.
+    pub fn skipped(&mut self, pid: Pid) -> Result<Vec<Event>, Failure> {
+        self.0
+            .wait(SKIP[0], &[pid], scaled(TIMEOUT))
+            .map_err(not_reached)
+    }
+
     /// Waits until the reaper has finished with one of those who share an
     /// address space: the OOM killer may choose either.
     pub fn reaped_one_of(&mut self, pids: &[Pid]) -> Result<Reaped, Failure> {
@@ -174,8 +181,12 @@ impl Watch {
     /// Waits until the reaper has finished with a victim. `earlier` are the
     /// events already taken.
     pub fn reaped(&mut self, pid: Pid, earlier: Vec<Event>) -> Result<Reaped, Failure> {
-        let events = self.ended(pid, earlier, &["finish_task_reaping"])?;
-        steps(&events, pid)
+        steps(&self.finished(pid, earlier)?, pid)
+    }
+
+    /// The same, and returns what was seen on the way.
+    pub fn finished(&mut self, pid: Pid, earlier: Vec<Event>) -> Result<Vec<Event>, Failure> {
+        self.ended(pid, earlier, &["finish_task_reaping"])
     }
 
     /// The same; nothing where the reaper came to an address space that its owner had
@@ -185,9 +196,9 @@ impl Watch {
         pid: Pid,
         earlier: Vec<Event>,
     ) -> Result<Option<Reaped>, Failure> {
-        const LATE: &str = "skip_task_reaping";
-        let events = self.ended(pid, earlier, &["finish_task_reaping", LATE])?;
-        match events.iter().any(|event| is(event, LATE, pid)) {
+        let [late] = SKIP;
+        let events = self.ended(pid, earlier, &["finish_task_reaping", late])?;
+        match events.iter().any(|event| is(event, late, pid)) {
             true => Ok(None),
             false => steps(&events, pid).map(Some),
         }
@@ -540,6 +551,12 @@ pub fn wait_for_reports() -> Result<(), Failure> {
     }
 }
 
+/// The process that a line of a report's list of tasks is about.
+pub fn listed(line: &str) -> Option<Pid> {
+    let (pid, _) = line.strip_prefix('[')?.split_once(']')?;
+    Some(Pid::from_raw(pid.trim().parse().ok()?))
+}
+
 /// The constraint that a line of the log names as an OOM kill's.
 pub fn constraint(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("oom-kill:constraint=")?;
@@ -563,6 +580,14 @@ mod tests {
             .map(|(name, time)| Event::new(1, time, name, "pid=55", &[]))
             .collect();
         steps(&events, Pid::from_raw(55)).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_task_of_the_list() {
+        let row = "[     71]     0    71    12004     4243  118784        0   700 victim";
+        assert_eq!(listed(row), Some(Pid::from_raw(71)));
+        assert_eq!(listed("[  pid  ]   uid  tgid total_vm"), None);
+        assert_eq!(listed("oom-kill:constraint=CONSTRAINT_MEMCG"), None);
     }
 
     #[test]

@@ -17,7 +17,8 @@ pub const SCENARIO: Scenario = Scenario {
     name: "mmap-lock",
     number: 29,
     summary: "mmap_lock is held for writing: the reaper skips ten times, gives up, and touches nothing, \
-              nor does process_mrelease that waited meanwhile",
+              nor does process_mrelease that waited meanwhile; when the victim is gone before the \
+              next attempt, there are no more",
     needs: &[
         Need::Helper,
         Need::Memcg,
@@ -32,7 +33,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 fn run(_: &Context<'_>) -> Result<(), Failure> {
     let helper = Helper::load()?;
-    let watch = Watch::new()?;
+    let mut watch = Watch::new()?;
     let mut log = Log::end()?;
     let mut caller = Victim::spawn(&Spec::default())?;
     let mut oom = OomVictim::pinned(SCENARIO.name, vec![Area::new(Kind::Anon, 16, 64)], None)?;
@@ -67,5 +68,32 @@ fn run(_: &Context<'_>) -> Result<(), Failure> {
     ensure(after == before, || {
         format!("the memory of {pid} is not what it was before its lock was held")
     })?;
-    oom.end()
+    oom.end()?;
+    gone_between_attempts(&helper, &mut watch)
+}
+
+/// The victim gives its memory back between two attempts. The next one finds nothing to
+/// do, and so the next victim is reaped at once.
+fn gone_between_attempts(helper: &Helper, watch: &mut Watch) -> Result<(), Failure> {
+    let pinned = |name| OomVictim::pinned(name, vec![Area::new(Kind::Anon, 4, 64)], None);
+    let (mut first, mut next) = (pinned("mmap-lock-1")?, pinned("mmap-lock-2")?);
+    let pid = first.victim.pid();
+    first.kill()?;
+    next.kill()?;
+    let hold = helper.hold(pid)?;
+    // It comes as far as its exit, which needs the lock.
+    first.victim.release()?;
+    let passed = watch.skipped(pid)?;
+    drop(hold);
+    first.check_end()?;
+    let passed = watch.finished(next.victim.pid(), passed)?;
+    let about = Some(pid.as_raw().into());
+    let attempts = passed
+        .iter()
+        .filter(|event| SKIP.contains(&&*event.name) && event.number("pid") == about)
+        .count();
+    ensure(attempts < ATTEMPTS, || {
+        format!("of a victim that was gone in between the reaper skipped {attempts} times")
+    })?;
+    next.end()
 }

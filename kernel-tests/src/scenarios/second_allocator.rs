@@ -1,12 +1,12 @@
 //! 7: an allocation in the group of a victim that is stuck waits for the reaper,
-//! and no other process is killed.
+//! and no other process is killed until that has come.
 
 use std::time::Instant;
 
 use crate::context::{Context, Metric, Repetition};
 use crate::failure::{Failure, ensure};
 use crate::needs::Need;
-use crate::oom::{OomVictim, Watch};
+use crate::oom::{OomVictim, Watch, wait_skipped};
 use crate::scenario::Scenario;
 use crate::trace;
 use crate::victim::{Area, Kind, Spec, Victim};
@@ -19,8 +19,8 @@ const PAGES: u64 = 512;
 pub const SCENARIO: Scenario = Scenario {
     name: "second-allocator",
     number: 7,
-    summary: "a second allocator in a stuck victim's group stalls until the reaper has come; nobody \
-         else is killed",
+    summary: "a second allocator in a stuck victim's group stalls until the reaper has come, and nobody \
+              else is killed; when it wants still more, it is killed, whoever is stuck",
     needs: &[Need::Memcg, Need::OomEvents],
     deadline_s: 60,
     metrics: &[UNBLOCKED],
@@ -57,6 +57,15 @@ fn run(context: &Context<'_>) -> Result<(), Failure> {
     watch.reaped(pid, woken)?;
     other.ping()?;
     oom.cgroup.ensure_one_kill()?;
-    oom.end()?;
+
+    wait_skipped(pid)?;
+    other.exhaust()?;
+    other.wait_killed()?;
+    oom.victim.release()?;
+    oom.victim.wait_killed()?;
+    let kills = oom.cgroup.event("oom_kill")?;
+    ensure(kills == 2, || {
+        format!("memory.events counts {kills} OOM kills instead of 2")
+    })?;
     context.sample(Repetition::ONLY, UNBLOCKED, took.as_micros() as f64)
 }
