@@ -80,8 +80,11 @@ pub fn score(
         if lock(&state).failure.is_some() {
             return;
         }
-        let scenarios = lock(&state).in_order(&right, number, mistake);
+        let mut scenarios = lock(&state).in_order(&right, number, mistake);
         let argument = equivalent.get(&mistake.name());
+        if argument.is_some() {
+            right.shorten(&mut scenarios);
+        }
         let fate = match known.is_same_code(&file.path, mistake) {
             true => Ok(unjudged(file, mistake, Verdict::SameCode)),
             false => judge(
@@ -171,11 +174,18 @@ fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Right {
     /// The scenarios that come to each place, the quickest first.
     scenarios: Vec<Vec<String>>,
+    /// What each takes, in milliseconds.
+    took_ms: BTreeMap<String, u64>,
     /// Those that pass.
     passed: BTreeSet<String>,
     /// How long each may take with a mistake, in seconds.
     deadlines_s: BTreeMap<String, u32>,
 }
+
+/// How long the scenarios take, in milliseconds, that are run where an argument says that
+/// a mistake changes nothing: they would see what is not so at all, and an argument can't
+/// be proved by more of them.
+const ARGUED_MS: u64 = 20_000;
 
 /// What a scenario may take with a mistake: so many times what it takes without, and
 /// some seconds more. A host that is slower for a while makes no difference of that
@@ -186,6 +196,7 @@ const MORE_S: u64 = 6;
 impl Right {
     fn new(rounds: &[Round], places: usize) -> Result<Self> {
         let mut reached: Vec<Vec<(u64, String)>> = vec![Vec::new(); places];
+        let mut took = BTreeMap::new();
         let (mut passed, mut deadlines_s) = (BTreeSet::new(), BTreeMap::new());
         for round in rounds {
             let failed = catch(round).or_else(|| {
@@ -210,6 +221,7 @@ impl Right {
                 let deadline = took_ms * TIMES / 1_000 + MORE_S;
                 let deadline = u32::try_from(deadline).unwrap_or(u32::MAX);
                 deadlines_s.insert(scenario.clone(), deadline);
+                took.insert(scenario.clone(), *took_ms);
                 for place in places {
                     if let Some(reached) = reached.get_mut(*place as usize) {
                         reached.push((*took_ms, scenario.clone()));
@@ -223,9 +235,23 @@ impl Right {
         };
         Ok(Self {
             scenarios: reached.into_iter().map(quickest_first).collect(),
+            took_ms: took,
             passed,
             deadlines_s,
         })
+    }
+
+    /// Leaves as many of them as [`ARGUED_MS`] is enough for, and the first.
+    fn shorten(&self, scenarios: &mut Vec<String>) {
+        let mut left = ARGUED_MS;
+        let fits = scenarios.iter().take_while(|name| {
+            let took = self.took_ms.get(*name).copied().unwrap_or(0);
+            let fits = took <= left;
+            left = left.saturating_sub(took);
+            fits
+        });
+        let count = fits.count().max(1);
+        scenarios.truncate(count);
     }
 }
 
