@@ -9,8 +9,10 @@
 mod alive;
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use alive::Alive;
@@ -145,4 +147,38 @@ fn a_daemon_that_keeps_the_output_open_is_not_waited_for() {
 fn much_output_arrives_whole() {
     let script = "i=0; while [ $i -lt 20000 ]; do echo out$i; echo err$i >&2; i=$((i+1)); done";
     assert_eq!(end(&shell(script, &[]), None).unwrap().1.len(), 40_000);
+}
+
+/// Runs itself again as the command, which is killed.
+#[test]
+fn a_group_is_gone_before_the_locks_of_a_command_that_was_killed() {
+    const PLACE: &str = "PLACE_OF_LOCK";
+    const NAME: &str = "a_group_is_gone_before_the_locks_of_a_command_that_was_killed";
+    if let Some(place) = std::env::var_os(PLACE) {
+        let place = Path::new(&place);
+        let lock = File::create(place.join("lock")).unwrap();
+        lock.lock().unwrap();
+        // A compiler of a make, and one of which make knows nothing any more.
+        let script = "(exec 9>\"$1\"; echo >&9; sleep 1000) & (trap '' HUP; exec 9>\"$1\"; echo >&9; sleep 1000)";
+        end(&shell(script, &[&place.join("alive")]), None).unwrap();
+        panic!("nobody killed this");
+    }
+    let place = tempfile::tempdir().unwrap();
+    let mut alive = Alive::new(&place.path().join("alive"));
+    let mut command = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME])
+        .env(PLACE, place.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    alive.wait_for_a_byte();
+    alive.wait_for_a_byte();
+    command.kill().unwrap();
+    let lock = File::open(place.path().join("lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(
+        alive.is_gone(),
+        "the lock was free while others were at work"
+    );
+    command.wait().unwrap();
 }

@@ -13,10 +13,13 @@ use nix::sys::prctl;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getpid, getppid};
 
+use super::guard::{self, Guard};
+
 /// A child that leads a process group, which goes when this does.
 pub(crate) struct Group {
     pub(crate) child: Child,
     pidfd: OwnedFd,
+    guard: Guard,
     reaped: bool,
 }
 
@@ -28,12 +31,16 @@ impl Group {
     /// takes that thread's death for ours.
     pub(crate) fn spawn(command: &mut Command, inherit: Vec<RawFd>) -> io::Result<Self> {
         let parent = getpid();
+        let guard = Guard::new()?;
+        let watched = guard.watched();
         let prepare = move || {
             prctl::set_pdeathsig(Signal::SIGKILL)?;
             // We may have died before that call.
             if getppid() != parent {
                 return Err(Errno::ESRCH.into());
             }
+            // SAFETY: here is one thread, and exec comes next.
+            unsafe { guard::post(watched)? };
             for fd in &inherit {
                 // SAFETY: the number is that of a descriptor the caller keeps
                 // open across the spawn; it is borrowed in the child only.
@@ -43,14 +50,15 @@ impl Group {
             Ok(())
         };
         command.stdin(Stdio::null()).process_group(0);
-        // SAFETY: between fork and exec this makes three system calls and
-        // touches no memory that another thread could hold locked.
+        // SAFETY: between fork and exec this makes system calls alone and touches no
+        // memory that another thread could hold locked.
         unsafe { command.pre_exec(prepare) };
         let mut child = command.spawn()?;
         match pidfd(&child) {
             Ok(pidfd) => Ok(Self {
                 child,
                 pidfd,
+                guard,
                 reaped: false,
             }),
             Err(error) => {
@@ -90,6 +98,8 @@ impl Group {
         if !self.reaped {
             self.signal(Signal::SIGKILL);
         }
+        // Before the number of the group can be another's.
+        self.guard.dismiss();
         let status = self.child.wait()?;
         self.reaped = true;
         Ok(status)

@@ -7,6 +7,7 @@
 
 mod cancel;
 mod group;
+mod guard;
 mod source;
 
 use std::ffi::OsString;
