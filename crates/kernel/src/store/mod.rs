@@ -4,6 +4,7 @@
 mod checkout;
 mod history;
 mod import;
+mod mend;
 mod pack;
 mod repository;
 

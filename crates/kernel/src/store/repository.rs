@@ -21,6 +21,7 @@ use results::text::{hex, printable};
 use crate::cache::{self, Mode};
 use crate::error::{IoError, from_io};
 use crate::store::history::History;
+use crate::store::mend;
 
 /// Why the store could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +120,7 @@ impl Store {
         if !root.exists() {
             init(cache, &root)?;
         }
+        mend::drop_cut(&root)?;
         let repo = Repository::open_bare(&root).map_err(failed)?;
         Ok(Self {
             root,
@@ -532,6 +534,32 @@ mod tests {
         for path in ["mm", "mm/b.c", "gone/a.c"] {
             assert_eq!(text(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_reference_that_was_cut_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let empty = store.repo.treebuilder(None).unwrap().write().unwrap();
+        let origin = |id: &str| Origin {
+            id: id.into(),
+            text: id.into(),
+            immutable: true,
+        };
+        let kernels = ["debian/6.1", "debian/6.12"];
+        let [cut, whole] = kernels.map(|id| store.record(&origin(id), empty, 1).unwrap());
+        store.keep(cut.commit).unwrap();
+        let arm = format!("refs/arms/{}", cut.commit);
+        for (cut_to, name) in [("", &*arm), ("0123", "refs/kernels/debian/6.1")] {
+            fs_err::write(store.root.join(name), cut_to).unwrap();
+        }
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.kernels().unwrap(), std::slice::from_ref(&whole));
+        assert_eq!(store.kernel("debian/6.1").unwrap(), None);
+        store.keep(cut.commit).unwrap();
+        assert_eq!(store.repo.refname_to_id(&arm).unwrap(), cut.commit);
+        assert_eq!(store.record(&origin("debian/6.1"), empty, 1).unwrap(), cut);
+        assert_eq!(store.kernels().unwrap(), [cut, whole]);
     }
 
     #[test]
