@@ -4,10 +4,12 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use kernel::cache::Cache;
 use kernel::process::{Invocation, Runner, Stream};
+use tempfile::TempDir;
 use vm::process::{self, Cancel, Exit};
 
 use crate::exit::{Advise, Classify, Kind, Result, fail};
@@ -24,6 +26,7 @@ pub struct Job {
     pub progress: Progress,
     /// Nothing is fetched: what is not here is missing.
     pub offline: bool,
+    opened: OnceLock<Cache>,
 }
 
 impl Job {
@@ -41,7 +44,21 @@ impl Job {
             cancel: cancel.clone(),
             progress: Progress::new(),
             offline,
+            opened: OnceLock::new(),
         })
+    }
+
+    /// A folder for what is needed for a moment. Where this command is killed, the next
+    /// one removes it.
+    pub fn temporary(&self) -> Result<TempDir> {
+        let cache = match self.opened.get() {
+            Some(cache) => cache,
+            None => {
+                let cache = Cache::open(&self.cache).kind(Kind::Infrastructure)?;
+                self.opened.get_or_init(|| cache)
+            }
+        };
+        cache.temporary().kind(Kind::Infrastructure)
     }
 
     /// Runs programs until this job is cancelled.

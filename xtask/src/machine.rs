@@ -46,7 +46,7 @@ impl Machine {
         let virtme = Virtme::find(Some(&host::private_environment(&job.cache)))
             .kind(Kind::Infrastructure)?;
         let versions = virtme.versions(&job.cancel).kind(Kind::Infrastructure)?;
-        let folder = tempfile::tempdir().kind(Kind::Infrastructure)?;
+        let folder = job.temporary()?;
         let initrd = folder.path().join("initrd");
         program.initramfs(&hello(), &[], &[], &initrd)?;
         let probe = vm::Guest {

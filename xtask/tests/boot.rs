@@ -159,7 +159,7 @@ fn a_guest_is_left_from_within_anything() {
     terminal.shows(WELCOME);
     // As an editor does: another screen, no cursor.
     terminal.types("printf '\\033[?1049h\\033[?25l'; echo in=$((6*7)); sleep 1000\r");
-    terminal.shows("in=42");
+    terminal.shows("in=42\r\n");
     terminal.types("\x01h");
     terminal.shows("Ctrl-A X ends the guest");
     terminal.types("\x01x");

@@ -1006,6 +1006,8 @@ fn opening_removes_what_dead_processes_left_and_nothing_else() {
     assert_eq!(of_alive(), 1);
     drop(second);
     assert_eq!(of_alive(), 0);
-    let error = Cache::open(&folder.path().join("a b")).unwrap_err();
+    let unfit = folder.path().join("a b");
+    let error = Cache::open(&unfit).unwrap_err();
     assert!(matches!(error, CacheError::Unfit(_)), "{error}");
+    assert!(!unfit.exists(), "it was made all the same");
 }

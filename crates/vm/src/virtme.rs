@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use results::machine::Accel;
+use tempfile::TempDir;
 
 use crate::clock::tsc_khz;
 use crate::error::Error;
@@ -138,17 +139,21 @@ impl Virtme {
         results: RawFd,
         cancel: &Cancel,
     ) -> Result<Vec<OsString>, Error> {
-        // virtme-ng insists on a root to export, and on a file for what a command ends
-        // with.
-        let scratch = tempfile::tempdir().map_err(Error::system("make a temporary folder"))?;
+        // virtme-ng insists on a root to export. It lies where the initramfs does, and
+        // goes with that.
+        let empty = match &guest.root {
+            Root::Initramfs(initrd) => {
+                let beside = initrd.parent().unwrap_or(Path::new("/"));
+                let made = tempfile::tempdir_in(beside);
+                Some(made.map_err(Error::system("make a temporary folder"))?)
+            }
+            Root::Host(_) => None,
+        };
         let guest = &timed(guest);
         let answer = ask(
             &self.run,
-            virtme_arguments(guest, &self.qemu, scratch.path()),
-            vec![
-                ("TERM".into(), term(guest)),
-                ("TMPDIR".into(), scratch.path().into()),
-            ],
+            virtme_arguments(guest, &self.qemu, empty.as_ref().map(TempDir::path)),
+            vec![("TERM".into(), term(guest))],
             cancel,
         )?;
         let composed: Vec<OsString> = shell_words::split(&answer)
@@ -199,11 +204,14 @@ fn term(guest: &Guest) -> OsString {
 /// What virtme-ng is asked for: its machine for this kernel, not run but
 /// printed. A guest that lives in its initramfs gets `empty`, and no other folder of
 /// the host's.
-fn virtme_arguments(guest: &Guest, qemu: &Path, empty: &Path) -> Vec<OsString> {
+fn virtme_arguments(guest: &Guest, qemu: &Path, empty: Option<&Path>) -> Vec<OsString> {
     let mut args: Vec<OsString> = vec!["--kimg".into(), guest.image.clone().into()];
     args.extend(["--qemu-bin".into(), qemu.into()]);
     match &guest.root {
-        Root::Initramfs(_) => args.extend(["--root".into(), empty.into()]),
+        Root::Initramfs(_) => {
+            let root = empty.into_iter();
+            args.extend(root.flat_map(|empty| ["--root".into(), empty.into()]));
+        }
         Root::Host(session) => {
             for (folder, writable) in &session.folders {
                 let flag = if *writable { "--rwdir" } else { "--rodir" };
@@ -477,7 +485,7 @@ mod tests {
         let args = virtme_arguments(
             &guest(Accel::Tcg),
             Path::new("/bin/qemu"),
-            Path::new("/root"),
+            Some(Path::new("/root")),
         );
         insta::assert_snapshot!(shown(&args), @r#"
         --kimg
@@ -522,7 +530,7 @@ mod tests {
         let kvm = virtme_arguments(
             &guest(Accel::Kvm),
             Path::new("/bin/qemu"),
-            Path::new("/root"),
+            Some(Path::new("/root")),
         );
         let without: Vec<_> = args
             .into_iter()
@@ -680,7 +688,7 @@ mod tests {
             root: Root::Host(session(Some("uname -r"))),
             ..guest(Accel::Tcg)
         };
-        let args = virtme_arguments(&guest, Path::new("/bin/qemu"), Path::new("/empty"));
+        let args = virtme_arguments(&guest, Path::new("/bin/qemu"), None);
         let args: Vec<_> = args.into_iter().skip(4).take(6).collect();
         insta::assert_snapshot!(shown(&args), @r"
         --rodir

@@ -86,7 +86,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         (&args.guest).into(),
         args.flavour.timeout_scale(),
     )?;
-    let scratch = tempfile::tempdir().kind(Kind::Infrastructure)?;
+    let scratch = job.temporary()?;
     let tests = own_tests(&job, &kernel, args.arm, &program, scratch.path())?;
     let session = Session {
         first: program.path.clone(),

@@ -170,7 +170,9 @@ pub fn execute(
                 round: &round,
             });
             if let Some(rest) = plan::rest(boot.boot, &round) {
-                tell(Event::Left(rest.plan.scenarios.len()));
+                if round.status != RoundStatus::Interrupted {
+                    tell(Event::Left(rest.plan.scenarios.len()));
+                }
                 rests.push(rest);
             }
             record.add(round)?;

@@ -196,7 +196,7 @@ impl Guests<'_> {
         on_step: &mut dyn FnMut(Step<'_>),
     ) -> Result<Booted> {
         fs_err::create_dir_all(guest.folder).kind(Kind::Infrastructure)?;
-        let scratch = tempfile::tempdir().kind(Kind::Infrastructure)?;
+        let scratch = self.job.temporary()?;
         let initrd = scratch.path().join("initrd");
         let Kernel {
             image,

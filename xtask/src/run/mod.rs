@@ -218,7 +218,7 @@ fn tell(progress: &Progress, event: &Event<'_>) {
     progress.note(&match event {
         Event::Lost { boot, why } => format!("  {boot}: {why}"),
         Event::Ended { boot, round } => ended(boot, round),
-        Event::Left(scenarios) => format!("  a fresh guest for the {scenarios} scenarios left"),
+        Event::Left(scenarios) => format!("  scenarios left to a fresh guest: {scenarios}"),
         Event::Decided { blocks, after } => format!(
             "  decided by {blocks} blocks, {} after the start",
             seconds(*after)
@@ -228,21 +228,27 @@ fn tell(progress: &Progress, event: &Event<'_>) {
 }
 
 fn ended(boot: &str, round: &Round) -> String {
-    let count = |of: fn(ktap::Status) -> bool| {
+    let count = |of: fn(&ktap::Test) -> bool| {
         let tests = round.ktap.tests.iter();
-        tests.filter(|test| of(test.status)).count()
+        tests.filter(|test| of(test)).count()
     };
-    let skipped = count(|status| status == ktap::Status::Skipped);
+    let skipped = count(|test| test.status == ktap::Status::Skipped);
+    // The one at work when a guest breaks down has failed. Those behind it never began.
+    let broken = round.unfinished().is_some() && !round.status.is_infrastructure();
+    let failed = count(|test| !test.missing && !test.status.is_ok()) + usize::from(broken);
+    let not_run = match count(|test| test.missing).saturating_sub(usize::from(broken)) {
+        0 => String::new(),
+        some => format!(", {some} not run"),
+    };
     // A scenario can pass of which a part was skipped.
     let parts = match usize::try_from(round.ktap.counts.skipped) {
         Ok(all) if all > skipped => format!(", {} of their parts skipped", all - skipped),
         _ => String::new(),
     };
     format!(
-        "  {boot}: {}, {} passed, {} failed, {skipped} skipped{parts}{} ({:.1} s)",
+        "  {boot}: {}, {} passed, {failed} failed, {skipped} skipped{parts}{not_run}{} ({:.1} s)",
         round.status.as_str(),
-        count(|status| status == ktap::Status::Passed),
-        count(|status| !status.is_ok()),
+        count(|test| test.status == ktap::Status::Passed),
         round.how(),
         round.wall_s,
     )

@@ -30,16 +30,18 @@ impl Cache {
     /// # Errors
     /// A path unfit for kernel makefiles, or one that can't be written.
     pub fn open(root: &Path) -> Result<Self, CacheError> {
-        fs_err::create_dir_all(root)?;
-        let root = fs_err::canonicalize(root)?;
-        if !root
-            .as_os_str()
-            .as_bytes()
-            .iter()
-            .all(|byte| fit(u32::from(*byte)))
-        {
-            return Err(CacheError::Unfit(root));
+        let usable = |root: PathBuf| {
+            let mut bytes = root.as_os_str().as_bytes().iter();
+            match bytes.all(|byte| fit(u32::from(*byte))) {
+                true => Ok(root),
+                false => Err(CacheError::Unfit(root)),
+            }
+        };
+        // What can't be used is not made. A link may lead to what can.
+        if !root.exists() {
+            fs_err::create_dir_all(usable(std::path::absolute(root)?)?)?;
         }
+        let root = usable(fs_err::canonicalize(root)?)?;
         for folder in [
             "kernels",
             "configs",
@@ -100,6 +102,14 @@ impl Cache {
             ""
         };
         self.root.join("sources").join(format!("{hidden}{name}"))
+    }
+
+    /// A folder that goes with this process, or when the next one opens the cache.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn temporary(&self) -> Result<tempfile::TempDir, IoError> {
+        Ok(tempfile::tempdir_in(self.scratch.path())?)
     }
 
     /// A new path in this process's own part of `tmp`.
