@@ -190,15 +190,9 @@ impl Carrier {
     fn wait(&self, cancel: Option<&Cancel>) -> io::Result<(bool, bool)> {
         let stdin = io::stdin();
         let listens = self.listens && self.typed.len() < TYPED;
-        let from_user = if listens {
-            PollFlags::POLLIN
-        } else {
-            PollFlags::empty()
-        };
-        let mut fds = vec![
-            PollFd::new(stdin.as_fd(), from_user),
-            PollFd::new(self.resized.as_fd(), PollFlags::POLLIN),
-        ];
+        let mut fds = vec![PollFd::new(self.resized.as_fd(), PollFlags::POLLIN)];
+        // One that has ended is ready for ever, whatever it is asked for.
+        fds.extend(listens.then(|| PollFd::new(stdin.as_fd(), PollFlags::POLLIN)));
         fds.extend(self.streams.iter().map(|(stream, socket)| {
             let mut flags = PollFlags::POLLIN;
             flags.set(
@@ -213,8 +207,8 @@ impl Carrier {
             Err(error) => return Err(error.into()),
         }
         let mut any = fds.iter().map(|fd| fd.any().unwrap_or(false));
-        let (typed, resized) = (any.next(), any.next());
-        Ok((listens && typed == Some(true), resized == Some(true)))
+        let resized = any.next() == Some(true);
+        Ok((listens && any.next() == Some(true), resized))
     }
 
     /// Reads what the user has typed.
