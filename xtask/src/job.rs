@@ -48,17 +48,19 @@ impl Job {
         })
     }
 
+    /// The cache, opened once.
+    pub fn opened(&self) -> Result<&Cache> {
+        if let Some(cache) = self.opened.get() {
+            return Ok(cache);
+        }
+        let cache = Cache::open(&self.cache).kind(Kind::Infrastructure)?;
+        Ok(self.opened.get_or_init(|| cache))
+    }
+
     /// A folder for what is needed for a moment. Where this command is killed, the next
     /// one removes it.
     pub fn temporary(&self) -> Result<TempDir> {
-        let cache = match self.opened.get() {
-            Some(cache) => cache,
-            None => {
-                let cache = Cache::open(&self.cache).kind(Kind::Infrastructure)?;
-                self.opened.get_or_init(|| cache)
-            }
-        };
-        cache.temporary().kind(Kind::Infrastructure)
+        self.opened()?.temporary().kind(Kind::Infrastructure)
     }
 
     /// Runs programs until this job is cancelled.

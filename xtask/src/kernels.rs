@@ -10,7 +10,6 @@ use kernel::build::inspect::Checker;
 use kernel::build::kconfig::{Fragment, merge};
 use kernel::build::selftests::{Missing, Selftest, Selftests};
 use kernel::build::{self, BuildError, Builder, Built, Folder, Target, Toolchain};
-use kernel::cache::Cache;
 use kernel::scripts::checkpatch;
 use kernel::source::{self, KernelOrg, SourceError, Sources, Spec};
 use kernel::store::{Oid, Progress, Store, StoreError};
@@ -394,10 +393,10 @@ pub fn each_commit(
 
 /// What checkpatch.pl says of a commit, as the mail that git would make of it.
 fn checkpatched(job: &Job, store: &Store, commit: Oid) -> Result<Option<Vec<checkpatch::Finding>>> {
-    let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
+    let cache = job.opened()?;
     let mail = store.mail(commit).kind(Kind::Infrastructure)?;
     let (programs, toolchain) = (job.programs(), Toolchain::default());
-    checkpatch::check(store, &cache, &programs, &toolchain, commit, &mail).map_err(classify)
+    checkpatch::check(store, cache, &programs, &toolchain, commit, &mail).map_err(classify)
 }
 
 /// Builds what is not built yet of commits of one kernel.
@@ -433,13 +432,13 @@ fn with_builder<T>(
     keep_objects: bool,
     work: impl FnOnce(&Builder<'_>, &mut Folder<'_>) -> std::result::Result<T, BuildError>,
 ) -> Result<T> {
-    let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
+    let cache = job.opened()?;
     let requests = merge(&fragments(flavour)?);
     let programs = job.programs();
     let toolchain = Toolchain::default();
     let modules = [workspace().join("kernel-tests/module")];
     let builder = Builder {
-        cache: &cache,
+        cache,
         runner: &programs,
         toolchain: &toolchain,
         requests: &requests,
@@ -457,7 +456,7 @@ fn with_builder<T>(
             ControlFlow::Continue(())
         }
     };
-    let mut folder = Folder::new(&cache, store, version, &mut watch);
+    let mut folder = Folder::new(cache, store, version, &mut watch);
     work(&builder, &mut folder).map_err(classify)
 }
 
@@ -485,12 +484,12 @@ fn not_applied(error: ApplyError) -> Failure {
 /// not compile are said.
 pub fn selftests(job: &Job, kernel: &Kernel, arm: Arm, names: &[&str]) -> Result<Vec<Selftest>> {
     let store = store(job)?;
-    let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
+    let cache = job.opened()?;
     let programs = job.programs();
     let toolchain = Toolchain::default();
     let selftests = Selftests {
         store: &store,
-        cache: &cache,
+        cache,
         runner: &programs,
         toolchain: &toolchain,
     };

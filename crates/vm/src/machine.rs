@@ -33,6 +33,13 @@ pub enum Root {
     Host(Session),
 }
 
+impl Root {
+    /// Whether somebody sits at a terminal of the guest's.
+    pub fn has_terminal(&self) -> bool {
+        matches!(self, Self::Host(session) if session.command.is_none())
+    }
+}
+
 /// What somebody does in a guest with the host's files. virtme-ng's init makes a system
 /// of them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -41,12 +41,12 @@ const COMMAND: &[(&str, Stream)] = &[
 pub struct Plugs(Vec<(&'static str, UnixStream)>);
 
 impl Plugs {
-    /// QEMU's ends and ours for a command, or else for a terminal.
+    /// QEMU's ends and ours for a terminal, or else for a command.
     ///
     /// # Errors
     /// When the process has no file descriptors left.
-    pub fn new(command: bool) -> io::Result<(Self, Vec<(Stream, UnixStream)>)> {
-        let devices = if command { COMMAND } else { TERMINAL };
+    pub fn new(terminal: bool) -> io::Result<(Self, Vec<(Stream, UnixStream)>)> {
+        let devices = if terminal { TERMINAL } else { COMMAND };
         let (mut plugs, mut ours) = (Vec::new(), Vec::new());
         for (name, stream) in devices {
             let (here, there) = UnixStream::pair()?;

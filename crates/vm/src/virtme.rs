@@ -193,11 +193,7 @@ fn timed(guest: &Guest) -> Guest {
 /// The terminal that virtme-ng tells a guest about: the user's where that is the guest's
 /// too, and otherwise none, so that the kernel's command line is the same everywhere.
 fn term(guest: &Guest) -> OsString {
-    let plain = match &guest.root {
-        Root::Initramfs(_) => true,
-        Root::Host(session) => session.command.is_some(),
-    };
-    let term = env::var_os("TERM").filter(|_| !plain);
+    let term = env::var_os("TERM").filter(|_| guest.root.has_terminal());
     term.unwrap_or_else(|| "dumb".into())
 }
 
@@ -246,21 +242,35 @@ fn virtme_arguments(guest: &Guest, qemu: &Path, empty: Option<&Path>) -> Vec<OsS
 /// What virtme-ng composed, without the host's folders and the second console
 /// it gives the kernel, and with our initramfs.
 fn alone(composed: Vec<OsString>, initrd: &Path) -> Vec<OsString> {
+    let mut args = rewrite(composed, &mut |flag, value| match flag {
+        "-append" => Some(value.replace(" console=hvc0 ", " ")),
+        _ if unwanted(flag, value) => None,
+        _ => Some(value.to_owned()),
+    });
+    args.extend(["-initrd".into(), initrd.into()]);
+    args
+}
+
+/// A command with other values of the flags that we change; without those that have none
+/// any more.
+fn rewrite(
+    composed: Vec<OsString>,
+    value_of: &mut dyn FnMut(&str, &str) -> Option<String>,
+) -> Vec<OsString> {
+    const FLAGS: [&str; 4] = ["-append", "-chardev", "-device", "-fsdev"];
     let mut args = Vec::with_capacity(composed.len() + 16);
-    let mut composed = composed.into_iter().peekable();
+    let mut composed = composed.into_iter();
     while let Some(flag) = composed.next() {
-        let unwanted = composed.peek().is_some_and(|value| unwanted(&flag, value));
-        if unwanted {
-            composed.next();
-        } else if flag == "-append" {
-            let line = composed.next().unwrap_or_default();
-            let line = line.to_string_lossy().replace(" console=hvc0 ", " ");
-            args.extend([flag, line.into()]);
-        } else {
-            args.push(flag);
+        match flag.to_str().filter(|flag| FLAGS.contains(flag)) {
+            Some(name) => {
+                let value = composed.next().unwrap_or_default();
+                if let Some(value) = value_of(name, &value.to_string_lossy()) {
+                    args.extend([flag, value.into()]);
+                }
+            }
+            None => args.push(flag),
         }
     }
-    args.extend(["-initrd".into(), initrd.into()]);
     args
 }
 
@@ -270,34 +280,21 @@ fn alone(composed: Vec<OsString>, initrd: &Path) -> Vec<OsString> {
 /// The kernel writes to the serial port alone, which tells us how it ends. A shell is
 /// at a console of its own.
 fn with_host(composed: Vec<OsString>, session: &Session, plugs: &Plugs) -> Option<Vec<OsString>> {
-    let mut args = Vec::with_capacity(composed.len() + 16);
-    let mut composed = composed.into_iter();
-    while let Some(flag) = composed.next() {
-        match flag.to_str() {
-            Some("-append") => {
-                let line = composed.next()?;
-                args.extend([flag, first_process(line.to_str()?, session)?.into()]);
-            }
-            Some("-chardev") => {
-                let device = composed.next()?;
-                let id = id(&device.to_string_lossy()).to_owned();
-                match (plugs.device(&id), id.as_str()) {
-                    (Some(socket), _) => args.extend([flag, socket.into()]),
-                    (None, "console") => {
-                        args.extend([flag, "stdio,id=console,signal=off,mux=off".into()]);
-                    }
-                    (None, DMESG) => {}
-                    (None, _) => args.extend([flag, device]),
-                }
-            }
-            Some("-device") => {
-                let device = composed.next()?;
-                if device != format!("virtconsole,chardev={DMESG}").as_str() {
-                    args.extend([flag, device]);
-                }
-            }
-            _ => args.push(flag),
+    let mut fits = false;
+    let mut args = rewrite(composed, &mut |flag, value| match (flag, id(value)) {
+        ("-append", _) => {
+            let line = first_process(value, session);
+            fits = line.is_some();
+            line
         }
+        ("-chardev", "console") => Some("stdio,id=console,signal=off,mux=off".into()),
+        ("-chardev", DMESG) => None,
+        ("-chardev", id) => Some(plugs.device(id).unwrap_or_else(|| value.to_owned())),
+        ("-device", _) if value == format!("virtconsole,chardev={DMESG}") => None,
+        _ => Some(value.to_owned()),
+    });
+    if !fits {
+        return None;
     }
     let terminal = plugs.device("terminal").into_iter().flat_map(|socket| {
         [
@@ -375,12 +372,11 @@ fn every_guest(guest: &Guest, results: RawFd) -> Vec<OsString> {
     args
 }
 
-fn unwanted(flag: &OsStr, value: &OsStr) -> bool {
-    let value = value.to_string_lossy();
-    match flag.to_str() {
-        Some("-fsdev") => true,
-        Some("-chardev") => value.starts_with("file,path=/proc/self/fd/"),
-        Some("-device") => {
+fn unwanted(flag: &str, value: &str) -> bool {
+    match flag {
+        "-fsdev" => true,
+        "-chardev" => value.starts_with("file,path=/proc/self/fd/"),
+        "-device" => {
             value.starts_with("virtio-9p")
                 || value.starts_with("virtconsole")
                 || value == "virtio-serial-pci"
@@ -606,7 +602,7 @@ mod tests {
     /// are gone, and words that have come.
     #[allow(clippy::unwrap_used, reason = "a test that fails")]
     fn change(answer: &str, session: &Session) -> String {
-        let (plugs, _ours) = Plugs::new(session.command.is_some()).unwrap();
+        let (plugs, _ours) = Plugs::new(session.command.is_none()).unwrap();
         let composed: Vec<OsString> = shell_words::split(answer)
             .unwrap()
             .into_iter()

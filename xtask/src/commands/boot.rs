@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use clap::{Args, ValueEnum};
-use kernel::cache::Cache;
 use results::Arm;
 use vm::process::Cancel;
-use vm::{End, Gdb, Plugs, Progress, Root, Session};
+use vm::{End, Gdb, Plugs, Progress, Session};
 
 use super::options::{self, Guest, Setup};
 use crate::exit::{Classify, Kind, Result, fail};
@@ -107,8 +106,7 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         job.progress.note("Ctrl-A X ends the guest");
     }
     if let Some(gdb) = &session.gdb {
-        let cache = Cache::open(&job.cache).kind(Kind::Infrastructure)?;
-        let vmlinux = built.vmlinux(&cache);
+        let vmlinux = built.vmlinux(job.opened()?);
         job.progress.note(&attach(vmlinux.as_deref(), gdb));
     }
     let mut guest = machine.session(built.image.clone(), session, args.flavour.timeout_scale());
@@ -186,11 +184,8 @@ fn attach(vmlinux: Option<&Path>, gdb: &Gdb) -> String {
 
 /// Hands the terminal to the guest, or the command's streams, until its end.
 fn work(job: &Job, machine: &Machine, guest: &vm::Guest) -> Result {
-    let command = match &guest.root {
-        Root::Host(session) => session.command.is_some(),
-        Root::Initramfs(_) => false,
-    };
-    let (plugs, streams) = Plugs::new(command).kind(Kind::Infrastructure)?;
+    let terminal = guest.root.has_terminal();
+    let (plugs, streams) = Plugs::new(terminal).kind(Kind::Infrastructure)?;
     let (sizes, ended) = (Sizes::default(), Cancel::new().kind(Kind::Infrastructure)?);
     job.progress.clear();
     let (outcome, carried) = thread::scope(|scope| {
@@ -202,7 +197,7 @@ fn work(job: &Job, machine: &Machine, guest: &vm::Guest) -> Result {
             &ended,
             &mut io::sink(),
             &mut |link, _| {
-                if !command {
+                if terminal {
                     sizes.to(link);
                 }
                 Progress::Up
@@ -232,7 +227,7 @@ fn work(job: &Job, machine: &Machine, guest: &vm::Guest) -> Result {
                 format!("the guest's command ended with {code}"),
             );
         }
-        (End::Completed | End::Cut, Err(_)) if !command => return Ok(()),
+        (End::Completed | End::Cut, Err(_)) if terminal => return Ok(()),
         (End::Completed | End::Cut, Err(_)) => "the guest ended before its command".to_owned(),
         (end, _) => end.to_string(),
     };
@@ -240,10 +235,6 @@ fn work(job: &Job, machine: &Machine, guest: &vm::Guest) -> Result {
         End::Panic { .. } => Kind::Judgement,
         _ => Kind::Infrastructure,
     };
-    let console: String = outcome
-        .console_tail
-        .iter()
-        .map(|line| format!("\n  | {line}"))
-        .collect();
+    let console = outcome.console_lines(usize::MAX);
     fail(kind, format!("{ended}{console}"))
 }

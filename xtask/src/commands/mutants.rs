@@ -11,12 +11,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use kernel::cache::Cache;
 use results::Arm;
 use vm::process::Cancel;
 
 use super::options::{self, Guest, Setup};
-use crate::exit::{Classify, Kind, Result};
+use crate::exit::Result;
 use crate::flavour::Flavour;
 use crate::guest::Program;
 use crate::home::workspace;
@@ -108,7 +107,6 @@ pub fn run(args: &Options, cancel: &Cancel) -> Result {
         timeout_scale: args.flavour.timeout_scale(),
         seed: started.as_second() as u64,
         folder: folder.clone(),
-        cache: Cache::open(&job.cache).kind(Kind::Infrastructure)?,
     };
     let mut keep = |fates: &[Fate], summary: Option<&Summary>| {
         let json = serde_json::to_vec_pretty(&document(fates, summary));

@@ -9,7 +9,7 @@ use evidence::run::{self, LostBoot, LostTo, Round, RoundStatus};
 use kernel::IoError;
 use kernel::build::Built;
 use kernel::build::selftests::Selftest;
-use kernel::cache::{Cache, Lock};
+use kernel::cache::Lock;
 use results::ktap;
 use results::machine::Accel;
 use results::plan::Plan;
@@ -286,7 +286,6 @@ pub struct RunBooter<'a> {
     pub name: &'a str,
     /// The run's folder.
     pub folder: &'a Path,
-    pub cache: &'a Cache,
 }
 
 impl Booter for RunBooter<'_> {
@@ -296,7 +295,7 @@ impl Booter for RunBooter<'_> {
 
     /// Another command's guests would be measured with ours.
     fn host(&self, alone: bool) -> Result<Box<dyn Any>> {
-        Ok(Box::new(host(self.guests.job, self.cache, alone)?))
+        Ok(Box::new(host(self.guests.job, alone)?))
     }
 
     fn boot(&self, boot: &Numbered<'_>, turns: Option<&Turns>) -> Result<Booted> {
@@ -341,9 +340,12 @@ impl Booter for RunBooter<'_> {
 }
 
 /// Waits for the host: for all of it, or for a part.
-pub fn host(job: &Job, cache: &Cache, alone: bool) -> Result<Lock> {
+pub fn host(job: &Job, alone: bool) -> Result<Lock> {
     let waiting = &mut || job.progress.note("  waiting for another command's guests");
-    match cache.host(alone, &|| job.cancel.cancelled(), waiting) {
+    match job
+        .opened()?
+        .host(alone, &|| job.cancel.cancelled(), waiting)
+    {
         Ok(lock) => Ok(lock),
         Err(error @ IoError::Cancelled) => Err(Failure::new(Kind::Interrupted, error)),
         Err(error) => Err(Failure::new(Kind::Infrastructure, error)),
@@ -374,10 +376,7 @@ fn trouble(outcome: &vm::Outcome, folder: &Path) -> Option<String> {
         outcome.end,
         folder.join("console.log").display()
     );
-    for line in outcome.console_tail.iter().rev().take(5).rev() {
-        text.push_str("\n  | ");
-        text.push_str(line);
-    }
+    text.push_str(&outcome.console_lines(5));
     Some(text)
 }
 

@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 
 use evidence::Report;
 use evidence::run::{LostBoot, LostTo, Round, RoundStatus};
-use kernel::cache::Cache;
 use results::machine::Accel;
 use results::{Arm, ktap};
 
@@ -159,7 +158,6 @@ pub fn run(
         },
         name: &kernel.name,
         folder: &folder,
-        cache: &Cache::open(&job.cache).kind(Kind::Infrastructure)?,
     };
     let minutes = request.minutes.map(u64::from);
     let clock = Clock {
@@ -190,7 +188,7 @@ pub fn run(
             selftests: selftests.get(&Arm::Patched).map_or(&[], Vec::as_slice),
             seed,
         };
-        let _host = guests::host(job, booter.cache, false)?;
+        let _host = guests::host(job, false)?;
         let place = folder.join(&kernel.name).join("coverage");
         if let Some(coverage) = coverer.cover(&tasks.scenarios, &place)? {
             record.covered(coverage);

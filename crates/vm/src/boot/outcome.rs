@@ -79,6 +79,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The console's last lines, at most so many, each behind a newline and a mark.
+    pub fn console_lines(&self, most: usize) -> String {
+        let skipped = self.console_tail.len().saturating_sub(most);
+        let lines = self.console_tail.iter().skip(skipped);
+        lines.map(|line| format!("\n  | {line}")).collect()
+    }
+
     pub(super) fn interrupted(called: Instant) -> Self {
         let mut triage = Triage::new();
         triage.came_up();

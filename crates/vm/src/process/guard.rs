@@ -41,6 +41,14 @@ impl Guard {
     }
 }
 
+impl Drop for Guard {
+    /// Only a command that is killed has no word for it: a program that could not be
+    /// started is no reason to kill, either.
+    fn drop(&mut self) {
+        self.dismiss();
+    }
+}
+
 /// Leaves a guard behind, in the process that is to become the leader of a group: between
 /// fork and exec.
 ///

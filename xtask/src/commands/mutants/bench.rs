@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use evidence::run::{Round, RoundStatus};
 use kernel::build::Built;
 use kernel::build::selftests::Selftest;
-use kernel::cache::Cache;
 use results::ktap::Status;
 use results::plan::Plan;
 use results::{Arm, Purpose};
@@ -32,7 +31,6 @@ pub struct Bench<'a> {
     pub timeout_scale: u32,
     pub seed: u64,
     pub folder: PathBuf,
-    pub cache: Cache,
 }
 
 impl Bench<'_> {
@@ -60,7 +58,7 @@ impl Bench<'_> {
             excuse: &guests::Excuse::new(false),
         };
         // Another command's guests may be measured.
-        let _host = guests::host(self.job, &self.cache, false)?;
+        let _host = guests::host(self.job, false)?;
         let kernel = guests::Kernel::new(built, &self.selftests);
         guests.boot_alone(0, kernel, plan, place, begins)
     }

@@ -178,8 +178,6 @@ struct Right {
     took_ms: BTreeMap<String, u64>,
     /// Those that pass.
     passed: BTreeSet<String>,
-    /// How long each may take with a mistake, in seconds.
-    deadlines_s: BTreeMap<String, u32>,
 }
 
 /// How long the scenarios take, in milliseconds, that are run where an argument says that
@@ -196,8 +194,7 @@ const MORE_S: u64 = 6;
 impl Right {
     fn new(rounds: &[Round], places: usize) -> Result<Self> {
         let mut reached: Vec<Vec<(u64, String)>> = vec![Vec::new(); places];
-        let mut took = BTreeMap::new();
-        let (mut passed, mut deadlines_s) = (BTreeSet::new(), BTreeMap::new());
+        let (mut passed, mut took) = (BTreeSet::new(), BTreeMap::new());
         for round in rounds {
             let failed = catch(round).or_else(|| {
                 let (status, who) = (round.status, round.unfinished().unwrap_or("the guest"));
@@ -218,9 +215,6 @@ impl Right {
                 else {
                     continue;
                 };
-                let deadline = took_ms * TIMES / 1_000 + MORE_S;
-                let deadline = u32::try_from(deadline).unwrap_or(u32::MAX);
-                deadlines_s.insert(scenario.clone(), deadline);
                 took.insert(scenario.clone(), *took_ms);
                 for place in places {
                     if let Some(reached) = reached.get_mut(*place as usize) {
@@ -237,8 +231,18 @@ impl Right {
             scenarios: reached.into_iter().map(quickest_first).collect(),
             took_ms: took,
             passed,
-            deadlines_s,
         })
+    }
+
+    /// How long each may take with a mistake, in seconds.
+    fn deadlines_s(&self) -> BTreeMap<String, u32> {
+        let deadline = |took_ms: u64| took_ms * TIMES / 1_000 + MORE_S;
+        let all = self.took_ms.iter();
+        all.map(|(name, took)| {
+            let deadline = u32::try_from(deadline(*took)).unwrap_or(u32::MAX);
+            (name.clone(), deadline)
+        })
+        .collect()
     }
 
     /// Leaves as many of them as [`ARGUED_MS`] is enough for, and the first.
@@ -317,7 +321,7 @@ fn judge(
     let made = u32::try_from(number).unwrap_or(u32::MAX);
     let plan = Plan {
         mistakes: Some(Mistakes::Make(made)),
-        deadlines_s: right.deadlines_s.clone(),
+        deadlines_s: right.deadlines_s(),
         ..bench.plan(Purpose::Correctness, scenarios)
     };
     let folder = bench.folder.join("mistakes").join(&fate.name);
